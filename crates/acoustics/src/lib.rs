@@ -1,0 +1,1 @@
+//! Rooms, materials, sources and microphones in; room impulse responses out. Pure: no I/O, no async.

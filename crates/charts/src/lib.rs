@@ -1,0 +1,1 @@
+//! Numbers in; themed, accessible SVG out. Pure: no I/O, no async.

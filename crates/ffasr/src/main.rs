@@ -1,0 +1,3 @@
+//! The one binary: subcommands wire the rooms together.
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! The types spoken between a worker and the service, as JSON over HTTPS under `/worker/v1/`.
+//!
+//! Pure data (serde only). Two promises hold here: nothing in this crate can carry a reference
+//! transcript, and every message that writes carries the attempt's [`FencingToken`].
+
+mod failure;
+mod ids;
+mod manifest;
+mod messages;
+mod results;
+
+pub use failure::{FailureClass, FaultOwner};
+pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
+pub use manifest::{Decoding, DecodingValue, ModelManifest};
+pub use messages::{
+    AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply, Job,
+    Limits, ModelFile, Progress, Stage, Work,
+};
+pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
+
+/// Version of the worker protocol. A worker that speaks another version is refused at `claim`.
+pub const PROTOCOL_VERSION: u32 = 1;

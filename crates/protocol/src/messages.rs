@@ -1,0 +1,208 @@
+//! Requests and replies of `/worker/v1/{claim,heartbeat,events,complete,fail}`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AttemptId, FailureClass, FencingToken, ItemId, ModelManifest, NodeFingerprint};
+
+/// `claim`: a worker asks for a job. The service holds the request until there is one or `wait_seconds` pass.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Claim {
+    /// The worker's [`crate::PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// The class of hardware this node is, e.g. `cpu-2core`. Must be one its token is issued for.
+    pub hardware_class: String,
+    /// Names of the runtimes installed on this node.
+    pub runtimes: Vec<String>,
+    /// What the node is made of.
+    pub fingerprint: NodeFingerprint,
+    /// How long to wait for a job, in seconds; the service caps it.
+    pub wait_seconds: u32,
+}
+
+/// Reply to [`Claim`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClaimReply {
+    /// The job, or nothing to do for now.
+    pub job: Option<Job>,
+}
+
+/// A leased piece of work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// The attempt this is.
+    pub attempt: AttemptId,
+    /// Goes into every write about this attempt.
+    pub fencing_token: FencingToken,
+    /// How long the lease lasts without a heartbeat, in seconds.
+    pub lease_seconds: u32,
+    /// How often to send a heartbeat, in seconds.
+    pub heartbeat_seconds: u32,
+    /// What to do.
+    pub work: Work,
+}
+
+/// The kinds of work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Run a model over audio.
+    Evaluate(Box<EvaluateJob>),
+}
+
+/// Run one model over the audio of one release. Audio only: no transcript, no track, no room.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EvaluateJob {
+    /// The model, as submitted.
+    pub model: ModelManifest,
+    /// Files that belong to the model.
+    pub files: Vec<ModelFile>,
+    /// Items that warm the model up; never scored, never timed.
+    pub warm_up: Vec<AudioItem>,
+    /// Items of the scored and timed pass, each exactly once.
+    pub items: Vec<AudioItem>,
+    /// Repeat passes over a fixed subset, each re-rendered with other noise; timed, never scored.
+    pub repeats: Vec<Vec<AudioItem>>,
+    /// Seed of the order and the file names the model sees.
+    pub seed: u64,
+    /// Limits of this attempt.
+    pub limits: Limits,
+}
+
+/// A file of the model, fetched before isolation and mounted read-only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelFile {
+    /// Plain file name (no directory).
+    pub name: String,
+    /// Presigned URL.
+    pub url: String,
+    /// SHA-256 of the content, hexadecimal.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// One audio file: 16-bit PCM WAV, 16 kHz, mono.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AudioItem {
+    /// The item, for the worker's answer; never shown to the model.
+    pub id: ItemId,
+    /// Presigned URL.
+    pub url: String,
+    /// SHA-256 of the content, hexadecimal.
+    pub sha256: String,
+    /// Length of the audio in seconds.
+    pub seconds: f64,
+}
+
+/// Limits of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// From start to `ready`, in seconds.
+    pub ready_seconds: f64,
+    /// One item costs at most this constant …
+    pub item_seconds: f64,
+    /// … plus this many seconds for each second of audio.
+    pub item_seconds_per_audio_second: f64,
+    /// The whole attempt, in seconds.
+    pub attempt_seconds: f64,
+    /// Memory of the model and all its children, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// Where an attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Fetching the model's files and the audio.
+    Fetching,
+    /// Starting the model.
+    Loading,
+    /// Untimed warm-up.
+    WarmingUp,
+    /// The scored and timed pass.
+    Transcribing,
+    /// Repeat passes for the speed's interval.
+    Repeating,
+    /// Handing in the results.
+    Uploading,
+}
+
+/// Items done of items to do in the current stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Done so far.
+    pub done: u32,
+    /// In all.
+    pub total: u32,
+}
+
+/// `heartbeat`: still alive; extends the lease.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The lease's token.
+    pub fencing_token: FencingToken,
+    /// Where it is.
+    pub stage: Stage,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// Reply to [`Heartbeat`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HeartbeatReply {
+    /// What to do now.
+    pub directive: Directive,
+    /// Presigned URL to `PUT` the results ([`crate::AttemptResults`] as JSON) to, valid for some minutes.
+    pub upload_url: String,
+}
+
+/// What the service wants of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Directive {
+    /// Go on.
+    Continue,
+    /// Stop the model now; the attempt is over.
+    Cancel,
+    /// Finish this attempt, then claim no more.
+    Drain,
+}
+
+/// `events`: a piece of the model's log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Events {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The lease's token.
+    pub fencing_token: FencingToken,
+    /// New log text since the last call.
+    pub log: String,
+}
+
+/// `complete`: the results are in storage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Complete {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The lease's token.
+    pub fencing_token: FencingToken,
+    /// SHA-256 of what was uploaded, hexadecimal.
+    pub results_sha256: String,
+}
+
+/// `fail`: the attempt ended without results.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fail {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The lease's token.
+    pub fencing_token: FencingToken,
+    /// Whose fault and of what kind.
+    pub class: FailureClass,
+    /// One sentence for the submitter.
+    pub message: String,
+    /// The end of the model's log.
+    pub log_tail: String,
+}

@@ -1,0 +1,1 @@
+//! Run one untrusted model process: isolation, limits, the runner protocol, timing.

@@ -1,0 +1,1 @@
+//! Impulse responses and dry recordings in; far-field audio at a controlled level out. Pure: no I/O, no async.

@@ -1,0 +1,1 @@
+//! The web face: pages, forms, JSON API, worker API, and the board held in memory.

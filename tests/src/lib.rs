@@ -1,0 +1,1 @@
+//! End-to-end tests over the real parts: PostgreSQL, S3 protocol server, sandbox, recogniser, browser.
