@@ -9,12 +9,12 @@ mod manifest;
 mod messages;
 mod results;
 
-pub use failure::{FailureClass, FaultOwner};
+pub use failure::{FailureClass, FaultOwner, UnknownFailureClass};
 pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
 pub use manifest::{Decoding, DecodingValue, ModelManifest};
 pub use messages::{
-    AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply, Job,
-    Limits, ModelFile, Progress, Stage, Work,
+    AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply,
+    Job, Limits, ModelFile, Progress, Stage, Work,
 };
 pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
 

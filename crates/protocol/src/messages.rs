@@ -127,6 +127,20 @@ pub enum Stage {
     Uploading,
 }
 
+impl Stage {
+    /// The stable name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetching => "fetching",
+            Self::Loading => "loading",
+            Self::WarmingUp => "warming_up",
+            Self::Transcribing => "transcribing",
+            Self::Repeating => "repeating",
+            Self::Uploading => "uploading",
+        }
+    }
+}
+
 /// Items done of items to do in the current stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {

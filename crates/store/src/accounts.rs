@@ -1,0 +1,364 @@
+//! People, their sessions and tokens, and the workers.
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use protocol::{NodeFingerprint, UserId, WorkerId};
+use sqlx::{PgPool, types::Json};
+use time::{Duration, OffsetDateTime};
+
+use crate::{Secret, StoreError};
+
+/// How long a browser stays signed in.
+const SESSION_LIFETIME: Duration = Duration::days(14);
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Own submissions.
+    Submitter,
+    /// Triage.
+    Reviewer,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submitter => "submitter",
+            Self::Reviewer => "reviewer",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Submitter, Self::Reviewer, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| {
+                StoreError::NotFound(format!("role `{text}` (submitter, reviewer and admin exist)"))
+            })
+    }
+}
+
+/// A signed-in person.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// Public name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: uuid::Uuid,
+    name: String,
+    role: String,
+}
+
+impl UserRow {
+    fn into_user(self) -> Result<User, StoreError> {
+        Ok(User { id: UserId(self.id), role: self.role.parse()?, name: self.name })
+    }
+}
+
+/// Creates an account with a password, or gives an existing one of that name the role and password.
+///
+/// # Errors
+/// When the name is not allowed or the database fails.
+pub async fn put_user(pool: &PgPool, name: &str, role: Role, password: &str) -> Result<UserId, StoreError> {
+    let hash = hash_password(password)?;
+    let id: uuid::Uuid = sqlx::query_scalar(
+        "INSERT INTO users (id, name, role, password_hash) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash
+         RETURNING id",
+    )
+    .bind(UserId::new().0)
+    .bind(name)
+    .bind(role.as_str())
+    .bind(hash)
+    .fetch_one(pool)
+    .await?;
+    Ok(UserId(id))
+}
+
+/// The account with this name and password, if both are right. Takes as long for an unknown name as for a wrong
+/// password.
+///
+/// # Errors
+/// When the database fails.
+pub async fn user_by_password(pool: &PgPool, name: &str, password: &str) -> Result<Option<User>, StoreError> {
+    let row: Option<(uuid::Uuid, String, String, Option<String>)> =
+        sqlx::query_as("SELECT id, name, role, password_hash FROM users WHERE name = $1")
+            .bind(name)
+            .fetch_optional(pool)
+            .await?;
+    let Some((id, name, role, Some(hash))) = row else {
+        // Spend the same time on a name that does not exist.
+        hash_password(password)?;
+        return Ok(None);
+    };
+    if !password_matches(password, &hash)? {
+        return Ok(None);
+    }
+    UserRow { id, name, role }.into_user().map(Some)
+}
+
+/// Signs a browser in; the secret goes into its cookie.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_session(pool: &PgPool, user: UserId) -> Result<Secret, StoreError> {
+    let secret = Secret::generate("ffs_")?;
+    sqlx::query("INSERT INTO sessions (token_sha256, user_id, expires_at) VALUES ($1, $2, $3)")
+        .bind(secret.hash().0)
+        .bind(user.0)
+        .bind(OffsetDateTime::now_utc() + SESSION_LIFETIME)
+        .execute(pool)
+        .await?;
+    Ok(secret)
+}
+
+/// Whose session this is, if it is a living one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn user_by_session(pool: &PgPool, secret: &Secret) -> Result<Option<User>, StoreError> {
+    sqlx::query_as::<_, UserRow>(
+        "SELECT u.id, u.name, u.role FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.token_sha256 = $1 AND s.expires_at > now()",
+    )
+    .bind(secret.hash().0)
+    .fetch_optional(pool)
+    .await?
+    .map(UserRow::into_user)
+    .transpose()
+}
+
+/// Signs a browser out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn close_session(pool: &PgPool, secret: &Secret) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions WHERE token_sha256 = $1").bind(secret.hash().0).execute(pool).await?;
+    Ok(())
+}
+
+/// Issues a token for the JSON API; shown once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn issue_api_token(pool: &PgPool, user: UserId, label: &str) -> Result<Secret, StoreError> {
+    let secret = Secret::generate("ffa_")?;
+    sqlx::query("INSERT INTO api_tokens (token_sha256, user_id, label) VALUES ($1, $2, $3)")
+        .bind(secret.hash().0)
+        .bind(user.0)
+        .bind(label)
+        .execute(pool)
+        .await?;
+    Ok(secret)
+}
+
+/// Whose API token this is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn user_by_api_token(pool: &PgPool, secret: &Secret) -> Result<Option<User>, StoreError> {
+    sqlx::query_as::<_, UserRow>(
+        "SELECT u.id, u.name, u.role FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE t.token_sha256 = $1",
+    )
+    .bind(secret.hash().0)
+    .fetch_optional(pool)
+    .await?
+    .map(UserRow::into_user)
+    .transpose()
+}
+
+/// A user by name.
+///
+/// # Errors
+/// When there is none or the database fails.
+pub async fn user_by_name(pool: &PgPool, name: &str) -> Result<User, StoreError> {
+    sqlx::query_as::<_, UserRow>("SELECT id, name, role FROM users WHERE name = $1")
+        .bind(name)
+        .fetch_optional(pool)
+        .await?
+        .ok_or_else(|| StoreError::NotFound(format!("user `{name}`")))?
+        .into_user()
+}
+
+/// A node that runs models.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// Which.
+    pub id: WorkerId,
+    /// Its name.
+    pub name: String,
+    /// Classes of hardware it may claim for.
+    pub hardware_classes: Vec<String>,
+    /// When it last spoke.
+    pub last_seen_at: Option<OffsetDateTime>,
+    /// Whether it should claim no more.
+    pub draining: bool,
+    /// Whether its token is no longer good.
+    pub revoked: bool,
+    /// What it is made of, as last reported.
+    pub fingerprint: Option<NodeFingerprint>,
+}
+
+#[derive(sqlx::FromRow)]
+struct WorkerRow {
+    id: uuid::Uuid,
+    name: String,
+    hardware_classes: Vec<String>,
+    last_seen_at: Option<OffsetDateTime>,
+    draining: bool,
+    revoked: bool,
+    fingerprint: Option<Json<NodeFingerprint>>,
+}
+
+impl From<WorkerRow> for Worker {
+    fn from(row: WorkerRow) -> Self {
+        Self {
+            id: WorkerId(row.id),
+            name: row.name,
+            hardware_classes: row.hardware_classes,
+            last_seen_at: row.last_seen_at,
+            draining: row.draining,
+            revoked: row.revoked,
+            fingerprint: row.fingerprint.map(|json| json.0),
+        }
+    }
+}
+
+/// Issues a worker's token, shown once. Issuing again for the same name replaces the token.
+///
+/// # Errors
+/// When the database fails.
+pub async fn issue_worker_token(
+    pool: &PgPool,
+    name: &str,
+    hardware_classes: &[String],
+) -> Result<Secret, StoreError> {
+    let secret = Secret::generate("ffw_")?;
+    sqlx::query(
+        "INSERT INTO workers (id, name, token_sha256, hardware_classes) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (name) DO UPDATE SET token_sha256 = excluded.token_sha256,
+             hardware_classes = excluded.hardware_classes, revoked_at = NULL, draining = false",
+    )
+    .bind(WorkerId::new().0)
+    .bind(name)
+    .bind(secret.hash().0)
+    .bind(hardware_classes)
+    .execute(pool)
+    .await?;
+    Ok(secret)
+}
+
+/// The worker behind a token that is not revoked; notes that it was seen.
+///
+/// # Errors
+/// When the database fails.
+pub async fn worker_by_token(pool: &PgPool, secret: &Secret) -> Result<Option<Worker>, StoreError> {
+    let row = sqlx::query_as::<_, WorkerRow>(
+        "UPDATE workers SET last_seen_at = now() WHERE token_sha256 = $1 AND revoked_at IS NULL
+         RETURNING id, name, hardware_classes, last_seen_at, draining, false AS revoked, fingerprint",
+    )
+    .bind(secret.hash().0)
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(Worker::from))
+}
+
+/// Keeps what a worker says it is made of.
+///
+/// # Errors
+/// When the database fails.
+pub async fn store_fingerprint(
+    pool: &PgPool,
+    worker: WorkerId,
+    fingerprint: &NodeFingerprint,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE workers SET fingerprint = $2 WHERE id = $1 AND fingerprint IS DISTINCT FROM $2")
+        .bind(worker.0)
+        .bind(Json(fingerprint))
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// All workers, the latest seen first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn workers(pool: &PgPool) -> Result<Vec<Worker>, StoreError> {
+    let rows = sqlx::query_as::<_, WorkerRow>(
+        "SELECT id, name, hardware_classes, last_seen_at, draining, revoked_at IS NOT NULL AS revoked, fingerprint
+         FROM workers ORDER BY last_seen_at DESC NULLS LAST, name",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(Worker::from).collect())
+}
+
+/// Tells a worker to drain, or to take up work again.
+///
+/// # Errors
+/// When there is no such worker or the database fails.
+pub async fn set_draining(pool: &PgPool, name: &str, draining: bool) -> Result<(), StoreError> {
+    let done = sqlx::query("UPDATE workers SET draining = $2 WHERE name = $1")
+        .bind(name)
+        .bind(draining)
+        .execute(pool)
+        .await?;
+    expect_one(done.rows_affected(), || format!("worker `{name}`"))
+}
+
+/// Makes a worker's token worthless at once.
+///
+/// # Errors
+/// When there is no such worker or the database fails.
+pub async fn revoke_worker(pool: &PgPool, name: &str) -> Result<(), StoreError> {
+    let done =
+        sqlx::query("UPDATE workers SET revoked_at = now() WHERE name = $1").bind(name).execute(pool).await?;
+    expect_one(done.rows_affected(), || format!("worker `{name}`"))
+}
+
+fn expect_one(rows: u64, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+    if rows == 0 { Err(StoreError::NotFound(what())) } else { Ok(()) }
+}
+
+fn hash_password(password: &str) -> Result<String, StoreError> {
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|error| StoreError::Password(error.to_string()))
+}
+
+fn password_matches(password: &str, hash: &str) -> Result<bool, StoreError> {
+    let hash = PasswordHash::new(hash).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_right_password_matches_its_hash() {
+        let hash = hash_password("correct horse").unwrap();
+        assert!(hash.starts_with("$argon2id$"));
+        assert!(password_matches("correct horse", &hash).unwrap());
+        assert!(!password_matches("battery staple", &hash).unwrap());
+    }
+}

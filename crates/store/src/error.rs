@@ -1,0 +1,78 @@
+//! What can go wrong in the store.
+
+/// An error of the store. Messages are for operators and logs unless a variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or is away.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("migrating the database failed: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The object store refused or is away.
+    #[error("object storage failed to {action} `{key}`: {message}")]
+    Objects {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The key.
+        key: String,
+        /// The client's words.
+        message: String,
+    },
+    /// The caller no longer holds the lease: another attempt may be running.
+    #[error("the lease of this attempt is no longer held")]
+    LeaseLost,
+    /// For the submitter: the name is taken.
+    #[error(
+        "a model named \u{201c}{0}\u{201d} is already on this release for this hardware class; choose another name or withdraw the other one"
+    )]
+    DuplicateModel(String),
+    /// For the admin: the name is taken.
+    #[error("{0} is taken")]
+    NameTaken(String),
+    /// There is no such thing.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// The transition is not one the state machine has.
+    #[error("a submission that is {from} cannot become {to}")]
+    Transition {
+        /// The present state.
+        from: crate::state::SubmissionState,
+        /// The state asked for.
+        to: crate::state::SubmissionState,
+    },
+    /// A frozen release never changes.
+    #[error("release {slug} {version} is already frozen with the hash {frozen}; the one given has {given}")]
+    ReleaseFrozen {
+        /// Its slug.
+        slug: String,
+        /// Its version.
+        version: String,
+        /// The hash it is frozen with.
+        frozen: String,
+        /// The hash of what should replace it.
+        given: String,
+    },
+    /// Something stored does not have the shape this program writes.
+    #[error("stored data cannot be read: {0}")]
+    Corrupt(String),
+    /// Hashing a password failed.
+    #[error("hashing the password failed: {0}")]
+    Password(String),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes from the operating system: {0}")]
+    Random(String),
+}
+
+impl StoreError {
+    /// Whether this is a violation of the named constraint or unique index.
+    pub(crate) fn violates(error: &sqlx::Error, constraint: &str) -> bool {
+        error.as_database_error().and_then(|database| database.constraint()) == Some(constraint)
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}

@@ -1,0 +1,546 @@
+//! The lease queue. One row is one lease: a job is claimed once, and a retry is a new row.
+//!
+//! Every write of a lease holder carries its fencing token; a write that finds no row with that token gets
+//! [`StoreError::LeaseLost`] and changes nothing. Leases end by [`complete`], [`fail`] or, when the holder is silent,
+//! by [`expire_leases`], which is idempotent and may run anywhere at any time.
+
+use std::time::Duration;
+
+use protocol::{
+    AttemptId, FailureClass, FaultOwner, FencingToken, ModelManifest, Progress, ReleaseId, Stage,
+    SubmissionId, WorkerId,
+};
+use sqlx::{PgConnection, PgPool, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    BOARD_CHANNEL, JOBS_CHANNEL, StoreError, notify,
+    state::{self, Move, SubmissionState},
+    submissions::StoredFile,
+};
+
+/// Platform faults are retried this often (design §3).
+const RETRIES: i32 = 3;
+/// Characters of a model's log that are kept.
+const LOG_TAIL_CHARS: i32 = 16_384;
+
+/// Opens an attempt inside the caller's transaction.
+pub(crate) async fn open_attempt(
+    connection: &mut PgConnection,
+    submission: SubmissionId,
+    number: i32,
+) -> Result<AttemptId, StoreError> {
+    let id = AttemptId::new();
+    // The seed is a function of the submission, so that a retry sees the same order; it is random to a model.
+    sqlx::query(
+        "INSERT INTO jobs (id, kind, submission_id, number, hardware_class, runtime, seed)
+         SELECT $1, 'evaluate', id, $3, hardware_class, manifest ->> 'runtime', hashtextextended(id::text, 0)
+         FROM submissions WHERE id = $2",
+    )
+    .bind(id.0)
+    .bind(submission.0)
+    .bind(number)
+    .execute(connection)
+    .await?;
+    Ok(id)
+}
+
+/// An attempt in the hands of a worker.
+#[derive(Debug)]
+pub struct ClaimedAttempt {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Proof of the lease.
+    pub fencing_token: FencingToken,
+    /// What is run.
+    pub submission: SubmissionId,
+    /// On what.
+    pub release: ReleaseId,
+    /// The model.
+    pub manifest: ModelManifest,
+    /// Its files.
+    pub files: Vec<StoredFile>,
+    /// Seed of the order.
+    pub seed: u64,
+}
+
+/// Leases the next attempt this worker may run, if there is one.
+///
+/// Order: priority, then submitters with fewer running attempts, then age. A worker whose earlier attempt of the same
+/// submission failed by a platform fault gets it again only if nobody else took it for a while; the queue prefers
+/// another node but does not wait for ever for one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim(
+    pool: &PgPool,
+    worker: &crate::accounts::Worker,
+    hardware_class: &str,
+    runtimes: &[String],
+    lease: Duration,
+) -> Result<Option<ClaimedAttempt>, StoreError> {
+    let mut transaction = pool.begin().await?;
+    let row: Option<(Uuid, Uuid, Uuid, i64)> = sqlx::query_as(
+        "UPDATE jobs SET state = 'leased', worker_id = $1, fencing_token = gen_random_uuid(), started_at = now(),
+                lease_expires_at = now() + make_interval(secs => $4), stage = 'fetching'
+         WHERE id = (
+             SELECT j.id FROM jobs j JOIN submissions s ON s.id = j.submission_id
+             WHERE j.kind = 'evaluate' AND j.state = 'queued' AND j.run_after <= now()
+               AND j.hardware_class = $2 AND j.runtime = ANY($3)
+             ORDER BY j.priority,
+                 EXISTS (SELECT 1 FROM jobs f WHERE f.submission_id = j.submission_id AND f.kind = 'evaluate'
+                           AND f.state = 'failed' AND f.worker_id = $1),
+                 (SELECT count(*) FROM jobs r JOIN submissions rs ON rs.id = r.submission_id
+                   WHERE r.state = 'leased' AND r.kind = 'evaluate' AND rs.user_id = s.user_id),
+                 j.id
+             LIMIT 1 FOR UPDATE OF j SKIP LOCKED)
+         RETURNING id, fencing_token, submission_id, seed",
+    )
+    .bind(worker.id.0)
+    .bind(hardware_class)
+    .bind(runtimes)
+    .bind(lease.as_secs_f64())
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some((attempt, fencing_token, submission, seed)) = row else {
+        return Ok(None);
+    };
+    let submission = SubmissionId(submission);
+    let reason = "A worker has taken it.";
+    let step = Move { to: SubmissionState::Running, actor: &worker.name, reason, failure_class: None };
+    state::transition(&mut transaction, submission, step).await?;
+    let (release, manifest): (Uuid, Json<ModelManifest>) =
+        sqlx::query_as("SELECT release_id, manifest FROM submissions WHERE id = $1")
+            .bind(submission.0)
+            .fetch_one(&mut *transaction)
+            .await?;
+    let files = sqlx::query_as(
+        "SELECT name, sha256, bytes FROM submission_files WHERE submission_id = $1 ORDER BY name",
+    )
+    .bind(submission.0)
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(Some(ClaimedAttempt {
+        attempt: AttemptId(attempt),
+        fencing_token: FencingToken(fencing_token),
+        submission,
+        release: ReleaseId(release),
+        manifest: manifest.0,
+        files,
+        seed: seed.cast_unsigned(),
+    }))
+}
+
+/// What a heartbeat found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseStatus {
+    /// The lease goes on.
+    Held,
+    /// The submission was cancelled: stop.
+    Cancelled,
+}
+
+/// Extends a lease and notes how far the attempt is.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] for a stale token; otherwise when the database fails.
+pub async fn heartbeat(
+    pool: &PgPool,
+    attempt: AttemptId,
+    token: FencingToken,
+    stage: Stage,
+    progress: Progress,
+    lease: Duration,
+) -> Result<LeaseStatus, StoreError> {
+    let extended = sqlx::query(
+        "UPDATE jobs SET lease_expires_at = now() + make_interval(secs => $3), stage = $4, progress_done = $5,
+                progress_total = $6
+         WHERE id = $1 AND fencing_token = $2 AND state = 'leased'",
+    )
+    .bind(attempt.0)
+    .bind(token.0)
+    .bind(lease.as_secs_f64())
+    .bind(stage.as_str())
+    .bind(i32::try_from(progress.done).unwrap_or(i32::MAX))
+    .bind(i32::try_from(progress.total).unwrap_or(i32::MAX))
+    .execute(pool)
+    .await?;
+    if extended.rows_affected() == 1 {
+        return Ok(LeaseStatus::Held);
+    }
+    let state: Option<String> =
+        sqlx::query_scalar("SELECT state FROM jobs WHERE id = $1 AND fencing_token = $2")
+            .bind(attempt.0)
+            .bind(token.0)
+            .fetch_optional(pool)
+            .await?;
+    if state.as_deref() == Some("cancelled") {
+        Ok(LeaseStatus::Cancelled)
+    } else {
+        Err(StoreError::LeaseLost)
+    }
+}
+
+/// Appends to an attempt's log; the last characters are kept.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] for a stale token; otherwise when the database fails.
+pub async fn append_log(
+    pool: &PgPool,
+    attempt: AttemptId,
+    token: FencingToken,
+    text: &str,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE jobs SET log_tail = right(log_tail || $3, $4)
+         WHERE id = $1 AND fencing_token = $2 AND state = 'leased'",
+    )
+    .bind(attempt.0)
+    .bind(token.0)
+    .bind(without_nul(text))
+    .bind(LOG_TAIL_CHARS)
+    .execute(pool)
+    .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
+}
+
+/// Ends an attempt whose results are in storage and queues their scoring. Saying it twice is harmless.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] for a stale token; otherwise when the database fails.
+pub async fn complete(
+    pool: &PgPool,
+    attempt: AttemptId,
+    token: FencingToken,
+    results_sha256: &str,
+) -> Result<(), StoreError> {
+    let mut transaction = pool.begin().await?;
+    let row: Option<(Uuid, String, String)> = sqlx::query_as(
+        "UPDATE jobs j SET state = 'succeeded', results_sha256 = $3, lease_expires_at = NULL, finished_at = now()
+         FROM workers w WHERE w.id = j.worker_id AND j.id = $1 AND j.fencing_token = $2 AND j.state = 'leased'
+         RETURNING j.submission_id, w.name, j.hardware_class",
+    )
+    .bind(attempt.0)
+    .bind(token.0)
+    .bind(results_sha256)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some((submission, worker, _)) = row else {
+        let already: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND fencing_token = $2 AND state = 'succeeded'
+                              AND results_sha256 = $3)",
+        )
+        .bind(attempt.0)
+        .bind(token.0)
+        .bind(results_sha256)
+        .fetch_one(&mut *transaction)
+        .await?;
+        return if already { Ok(()) } else { Err(StoreError::LeaseLost) };
+    };
+    let step = Move {
+        to: SubmissionState::Scoring,
+        actor: &worker,
+        reason: "Every item is transcribed; the hypotheses have arrived.",
+        failure_class: None,
+    };
+    state::transition(&mut transaction, SubmissionId(submission), step).await?;
+    open_scoring(&mut transaction, attempt, 1, Duration::ZERO).await?;
+    notify(&mut transaction, JOBS_CHANNEL).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn open_scoring(
+    connection: &mut PgConnection,
+    attempt: AttemptId,
+    number: i32,
+    delay: Duration,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO jobs (id, kind, submission_id, attempt_id, number, hardware_class, runtime, seed, run_after)
+         SELECT $1, 'score', submission_id, id, $3, hardware_class, runtime, seed, now() + make_interval(secs => $4)
+         FROM jobs WHERE id = $2",
+    )
+    .bind(Uuid::now_v7())
+    .bind(attempt.0)
+    .bind(number)
+    .bind(delay.as_secs_f64())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ends an attempt that failed: a platform fault is tried again, a submitter's fault ends the submission.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] for a stale token; otherwise when the database fails.
+pub async fn fail(
+    pool: &PgPool,
+    attempt: AttemptId,
+    token: FencingToken,
+    class: FailureClass,
+    message: &str,
+    log_tail: &str,
+) -> Result<(), StoreError> {
+    let mut transaction = pool.begin().await?;
+    let row: Option<LostLease> = sqlx::query_as(
+        "UPDATE jobs j SET state = 'failed', failure_class = $3, message = $4,
+                log_tail = CASE WHEN $5 = '' THEN log_tail ELSE right($5, $6) END,
+                lease_expires_at = NULL, finished_at = now()
+         FROM workers w WHERE w.id = j.worker_id AND j.id = $1 AND j.fencing_token = $2 AND j.state = 'leased'
+         RETURNING j.submission_id, j.number, w.name AS actor",
+    )
+    .bind(attempt.0)
+    .bind(token.0)
+    .bind(class.as_str())
+    .bind(without_nul(message))
+    .bind(without_nul(log_tail))
+    .bind(LOG_TAIL_CHARS)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let lost = row.ok_or(StoreError::LeaseLost)?;
+    after_failure(&mut transaction, &lost, class, message).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct LostLease {
+    submission_id: Uuid,
+    number: i32,
+    actor: String,
+}
+
+async fn after_failure(
+    connection: &mut PgConnection,
+    lost: &LostLease,
+    class: FailureClass,
+    message: &str,
+) -> Result<(), StoreError> {
+    let submission = SubmissionId(lost.submission_id);
+    let retry = class.owner() == FaultOwner::Platform && lost.number <= RETRIES;
+    if retry {
+        let reason =
+            format!("{message} It is tried again (attempt {} of at most {}).", lost.number + 1, RETRIES + 1);
+        let step =
+            Move { to: SubmissionState::Queued, actor: &lost.actor, reason: &reason, failure_class: None };
+        state::transition(connection, submission, step).await?;
+        open_attempt(connection, submission, lost.number + 1).await?;
+        notify(connection, JOBS_CHANNEL).await
+    } else {
+        let step = Move {
+            to: SubmissionState::Failed,
+            actor: &lost.actor,
+            reason: message,
+            failure_class: Some(class),
+        };
+        state::transition(connection, submission, step).await
+    }
+}
+
+/// Ends every lease whose holder has been silent for too long and opens the next attempt. Returns how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn expire_leases(pool: &PgPool) -> Result<usize, StoreError> {
+    let mut expired = 0;
+    // One transaction a lease: a submission that cannot be moved must not hold up the others.
+    while expire_one(pool).await? {
+        expired += 1;
+    }
+    Ok(expired)
+}
+
+async fn expire_one(pool: &PgPool) -> Result<bool, StoreError> {
+    let mut transaction = pool.begin().await?;
+    let row: Option<(Uuid, String, Option<Uuid>, i32, Uuid)> = sqlx::query_as(
+        "UPDATE jobs SET state = 'failed', lease_expires_at = NULL, finished_at = now(),
+                failure_class = CASE kind WHEN 'score' THEN 'scorer_error' ELSE 'worker_lost' END,
+                message = CASE kind WHEN 'score' THEN 'The service stopped while scoring.'
+                                    ELSE 'The worker stopped sending heartbeats.' END
+         WHERE id = (SELECT id FROM jobs WHERE state = 'leased' AND lease_expires_at < now()
+                     ORDER BY lease_expires_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+         RETURNING id, kind, attempt_id, number, submission_id",
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some((_, kind, attempt, number, submission_id)) = row else {
+        return Ok(false);
+    };
+    let lost = LostLease { submission_id, number, actor: "service".to_owned() };
+    match (kind.as_str(), attempt) {
+        ("score", Some(attempt)) => {
+            retry_scoring(&mut transaction, AttemptId(attempt), &lost, "The service stopped while scoring.")
+                .await?
+        }
+        _ => {
+            let message = "The worker stopped sending heartbeats.";
+            after_failure(&mut transaction, &lost, FailureClass::WorkerLost, message).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(true)
+}
+
+async fn retry_scoring(
+    connection: &mut PgConnection,
+    attempt: AttemptId,
+    lost: &LostLease,
+    message: &str,
+) -> Result<(), StoreError> {
+    if lost.number <= RETRIES {
+        // 2, 4, 8 seconds: long enough for storage to come back, short enough for somebody who waits.
+        let delay = Duration::from_secs(1 << lost.number.clamp(1, 6));
+        open_scoring(connection, attempt, lost.number + 1, delay).await?;
+        return notify(connection, JOBS_CHANNEL).await;
+    }
+    let step = Move {
+        to: SubmissionState::Failed,
+        actor: "service",
+        reason: message,
+        failure_class: Some(FailureClass::ScorerError),
+    };
+    state::transition(connection, SubmissionId(lost.submission_id), step).await
+}
+
+/// A scoring chore in the hands of the service.
+#[derive(Debug)]
+pub struct ScoringJob {
+    /// The chore.
+    pub job: Uuid,
+    /// Proof of the lease.
+    pub fencing_token: FencingToken,
+    /// The attempt to score.
+    pub attempt: AttemptId,
+    /// Its submission.
+    pub submission: SubmissionId,
+    /// The release it ran on.
+    pub release: ReleaseId,
+    /// Hash of the results object, as the worker stated it.
+    pub results_sha256: String,
+    /// Seed of the intervals.
+    pub seed: u64,
+}
+
+/// Leases the next scoring chore.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim_scoring(pool: &PgPool, lease: Duration) -> Result<Option<ScoringJob>, StoreError> {
+    let row: Option<(Uuid, Uuid, Uuid, Uuid, Uuid, String, i64)> = sqlx::query_as(
+        "WITH claimed AS (
+             UPDATE jobs SET state = 'leased', fencing_token = gen_random_uuid(), started_at = now(),
+                    lease_expires_at = now() + make_interval(secs => $1)
+             WHERE id = (SELECT id FROM jobs WHERE kind = 'score' AND state = 'queued' AND run_after <= now()
+                         ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+             RETURNING id, fencing_token, attempt_id, submission_id, seed)
+         SELECT c.id, c.fencing_token, c.attempt_id, c.submission_id, s.release_id, a.results_sha256, c.seed
+         FROM claimed c JOIN jobs a ON a.id = c.attempt_id JOIN submissions s ON s.id = c.submission_id",
+    )
+    .bind(lease.as_secs_f64())
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|(job, token, attempt, submission, release, results_sha256, seed)| ScoringJob {
+        job,
+        fencing_token: FencingToken(token),
+        attempt: AttemptId(attempt),
+        submission: SubmissionId(submission),
+        release: ReleaseId(release),
+        results_sha256,
+        seed: seed.cast_unsigned(),
+    }))
+}
+
+/// Ends a scoring chore with its scores and puts the submission on the board, all or nothing.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] when somebody else has the chore; otherwise when the database fails.
+pub async fn publish(
+    pool: &PgPool,
+    job: &ScoringJob,
+    scores: &crate::scores::NewScores,
+) -> Result<(), StoreError> {
+    let mut transaction = pool.begin().await?;
+    let done = sqlx::query(
+        "UPDATE jobs SET state = 'succeeded', lease_expires_at = NULL, finished_at = now()
+         WHERE id = $1 AND fencing_token = $2 AND state = 'leased'",
+    )
+    .bind(job.job)
+    .bind(job.fencing_token.0)
+    .execute(&mut *transaction)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::LeaseLost);
+    }
+    crate::scores::insert(&mut transaction, job.attempt, scores).await?;
+    let step = Move {
+        to: SubmissionState::Published,
+        actor: "service",
+        reason: "The errors are counted; the result is on the board.",
+        failure_class: None,
+    };
+    state::transition(&mut transaction, job.submission, step).await?;
+    notify(&mut transaction, BOARD_CHANNEL).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Ends a scoring chore that failed. A fault of the results themselves (`bad_output`) is the model's; everything else
+/// is tried again.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] when somebody else has the chore; otherwise when the database fails.
+pub async fn fail_scoring(
+    pool: &PgPool,
+    job: &ScoringJob,
+    class: FailureClass,
+    message: &str,
+) -> Result<(), StoreError> {
+    let mut transaction = pool.begin().await?;
+    let number: Option<i32> = sqlx::query_scalar(
+        "UPDATE jobs SET state = 'failed', failure_class = $3, message = $4, lease_expires_at = NULL, finished_at = now()
+         WHERE id = $1 AND fencing_token = $2 AND state = 'leased' RETURNING number",
+    )
+    .bind(job.job)
+    .bind(job.fencing_token.0)
+    .bind(class.as_str())
+    .bind(message)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let number = number.ok_or(StoreError::LeaseLost)?;
+    let lost = LostLease { submission_id: job.submission.0, number, actor: "service".to_owned() };
+    if class.owner() == FaultOwner::Platform {
+        retry_scoring(&mut transaction, job.attempt, &lost, message).await?;
+    } else {
+        after_failure(&mut transaction, &lost, class, message).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Who holds an attempt, for checks before a presigned address is handed out.
+///
+/// # Errors
+/// [`StoreError::LeaseLost`] when the token is stale or belongs to another worker; otherwise when the database fails.
+pub async fn assert_held(
+    pool: &PgPool,
+    attempt: AttemptId,
+    token: FencingToken,
+    worker: WorkerId,
+) -> Result<(), StoreError> {
+    let held: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND fencing_token = $2 AND worker_id = $3)",
+    )
+    .bind(attempt.0)
+    .bind(token.0)
+    .bind(worker.0)
+    .fetch_one(pool)
+    .await?;
+    if held { Ok(()) } else { Err(StoreError::LeaseLost) }
+}
+
+/// PostgreSQL text cannot hold U+0000, and a model may print it.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
