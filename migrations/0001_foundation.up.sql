@@ -205,8 +205,11 @@ COMMENT ON COLUMN item_scores.failed IS 'The model reported an error: scored as 
 CREATE TABLE external_boards (
     label       text PRIMARY KEY CHECK (length(label) BETWEEN 1 AND 120),
     slug        text NOT NULL UNIQUE,
+    source_url  text,
+    note        text,
     imported_at timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON COLUMN external_boards.note IS 'What a reader must know to compare, e.g. the hardware of the speeds.';
 COMMENT ON TABLE external_boards IS 'Tables published elsewhere, shown apart and labelled "not run here".';
 
 CREATE TABLE external_results (

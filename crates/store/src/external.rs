@@ -25,10 +25,14 @@ pub struct ExternalRow {
 /// A table published elsewhere.
 #[derive(Debug, Clone)]
 pub struct ExternalBoard {
-    /// What it is and where it comes from.
+    /// What it is.
     pub label: String,
     /// Short name for URLs.
     pub slug: String,
+    /// Where it was published.
+    pub source_url: Option<String>,
+    /// What a reader must know to compare, e.g. the hardware of the speeds.
+    pub note: Option<String>,
     /// When it was loaded.
     pub imported_at: OffsetDateTime,
     /// Its rows, in the order given.
@@ -105,7 +109,7 @@ pub async fn list(pool: &PgPool) -> Result<Vec<ExternalBoard>, StoreError> {
                 num_params,
             })
             .collect();
-        list.push(ExternalBoard { label, slug, imported_at, rows });
+        list.push(ExternalBoard { label, slug, source_url, note, imported_at, rows });
     }
     Ok(list)
 }

@@ -519,27 +519,6 @@ pub async fn fail_scoring(
     Ok(())
 }
 
-/// Who holds an attempt, for checks before a presigned address is handed out.
-///
-/// # Errors
-/// [`StoreError::LeaseLost`] when the token is stale or belongs to another worker; otherwise when the database fails.
-pub async fn assert_held(
-    pool: &PgPool,
-    attempt: AttemptId,
-    token: FencingToken,
-    worker: WorkerId,
-) -> Result<(), StoreError> {
-    let held: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND fencing_token = $2 AND worker_id = $3)",
-    )
-    .bind(attempt.0)
-    .bind(token.0)
-    .bind(worker.0)
-    .fetch_one(pool)
-    .await?;
-    if held { Ok(()) } else { Err(StoreError::LeaseLost) }
-}
-
 /// PostgreSQL text cannot hold U+0000, and a model may print it.
 fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")

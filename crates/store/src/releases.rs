@@ -287,3 +287,31 @@ pub async fn references(pool: &PgPool, release: ReleaseId) -> Result<Vec<Referen
         })
         .collect()
 }
+
+/// How large a release is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Size {
+    /// Different utterances that are scored.
+    pub utterances: i64,
+    /// Different talkers.
+    pub talkers: i64,
+    /// Different rooms.
+    pub rooms: i64,
+    /// Scored items of all tracks.
+    pub items: i64,
+}
+
+/// Counts the scored items of a release.
+///
+/// # Errors
+/// When the database fails.
+pub async fn size(pool: &PgPool, release: ReleaseId) -> Result<Size, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT count(DISTINCT utterance) AS utterances, count(DISTINCT talker) AS talkers,
+                count(DISTINCT room) AS rooms, count(*) AS items
+         FROM items WHERE release_id = $1 AND part = 'scored'",
+    )
+    .bind(release.0)
+    .fetch_one(pool)
+    .await?)
+}

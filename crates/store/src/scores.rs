@@ -153,6 +153,12 @@ pub struct Published {
     pub report: RunReport,
     /// Seed of the order.
     pub seed: u64,
+    /// When it was submitted.
+    pub submitted_at: OffsetDateTime,
+    /// When a worker took it.
+    pub started_at: OffsetDateTime,
+    /// When the attempt ended.
+    pub finished_at: OffsetDateTime,
     /// When it was scored.
     pub scored_at: OffsetDateTime,
 }
@@ -168,7 +174,10 @@ struct PublishedRow {
     summary: Json<Summary>,
     report: Json<RunReport>,
     seed: i64,
-    created_at: OffsetDateTime,
+    submitted_at: OffsetDateTime,
+    started_at: OffsetDateTime,
+    finished_at: OffsetDateTime,
+    scored_at: OffsetDateTime,
 }
 
 /// Everything that is on a board under this scorer version.
@@ -178,7 +187,7 @@ struct PublishedRow {
 pub async fn published(pool: &PgPool, scorer: &str) -> Result<Vec<Published>, StoreError> {
     let rows = sqlx::query_as::<_, PublishedRow>(
         "SELECT s.id AS submission_id, c.attempt_id, s.release_id, s.hardware_class, s.manifest, c.scorer, c.summary,
-                c.report, j.seed, c.created_at
+                c.report, j.seed, s.created_at AS submitted_at, j.started_at, j.finished_at, c.created_at AS scored_at
          FROM submissions s JOIN jobs j ON j.submission_id = s.id AND j.kind = 'evaluate'
               JOIN scores c ON c.attempt_id = j.id
          WHERE s.state = 'published' AND c.scorer = $1 ORDER BY s.id",
@@ -198,7 +207,10 @@ pub async fn published(pool: &PgPool, scorer: &str) -> Result<Vec<Published>, St
             summary: row.summary.0,
             report: row.report.0,
             seed: row.seed.cast_unsigned(),
-            scored_at: row.created_at,
+            submitted_at: row.submitted_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            scored_at: row.scored_at,
         })
         .collect())
 }

@@ -89,39 +89,6 @@ impl SubmissionState {
         matches!(self, Published | Rejected | Failed | Cancelled | Withdrawn | Superseded | Quarantined)
     }
 
-    /// Who has the ball.
-    pub const fn owner(self) -> &'static str {
-        match self {
-            Draft | Uploading => "you",
-            Checking | Scoring => "the service",
-            InReview => "a reviewer",
-            Queued => "the queue",
-            Running => "a worker",
-            Published | Rejected | Failed | Cancelled | Withdrawn | Superseded => "nobody: this is finished",
-            Quarantined => "an admin",
-        }
-    }
-
-    /// What happens next.
-    pub const fn next_step(self) -> &'static str {
-        match self {
-            Draft => "Complete the form and submit it.",
-            Uploading => "When all files have arrived, they are checked.",
-            Checking => "If the checks pass, it joins the queue.",
-            InReview => "A reviewer approves it, rejects it or asks a question.",
-            Queued => "The next free worker of its hardware class takes it.",
-            Running => "When every item is transcribed, the hypotheses are scored.",
-            Scoring => "When the errors are counted, it appears on the board.",
-            Published => "Its result is on the board.",
-            Rejected => "Change what the reason names and submit again.",
-            Failed => "Follow the advice below and submit again.",
-            Cancelled => "Submit again whenever you like.",
-            Withdrawn => "Its result no longer shows on the board.",
-            Superseded => "A newer revision has taken its place.",
-            Quarantined => "An admin looks into it and decides.",
-        }
-    }
-
     /// The transition table.
     pub fn may_become(self, to: Self) -> bool {
         match self {

@@ -1,0 +1,24 @@
+//! Style sheet, script and icon, compiled in.
+
+use axum::{
+    extract::Path,
+    http::header,
+    response::{IntoResponse, Response},
+};
+
+use crate::error::AppError;
+
+const ASSETS: [(&str, &str, &str); 3] = [
+    ("ffasr.css", "text/css; charset=utf-8", include_str!("../../../static/ffasr.css")),
+    ("ffasr.js", "text/javascript; charset=utf-8", include_str!("../../../static/ffasr.js")),
+    ("favicon.svg", "image/svg+xml", include_str!("../../../static/favicon.svg")),
+];
+
+pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response, AppError> {
+    let (_, content_type, content) = ASSETS
+        .iter()
+        .find(|(file, ..)| *file == name)
+        .ok_or_else(|| AppError::NotFound("such file".to_owned()))?;
+    let headers = [(header::CONTENT_TYPE, *content_type), (header::CACHE_CONTROL, "public, max-age=3600")];
+    Ok((headers, *content).into_response())
+}

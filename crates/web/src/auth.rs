@@ -1,0 +1,132 @@
+//! Who is asking: browsers by cookie, programs and workers by bearer token.
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::request::Parts,
+};
+use axum_extra::{
+    TypedHeader,
+    extract::CookieJar,
+    headers::{Authorization, authorization::Bearer},
+};
+use store::{
+    Secret,
+    accounts::{self, Role, User, Worker},
+};
+
+use crate::{
+    Service,
+    error::{AppError, Problem},
+};
+
+/// Name of the session cookie.
+pub(crate) const SESSION_COOKIE: &str = "ffasr_session";
+
+/// Whoever asks; nobody has to be signed in. A database that is away makes everybody a visitor, so that the board
+/// stays readable.
+pub(crate) struct Visitor(pub(crate) Option<User>);
+
+/// A signed-in person.
+pub(crate) struct SignedIn(pub(crate) User);
+
+/// A signed-in reviewer or admin.
+pub(crate) struct Staff(pub(crate) User);
+
+/// A program with a personal token.
+pub(crate) struct ApiUser(pub(crate) User);
+
+/// A worker with its token.
+pub(crate) struct Node(pub(crate) Worker);
+
+async fn session_user(parts: &mut Parts, service: &Service) -> Result<Option<User>, AppError> {
+    let jar = CookieJar::from_headers(&parts.headers);
+    let Some(cookie) = jar.get(SESSION_COOKIE) else {
+        return Ok(None);
+    };
+    Ok(accounts::user_by_session(&service.pool, &Secret::presented(cookie.value())).await?)
+}
+
+async fn bearer(parts: &mut Parts) -> Option<Secret> {
+    let header = TypedHeader::<Authorization<Bearer>>::from_request_parts(parts, &()).await.ok()?;
+    Some(Secret::presented(header.token()))
+}
+
+impl<S> FromRequestParts<S> for Visitor
+where
+    S: Send + Sync,
+    Service: FromRef<S>,
+{
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        match session_user(parts, &Service::from_ref(state)).await {
+            Err(AppError::Unavailable(_)) => Ok(Self(None)),
+            other => other.map(Self),
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for SignedIn
+where
+    S: Send + Sync,
+    Service: FromRef<S>,
+{
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let user = session_user(parts, &Service::from_ref(state)).await?;
+        user.map(Self).ok_or_else(|| AppError::Unauthorized("This page needs an account: log in first.".to_owned()))
+    }
+}
+
+impl<S> FromRequestParts<S> for Staff
+where
+    S: Send + Sync,
+    Service: FromRef<S>,
+{
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let SignedIn(user) = SignedIn::from_request_parts(parts, state).await?;
+        if user.role == Role::Submitter {
+            return Err(AppError::Forbidden("This page is for reviewers and admins.".to_owned()));
+        }
+        Ok(Self(user))
+    }
+}
+
+impl<S> FromRequestParts<S> for ApiUser
+where
+    S: Send + Sync,
+    Service: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let refused = || {
+            let message = "Send a personal token as `Authorization: Bearer ffa_…`; the one sent, if any, is not valid.";
+            Problem(AppError::Unauthorized(message.to_owned()))
+        };
+        let secret = bearer(parts).await.ok_or_else(refused)?;
+        let user = accounts::user_by_api_token(&Service::from_ref(state).pool, &secret).await?;
+        user.map(Self).ok_or_else(refused)
+    }
+}
+
+impl<S> FromRequestParts<S> for Node
+where
+    S: Send + Sync,
+    Service: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let refused = || {
+            let message = "The worker token is missing, unknown or revoked; issue one with `ffasr admin worker add`.";
+            Problem(AppError::Unauthorized(message.to_owned()))
+        };
+        let secret = bearer(parts).await.ok_or_else(refused)?;
+        let worker = accounts::worker_by_token(&Service::from_ref(state).pool, &secret).await?;
+        worker.map(Self).ok_or_else(refused)
+    }
+}

@@ -1,0 +1,220 @@
+//! The board: one immutable snapshot in memory, built from the database, read by every page and by the API.
+
+use std::collections::BTreeMap;
+
+use protocol::{ReleaseId, SubmissionId};
+use serde::Serialize;
+use store::{
+    PgPool, StoreError,
+    external::{self, ExternalBoard},
+    releases::{self, Release, Size},
+    scores::{self, Published},
+};
+use time::OffsetDateTime;
+
+use crate::{ranking, scorer::SCORER};
+
+/// Everything a visitor can see, at one moment.
+pub struct Snapshot {
+    /// When it was built.
+    pub built_at: OffsetDateTime,
+    /// The frozen releases, the newest first.
+    pub releases: Vec<Release>,
+    /// A board for each release and hardware class that has results; a release without any has none.
+    pub boards: Vec<Board>,
+    /// Boards published elsewhere.
+    pub external: Vec<ExternalBoard>,
+    sizes: Vec<(ReleaseId, Size)>,
+}
+
+/// One release on one hardware class.
+#[derive(Debug, Clone)]
+pub struct Board {
+    /// The release.
+    pub release: ReleaseId,
+    /// The hardware class: speeds compare only within one.
+    pub hardware_class: String,
+    /// Best first.
+    pub rows: Vec<Row>,
+}
+
+/// One model on a [`Board`].
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Place by Avg WER, from 1.
+    pub rank: u32,
+    /// Places this model can hold within the 95 % confidence of the whole ranking.
+    pub rank_interval: (u32, u32),
+    /// It differs significantly from the row above, or is the first.
+    pub opens_tie_group: bool,
+    /// No other model is both faster and more accurate.
+    pub on_front: bool,
+    /// The result.
+    pub result: Published,
+}
+
+impl Snapshot {
+    /// A board before the first look at the database.
+    pub(crate) fn empty() -> Self {
+        Self {
+            built_at: OffsetDateTime::now_utc(),
+            releases: Vec::new(),
+            boards: Vec::new(),
+            external: Vec::new(),
+            sizes: Vec::new(),
+        }
+    }
+
+    /// Reads the database.
+    pub(crate) async fn build(pool: &PgPool) -> Result<Self, StoreError> {
+        let releases = releases::frozen(pool).await?;
+        let mut sizes = Vec::with_capacity(releases.len());
+        for release in &releases {
+            sizes.push((release.id, releases::size(pool, release.id).await?));
+        }
+        let mut groups: BTreeMap<(ReleaseId, String), Vec<Published>> = BTreeMap::new();
+        for result in scores::published(pool, SCORER).await? {
+            groups.entry((result.release, result.hardware_class.clone())).or_default().push(result);
+        }
+        let mut boards = Vec::with_capacity(groups.len());
+        for ((release, hardware_class), results) in groups {
+            let rows = ranking::rank(pool, results).await?;
+            boards.push(Board { release, hardware_class, rows });
+        }
+        let external = external::list(pool).await?;
+        Ok(Self { built_at: OffsetDateTime::now_utc(), releases, boards, external, sizes })
+    }
+
+    /// The release of this slug (its newest version), or the newest of all.
+    pub fn release(&self, slug: Option<&str>) -> Option<&Release> {
+        match slug {
+            Some(slug) => self.releases.iter().find(|release| release.slug == slug),
+            None => self.releases.first(),
+        }
+    }
+
+    /// How large a release is.
+    pub(crate) fn size(&self, release: ReleaseId) -> Option<Size> {
+        self.sizes.iter().find(|(id, _)| *id == release).map(|(_, size)| *size)
+    }
+
+    /// The boards of a release.
+    pub(crate) fn boards_of(&self, release: ReleaseId) -> impl Iterator<Item = &Board> {
+        self.boards.iter().filter(move |board| board.release == release)
+    }
+
+    /// The board of a release on a hardware class, or on the first there is.
+    pub fn board(&self, release: ReleaseId, hardware_class: Option<&str>) -> Option<&Board> {
+        self.boards_of(release).find(|board| hardware_class.is_none_or(|class| board.hardware_class == class))
+    }
+
+    /// The board and row of a submission.
+    pub(crate) fn row(&self, submission: SubmissionId) -> Option<(&Board, &Row)> {
+        self.boards.iter().find_map(|board| {
+            board.rows.iter().find(|row| row.result.submission == submission).map(|row| (board, row))
+        })
+    }
+}
+
+/// The board as JSON (design §10). Rates are fractions, times seconds.
+#[derive(Debug, Serialize)]
+pub struct BoardJson {
+    release: String,
+    release_version: String,
+    manifest_sha256: String,
+    hardware_class: Option<String>,
+    scorer: &'static str,
+    #[serde(with = "time::serde::rfc3339")]
+    generated_at: OffsetDateTime,
+    rows: Vec<RowJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct RowJson {
+    rank: u32,
+    rank_interval: (u32, u32),
+    model: String,
+    organisation: String,
+    submission: SubmissionId,
+    avg_wer: Option<f64>,
+    avg_wer_interval: Option<(f64, f64)>,
+    tracks: BTreeMap<String, TrackJson>,
+    rtfx: Option<f64>,
+    rtfx_interval: Option<(f64, f64)>,
+    latency_p50_s: f64,
+    latency_p95_s: f64,
+    num_params: Option<u64>,
+    pareto: bool,
+    status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct TrackJson {
+    wer: Option<f64>,
+    interval: Option<(f64, f64)>,
+    substitutions: u64,
+    deletions: u64,
+    insertions: u64,
+    ref_words: u64,
+    rtfx: Option<f64>,
+}
+
+impl BoardJson {
+    /// The board of `release` as JSON; a release without results has no rows.
+    pub fn new(snapshot: &Snapshot, release: &Release, board: Option<&Board>) -> Self {
+        Self {
+            release: release.slug.clone(),
+            release_version: release.version.clone(),
+            manifest_sha256: release.manifest_sha256.clone(),
+            hardware_class: board.map(|board| board.hardware_class.clone()),
+            scorer: SCORER,
+            generated_at: snapshot.built_at,
+            rows: board.map(|board| board.rows.iter().map(RowJson::new).collect()).unwrap_or_default(),
+        }
+    }
+}
+
+impl RowJson {
+    fn new(row: &Row) -> Self {
+        let summary = &row.result.summary;
+        Self {
+            rank: row.rank,
+            rank_interval: row.rank_interval,
+            model: row.result.manifest.name.clone(),
+            organisation: row.result.manifest.organisation.clone(),
+            submission: row.result.submission,
+            avg_wer: summary.avg_wer,
+            avg_wer_interval: summary.avg_wer_interval,
+            tracks: summary
+                .tracks
+                .iter()
+                .map(|(name, track)| {
+                    let track = TrackJson {
+                        wer: track.wer,
+                        interval: track.interval,
+                        substitutions: track.substitutions,
+                        deletions: track.deletions,
+                        insertions: track.insertions,
+                        ref_words: track.ref_words,
+                        rtfx: track.rtfx,
+                    };
+                    (name.clone(), track)
+                })
+                .collect(),
+            rtfx: summary.rtfx,
+            rtfx_interval: summary.rtfx_interval,
+            latency_p50_s: summary.latency.p50,
+            latency_p95_s: summary.latency.p95,
+            num_params: row.num_params(),
+            pareto: row.on_front,
+            status: "published",
+        }
+    }
+}
+
+impl Row {
+    /// What the model reported when ready, else what its submitter states.
+    pub(crate) fn num_params(&self) -> Option<u64> {
+        self.result.report.num_params.or(self.result.manifest.num_params)
+    }
+}

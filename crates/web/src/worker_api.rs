@@ -1,0 +1,197 @@
+//! `/worker/v1/…`: what workers speak. Audio only goes out; no transcript, track or room is in any reply.
+
+use std::time::Duration;
+
+use axum::{Json, extract::State, http::StatusCode};
+use protocol::{
+    AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, FailureClass, Heartbeat,
+    HeartbeatReply, Job, ModelFile, PROTOCOL_VERSION, Work,
+};
+use store::{
+    StoreError,
+    accounts::{self, Worker},
+    objects,
+    queue::{self, ClaimedAttempt, LeaseStatus},
+    releases::{self, Audio, Part},
+};
+use tokio::time::Instant;
+
+use crate::{
+    Service,
+    auth::Node,
+    error::{AppError, Problem},
+};
+
+/// Longest time a claim waits for a job; shorter than the idle limits of common proxies.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
+/// A notification may be lost with its connection, so a waiting claim looks for itself this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long an address for handing in results is good for.
+const UPLOAD_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+pub(crate) async fn claim(
+    State(service): State<Service>,
+    Node(worker): Node,
+    Json(claim): Json<Claim>,
+) -> Result<Json<ClaimReply>, Problem> {
+    check_claim(&worker, &claim)?;
+    accounts::store_fingerprint(&service.pool, worker.id, &claim.fingerprint).await?;
+    if worker.draining {
+        return Ok(Json(ClaimReply { job: None }));
+    }
+    let claimed = wait_for_attempt(&service, &worker, &claim).await?;
+    let Some(claimed) = claimed else {
+        return Ok(Json(ClaimReply { job: None }));
+    };
+    match job_for(&service, &claimed).await {
+        Ok(job) => Ok(Json(ClaimReply { job: Some(job) })),
+        Err(error) => {
+            let message = "The audio could not be made available.";
+            let class = FailureClass::StorageError;
+            queue::fail(&service.pool, claimed.attempt, claimed.fencing_token, class, message, "").await?;
+            Err(error.into())
+        }
+    }
+}
+
+fn check_claim(worker: &Worker, claim: &Claim) -> Result<(), AppError> {
+    if claim.protocol != PROTOCOL_VERSION {
+        return Err(AppError::UpgradeRequired(format!(
+            "This service speaks worker protocol {PROTOCOL_VERSION}, the worker speaks {}: install the ffasr of the same release.",
+            claim.protocol
+        )));
+    }
+    if !worker.hardware_classes.contains(&claim.hardware_class) {
+        return Err(AppError::Forbidden(format!(
+            "The token of worker `{}` is issued for {}, not for `{}`.",
+            worker.name,
+            worker.hardware_classes.join(", "),
+            claim.hardware_class
+        )));
+    }
+    Ok(())
+}
+
+async fn wait_for_attempt(
+    service: &Service,
+    worker: &Worker,
+    claim: &Claim,
+) -> Result<Option<ClaimedAttempt>, StoreError> {
+    let deadline = Instant::now() + Duration::from_secs(claim.wait_seconds.into()).min(LONGEST_WAIT);
+    let mut changed = service.jobs_changed.subscribe();
+    loop {
+        // Marked as seen before looking, so that a job that comes in between wakes us.
+        changed.mark_unchanged();
+        let lease = service.settings.lease;
+        let claimed =
+            queue::claim(&service.pool, worker, &claim.hardware_class, &claim.runtimes, lease).await?;
+        if claimed.is_some() || Instant::now() >= deadline {
+            return Ok(claimed);
+        }
+        let until = deadline.min(Instant::now() + LOOK_AGAIN);
+        if let Ok(Err(_)) = tokio::time::timeout_at(until, changed.changed()).await {
+            // The service is stopping.
+            return Ok(None);
+        }
+    }
+}
+
+async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, StoreError> {
+    let lifetime = Duration::from_secs_f64(service.settings.limits.attempt_seconds);
+    let mut files = Vec::with_capacity(claimed.files.len());
+    for file in &claimed.files {
+        files.push(ModelFile {
+            name: file.name.clone(),
+            url: service.objects.presign_get(&objects::model_key(&file.sha256), lifetime).await?,
+            sha256: file.sha256.clone(),
+            bytes: file.bytes.unsigned_abs(),
+        });
+    }
+    let (mut warm_up, mut items, mut repeats) = (Vec::new(), Vec::new(), Vec::<Vec<AudioItem>>::new());
+    for audio in releases::audio(&service.pool, claimed.release).await? {
+        let part = audio.part;
+        let item = audio_item(service, audio, lifetime).await?;
+        match part {
+            Part::WarmUp => warm_up.push(item),
+            Part::Scored => items.push(item),
+            Part::Repeat(pass) => {
+                let pass = pass as usize;
+                if repeats.len() < pass {
+                    repeats.resize(pass, Vec::new());
+                }
+                if let Some(list) = pass.checked_sub(1).and_then(|index| repeats.get_mut(index)) {
+                    list.push(item);
+                }
+            }
+        }
+    }
+    Ok(Job {
+        attempt: claimed.attempt,
+        fencing_token: claimed.fencing_token,
+        lease_seconds: whole_seconds(service.settings.lease),
+        heartbeat_seconds: whole_seconds(service.settings.heartbeat),
+        work: Work::Evaluate(Box::new(EvaluateJob {
+            model: claimed.manifest.clone(),
+            files,
+            warm_up,
+            items,
+            repeats,
+            seed: claimed.seed,
+            limits: service.settings.limits,
+        })),
+    })
+}
+
+async fn audio_item(service: &Service, audio: Audio, lifetime: Duration) -> Result<AudioItem, StoreError> {
+    let url = service.objects.presign_get(&objects::audio_key(&audio.sha256), lifetime).await?;
+    Ok(AudioItem { id: audio.id, url, sha256: audio.sha256, seconds: audio.seconds })
+}
+
+fn whole_seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).max(1)
+}
+
+pub(crate) async fn heartbeat(
+    State(service): State<Service>,
+    Node(worker): Node,
+    Json(beat): Json<Heartbeat>,
+) -> Result<Json<HeartbeatReply>, Problem> {
+    let lease = service.settings.lease;
+    let status =
+        queue::heartbeat(&service.pool, beat.attempt, beat.fencing_token, beat.stage, beat.progress, lease).await?;
+    let directive = match status {
+        LeaseStatus::Cancelled => Directive::Cancel,
+        LeaseStatus::Held if worker.draining => Directive::Drain,
+        LeaseStatus::Held => Directive::Continue,
+    };
+    let key = objects::results_key(beat.attempt);
+    let upload_url = service.objects.presign_put(&key, UPLOAD_LIFETIME).await?;
+    Ok(Json(HeartbeatReply { directive, upload_url }))
+}
+
+pub(crate) async fn events(
+    State(service): State<Service>,
+    _: Node,
+    Json(events): Json<Events>,
+) -> Result<StatusCode, Problem> {
+    queue::append_log(&service.pool, events.attempt, events.fencing_token, &events.log).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn complete(
+    State(service): State<Service>,
+    _: Node,
+    Json(done): Json<Complete>,
+) -> Result<StatusCode, Problem> {
+    queue::complete(&service.pool, done.attempt, done.fencing_token, &done.results_sha256).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn fail(
+    State(service): State<Service>,
+    _: Node,
+    Json(fail): Json<Fail>,
+) -> Result<StatusCode, Problem> {
+    queue::fail(&service.pool, fail.attempt, fail.fencing_token, fail.class, &fail.message, &fail.log_tail).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
