@@ -1,3 +1,77 @@
 //! The one binary: subcommands wire the rooms together.
 
-fn main() {}
+mod admin;
+mod backend;
+mod corpus;
+mod demo;
+mod directories;
+mod error;
+mod import_results;
+mod progress;
+mod publish;
+mod release;
+mod serve;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use error::Failure;
+use tracing_subscriber::EnvFilter;
+
+/// An open, self-hostable leaderboard for far-field speech recognition.
+#[derive(Parser)]
+#[command(name = "ffasr", version, about, propagate_version = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// All of it on this machine: release, service, worker, three models, board.
+    Demo(demo::Arguments),
+    /// The service: pages, API, queue, scorer.
+    Serve(serve::Arguments),
+    /// A node that runs models for a service.
+    Worker(worker::Arguments),
+    /// What the dashboard does, for scripts.
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Dry speech, with its licence.
+    #[command(subcommand)]
+    Corpus(corpus::Command),
+    /// Benchmarks: build and verify.
+    #[command(subcommand)]
+    Release(release::Command),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(EnvFilter::try_from_env("FFASR_LOG").unwrap_or_else(|_| EnvFilter::new("warn,web=info,worker=info")))
+        .init();
+    // The HTTP client brings no provider of its own, so that only one is in the program.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider is installed already");
+    }
+    match run(CommandLine::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ffasr: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Worker(arguments) => worker::run(arguments).await,
+        Command::Admin(command) => admin::run(command).await,
+        Command::Corpus(command) => corpus::run(&command),
+        Command::Release(command) => release::run(&command),
+    }
+}

@@ -236,6 +236,15 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
     }
 }
 
+/// What to say when a release is not there.
+pub(crate) fn no_release(slug: &str) -> String {
+    if slug.is_empty() {
+        "There is no release to submit to yet; the operator has to freeze one first.".to_owned()
+    } else {
+        format!("There is no release \u{201c}{slug}\u{201d}.")
+    }
+}
+
 /// Stores the files and queues the submission. Objects are named by their content, so a submission that fails half way
 /// leaves nothing that could be mistaken for one.
 pub(crate) async fn accept(

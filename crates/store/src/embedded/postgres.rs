@@ -145,13 +145,15 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// How to connect to a cluster that another process runs in `directory`, if it answers.
+    pub async fn running(directory: &Path) -> Option<PgConnectOptions> {
+        let options = connect_options(directory, "postgres");
+        options.connect().await.is_ok().then_some(options)
+    }
+
     /// How to connect to the database `name` (`postgres` always exists).
     pub fn options(&self, name: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.socket_directory)
-            .username("ffasr")
-            .database(name)
-            .log_statements(tracing::log::LevelFilter::Trace)
+        connect_options(&self.socket_directory, name)
     }
 
     async fn wait_until_ready(&mut self, log: &Path) -> Result<(), ClusterError> {
@@ -178,6 +180,10 @@ impl Drop for Cluster {
         }
         let _ = self.server.wait();
     }
+}
+
+fn connect_options(socket_directory: &Path, database: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass().socket(socket_directory).username("ffasr").database(database)
 }
 
 fn find_binaries() -> Option<PathBuf> {

@@ -1,0 +1,300 @@
+//! `ffasr admin`: what the dashboard does, for scripts.
+
+use std::{
+    fs::File,
+    io::{BufRead, stdin},
+    path::PathBuf,
+};
+
+use clap::{Args, Subcommand, ValueEnum};
+use protocol::SubmissionId;
+use store::{
+    Secret, accounts, external,
+    releases,
+    submissions::{self, Filter},
+};
+
+use crate::{
+    backend::{Backend, BackendArguments, Ownership},
+    error::Failure,
+    import_results, progress, publish,
+};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Accounts.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Nodes that run models.
+    #[command(subcommand)]
+    Worker(WorkerCommand),
+    /// Benchmarks.
+    #[command(subcommand)]
+    Release(ReleaseCommand),
+    /// Models somebody wants ranked.
+    #[command(subcommand)]
+    Submission(SubmissionCommand),
+    /// Load a table published elsewhere as a read-only board of its own.
+    ImportResults(ImportResults),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum UserCommand {
+    /// Create an account, or give an existing one a new role and password.
+    Add {
+        /// Name to sign in with.
+        name: String,
+        /// What it may do.
+        #[arg(long, value_enum, default_value = "submitter")]
+        role: Role,
+        /// Read the password from standard input instead of making one up.
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Issue a personal token for the API; shown once.
+    Token {
+        /// Whose.
+        name: String,
+        /// What it is for.
+        #[arg(long, default_value = "command line")]
+        label: String,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Role {
+    Submitter,
+    Reviewer,
+    Admin,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WorkerCommand {
+    /// Issue a worker's token; shown once. Issuing again replaces it.
+    Add {
+        /// Name of the node.
+        name: String,
+        /// Hardware classes it may claim jobs for.
+        #[arg(long, required = true)]
+        hardware_class: Vec<String>,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Show all workers.
+    List {
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Let it finish what it does and take no more.
+    Drain {
+        /// Name of the node.
+        name: String,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Let it take jobs again.
+    Resume {
+        /// Name of the node.
+        name: String,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Make its token worthless at once.
+    Revoke {
+        /// Name of the node.
+        name: String,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ReleaseCommand {
+    /// Check, store and freeze a built release.
+    Freeze {
+        /// Release directory, made by `ffasr release build`.
+        directory: PathBuf,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Show the frozen releases.
+    List {
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SubmissionCommand {
+    /// Show the latest submissions.
+    List {
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Stop one.
+    Cancel {
+        /// Its id.
+        id: SubmissionId,
+        /// Why, for the submitter.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct ImportResults {
+    /// CSV with the columns Model, Avg WER (%), Near Field Speech, High SNR, Mid SNR, Low SNR, RTFx, Params (B).
+    file: PathBuf,
+    /// What the table is; loading the same label again replaces it.
+    #[arg(long)]
+    label: String,
+    /// Where it was published.
+    #[arg(long)]
+    source_url: Option<String>,
+    /// What a reader must know to compare, e.g. the hardware of the speeds.
+    #[arg(long)]
+    note: Option<String>,
+    #[command(flatten)]
+    backend: BackendArguments,
+}
+
+pub(crate) async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::User(command) => user(command).await,
+        Command::Worker(command) => worker(command).await,
+        Command::Release(command) => release(command).await,
+        Command::Submission(command) => submission(command).await,
+        Command::ImportResults(arguments) => import_table(arguments).await,
+    }
+}
+
+async fn guest(arguments: &BackendArguments) -> Result<Backend, Failure> {
+    Backend::start(arguments, Ownership::Guest).await
+}
+
+async fn user(command: UserCommand) -> Result<(), Failure> {
+    match command {
+        UserCommand::Add { name, role, password_stdin, backend } => {
+            let backend = guest(&backend).await?;
+            let role = match role {
+                Role::Submitter => accounts::Role::Submitter,
+                Role::Reviewer => accounts::Role::Reviewer,
+                Role::Admin => accounts::Role::Admin,
+            };
+            let password = if password_stdin { read_password()? } else { Secret::generate("")?.expose().to_owned() };
+            accounts::put_user(&backend.pool, &name, role, &password).await?;
+            if password_stdin {
+                println!("{name} may sign in as {}", role.as_str());
+            } else {
+                println!("{name} may sign in as {} with the password {password}", role.as_str());
+            }
+        }
+        UserCommand::Token { name, label, backend } => {
+            let backend = guest(&backend).await?;
+            let user = accounts::user_by_name(&backend.pool, &name).await?;
+            println!("{}", accounts::issue_api_token(&backend.pool, user.id, &label).await?.expose());
+        }
+    }
+    Ok(())
+}
+
+fn read_password() -> Result<String, Failure> {
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line).map_err(Failure::failed)?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.chars().count() < 12 {
+        return Err(Failure::input("the password must have at least 12 characters"));
+    }
+    Ok(password.to_owned())
+}
+
+async fn worker(command: WorkerCommand) -> Result<(), Failure> {
+    match command {
+        WorkerCommand::Add { name, hardware_class, backend } => {
+            let backend = guest(&backend).await?;
+            let secret = accounts::issue_worker_token(&backend.pool, &name, &hardware_class).await?;
+            println!("{}", secret.expose());
+        }
+        WorkerCommand::List { backend } => {
+            let backend = guest(&backend).await?;
+            for worker in accounts::workers(&backend.pool).await? {
+                let state = match (worker.revoked, worker.draining) {
+                    (true, _) => "revoked",
+                    (false, true) => "draining",
+                    (false, false) => "active",
+                };
+                let seen = worker.last_seen_at.map_or_else(|| "never seen".to_owned(), |at| format!("seen {at}"));
+                println!("{}\t{state}\t{}\t{seen}", worker.name, worker.hardware_classes.join(","));
+            }
+        }
+        WorkerCommand::Drain { name, backend } => {
+            accounts::set_draining(&guest(&backend).await?.pool, &name, true).await?;
+        }
+        WorkerCommand::Resume { name, backend } => {
+            accounts::set_draining(&guest(&backend).await?.pool, &name, false).await?;
+        }
+        WorkerCommand::Revoke { name, backend } => accounts::revoke_worker(&guest(&backend).await?.pool, &name).await?,
+    }
+    Ok(())
+}
+
+async fn release(command: ReleaseCommand) -> Result<(), Failure> {
+    match command {
+        ReleaseCommand::Freeze { directory, backend } => {
+            let backend = guest(&backend).await?;
+            publish::publish(&backend, &directory, &progress::percent("storing")).await?;
+        }
+        ReleaseCommand::List { backend } => {
+            let backend = guest(&backend).await?;
+            for release in releases::frozen(&backend.pool).await? {
+                println!("{} {}\t{}\t{}", release.slug, release.version, release.manifest_sha256, release.title);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn submission(command: SubmissionCommand) -> Result<(), Failure> {
+    match command {
+        SubmissionCommand::List { backend } => {
+            let backend = guest(&backend).await?;
+            for submission in submissions::list(&backend.pool, Filter::All).await? {
+                println!(
+                    "{}\t{}\t{}\t{}",
+                    submission.id, submission.state, submission.release_slug, submission.manifest.name
+                );
+            }
+        }
+        SubmissionCommand::Cancel { id, reason, backend } => {
+            submissions::cancel(&guest(&backend).await?.pool, id, "admin", &reason).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn import_table(arguments: ImportResults) -> Result<(), Failure> {
+    let path = arguments.file.display();
+    let file = File::open(&arguments.file).map_err(|error| Failure::input(format!("{path} cannot be read: {error}")))?;
+    let rows = import_results::read(file).map_err(|error| Failure::input(format!("{path}: {error}")))?;
+    let label = arguments.label.trim();
+    if !(1..=120).contains(&label.chars().count()) {
+        return Err(Failure::input("--label must have 1 to 120 characters"));
+    }
+    let backend = guest(&arguments.backend).await?;
+    let board = external::NewExternalBoard {
+        label,
+        slug: &import_results::slug(label),
+        source_url: arguments.source_url.as_deref(),
+        note: arguments.note.as_deref(),
+        rows: &rows,
+    };
+    external::replace(&backend.pool, board).await?;
+    println!("{} rows loaded as \u{201c}{label}\u{201d}: published elsewhere, not run here", rows.len());
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! `ffasr corpus`: dry speech, with its licence.
+
+use std::path::{Path, PathBuf};
+
+use benchmark::corpus::{Corpus, Description, Import, Limits, Source, import};
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::{directories, error::Failure};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Bring recordings with texts into a corpus directory.
+    Import(ImportArguments),
+    /// Show the corpora of the data directory.
+    List(ListArguments),
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Layout {
+    /// The recorded prompts of Debian's asterisk-core-sounds-en-g722.
+    DebianPrompts,
+    /// Directories with `*.trans.txt` lists beside WAV files.
+    Librispeech,
+    /// A JSONL manifest: `audio_filepath`, `text`, `duration`, `speaker`.
+    Manifest,
+}
+
+#[derive(Args)]
+pub(crate) struct ImportArguments {
+    /// How the source is laid out.
+    #[arg(long, value_enum)]
+    layout: Layout,
+    /// The source: a directory, or the manifest file. Not needed for the Debian prompts.
+    #[arg(long)]
+    source: Option<PathBuf>,
+    /// Directory to make; must not exist.
+    destination: PathBuf,
+    /// Name of the corpus.
+    #[arg(long, default_value = "")]
+    name: String,
+    /// Language, as a BCP 47 tag.
+    #[arg(long, default_value = "en")]
+    language: String,
+    /// Licence of the recordings, an SPDX expression where there is one.
+    #[arg(long, default_value = "")]
+    licence: String,
+    /// Whom the licence asks to name.
+    #[arg(long, default_value = "")]
+    attribution: String,
+}
+
+#[derive(Args)]
+pub(crate) struct ListArguments {
+    /// Directory with corpora below it.
+    #[arg(long)]
+    directory: Option<PathBuf>,
+}
+
+pub(crate) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Import(arguments) => run_import(arguments),
+        Command::List(arguments) => list(arguments),
+    }
+}
+
+fn run_import(arguments: &ImportArguments) -> Result<(), Failure> {
+    let what = what_to_import(arguments)?;
+    let report = import(&what, &arguments.destination, &crate::progress::percent("importing")).map_err(Failure::input)?;
+    println!(
+        "{} utterances, {:.1} minutes, {} talkers; {} recordings left out (reasons in {})",
+        report.utterances,
+        report.seconds / 60.0,
+        report.speakers,
+        report.left_out.len(),
+        arguments.destination.join("left-out.jsonl").display()
+    );
+    Ok(())
+}
+
+fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
+    let needed = |value: &str, flag: &str| {
+        if value.is_empty() {
+            Err(Failure::input(format!("{flag} is needed: a corpus without it cannot be published")))
+        } else {
+            Ok(value.to_owned())
+        }
+    };
+    let source = || arguments.source.clone().ok_or_else(|| Failure::input("--source is needed for this layout"));
+    let source = match arguments.layout {
+        Layout::DebianPrompts => return Ok(Import::debian_prompts()),
+        Layout::Librispeech => Source::LibriSpeech { root: source()? },
+        Layout::Manifest => Source::Manifest { file: source()? },
+    };
+    Ok(Import {
+        source,
+        description: Description {
+            name: needed(&arguments.name, "--name")?,
+            language: arguments.language.clone(),
+            licence: needed(&arguments.licence, "--licence")?,
+            attribution: needed(&arguments.attribution, "--attribution")?,
+            source: arguments.source.as_deref().map(|path| path.display().to_string()).unwrap_or_default(),
+        },
+        limits: Limits::default(),
+    })
+}
+
+fn list(arguments: &ListArguments) -> Result<(), Failure> {
+    let directory = arguments.directory.clone().unwrap_or_else(|| directories::default_data().join("corpora"));
+    let entries = std::fs::read_dir(&directory)
+        .map_err(|error| Failure::input(format!("{} cannot be read: {error}", directory.display())))?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths.iter().filter(|path| path.is_dir()) {
+        println!("{}", describe(path));
+    }
+    Ok(())
+}
+
+fn describe(path: &Path) -> String {
+    match Corpus::open(path) {
+        Ok(corpus) => format!(
+            "{}: {} ({}), {} utterances, {}",
+            path.display(),
+            corpus.description.name,
+            corpus.description.language,
+            corpus.utterances.len(),
+            corpus.description.licence
+        ),
+        Err(error) => format!("{}: not usable: {error}", path.display()),
+    }
+}

@@ -1,0 +1,332 @@
+//! `ffasr demo`: all of it on this machine, over the same paths as in production.
+//!
+//! The models are submitted over the API, a worker process claims them over HTTP with its own token, and the board is
+//! read back over the API. What is there from an earlier run is used again.
+
+use std::{
+    fs,
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use benchmark::{
+    corpus::{Corpus, Import, import},
+    release::{ReleaseManifest, ReleaseSpec, build},
+};
+use clap::Args;
+use protocol::UserId;
+use reqwest::{Client, StatusCode, multipart::Form};
+use serde_json::Value;
+use store::{Secret, accounts, releases};
+use tokio::process::{Child, Command};
+use web::Service;
+
+use crate::{
+    backend::{Backend, BackendArguments, Ownership},
+    directories,
+    error::Failure,
+    progress::{percent, step},
+    publish,
+    serve::{self, ServiceArguments},
+};
+
+/// Version of the demo release when this many utterances are asked for.
+const DEFAULT_ITEMS: usize = 16;
+const FEWEST_ITEMS: usize = 12;
+const ADMIN: &str = "admin";
+const WORKER: &str = "demo-worker";
+/// Three settings of one recogniser, so that accuracy and speed trade off.
+const MODELS: [&str; 3] = [
+    include_str!("../../../deploy/demo/models/pocketsphinx-accurate.toml"),
+    include_str!("../../../deploy/demo/models/pocketsphinx-default.toml"),
+    include_str!("../../../deploy/demo/models/pocketsphinx-fast.toml"),
+];
+
+/// Run everything on this machine.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Stop when the board is complete.
+    #[arg(long)]
+    exit: bool,
+    /// Print the board as JSON to standard output.
+    #[arg(long)]
+    json: bool,
+    /// Utterances of each track.
+    #[arg(long, default_value_t = DEFAULT_ITEMS)]
+    items: usize,
+    /// Address to listen on; if it is taken, any free port.
+    #[arg(long, env = "FFASR_LISTEN", default_value = "127.0.0.1:8640")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    backend: BackendArguments,
+    #[command(flatten)]
+    service: ServiceArguments,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if arguments.items < FEWEST_ITEMS {
+        return Err(Failure::input(format!("--items must be at least {FEWEST_ITEMS}")));
+    }
+    let started = Instant::now();
+    let data = arguments.backend.data.clone();
+    step("starting PostgreSQL and the object storage");
+    let backend = Backend::start(&arguments.backend, Ownership::Owner).await?;
+    let secrets = data.join("demo");
+    directories::private(&secrets)?;
+    let (admin, password) = admin_account(&backend, &secrets).await?;
+    let directory = rendered(&data, arguments.items).await?;
+    let release = frozen(&backend, &directory).await?;
+
+    let settings = arguments.service.settings(true);
+    let service = Service::new(backend.pool.clone(), backend.objects.clone(), settings).await?;
+    let listener = match serve::listen(arguments.listen).await {
+        Ok(listener) => listener,
+        Err(_) => serve::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?,
+    };
+    let address = listener.local_addr().map_err(Failure::failed)?;
+    let url = format!("http://{address}");
+    let server = tokio::spawn(web::serve(service, listener, serve::stop_requested()));
+    let mut worker = start_worker(&backend, &arguments, &url, &secrets).await?;
+
+    let api = Api { client: Client::new(), url: url.clone(), token: api_token(&backend, admin).await? };
+    let board = evaluate(&api, &release, &mut worker).await?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&board).map_err(Failure::failed)?);
+    }
+    eprint!("{}", table(&board));
+    eprintln!("the board is complete after {:.0} s", started.elapsed().as_secs_f64());
+    if arguments.exit {
+        return Ok(());
+    }
+    eprintln!("\n  board     {url}/\n  log in    {url}/login  as {ADMIN} with the password {password}\n  stop      Ctrl-C\n");
+    tokio::select! {
+        ended = server => ended.map_err(Failure::failed)?.map_err(Failure::failed),
+        status = worker.wait() => Err(worker_ended(&status.map_err(Failure::failed)?, &data)),
+    }
+}
+
+/// The demo's admin, with a password made up at the first run and kept in a file only this user can read.
+async fn admin_account(backend: &Backend, secrets: &Path) -> Result<(UserId, String), Failure> {
+    let file = secrets.join("admin-password");
+    let password = match fs::read_to_string(&file) {
+        Ok(password) => password,
+        Err(_) => {
+            let password = Secret::generate("")?.expose().chars().take(16).collect::<String>();
+            write_private(&file, &password)?;
+            password
+        }
+    };
+    let id = accounts::put_user(&backend.pool, ADMIN, accounts::Role::Admin, &password).await?;
+    Ok((id, password))
+}
+
+fn write_private(file: &Path, content: &str) -> Result<(), Failure> {
+    let written = || -> std::io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(file)?.write_all(content.as_bytes())
+    };
+    written().map_err(|error| Failure::failed(format!("{} cannot be written: {error}", file.display())))
+}
+
+async fn api_token(backend: &Backend, admin: UserId) -> Result<String, Failure> {
+    Ok(accounts::issue_api_token(&backend.pool, admin, "demo").await?.expose().to_owned())
+}
+
+/// The directory of the rendered release, rendered now if it is not there.
+async fn rendered(data: &Path, items: usize) -> Result<PathBuf, Failure> {
+    let (corpora, built) = (data.join("corpora"), data.join("releases"));
+    directories::private(&corpora)?;
+    directories::private(&built)?;
+    let corpus = corpora.join("asterisk-prompts-en");
+    let release = built.join(format!("demo-{items}"));
+    let mut spec = ReleaseSpec::demo().map_err(Failure::failed)?;
+    if items != DEFAULT_ITEMS {
+        // Another number of items is another benchmark, and a frozen version never changes.
+        spec.version = format!("{}-{items}-items", spec.version);
+    }
+    let directory = release.clone();
+    let work = move || -> Result<(), Failure> {
+        if Corpus::open(&corpus).is_err() {
+            step("importing recorded speech (Debian package asterisk-core-sounds-en-g722)");
+            import(&Import::debian_prompts(), &corpus, &percent("importing")).map_err(Failure::failed)?;
+        }
+        if ReleaseManifest::read(&release).is_err() {
+            step(&format!("rendering the demo release: {items} utterances, four tracks"));
+            build(&spec, &corpus, &release, items, &percent("rendering")).map_err(Failure::failed)?;
+        }
+        Ok(())
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Failure::failed)??;
+    Ok(directory)
+}
+
+/// Slug of the release, frozen now if it is not.
+async fn frozen(backend: &Backend, directory: &Path) -> Result<String, Failure> {
+    let manifest = ReleaseManifest::read(directory).map_err(Failure::failed)?;
+    let sha256 = manifest.sha256().map_err(Failure::failed)?;
+    let present = releases::frozen(&backend.pool).await?;
+    if !present.iter().any(|release| release.manifest_sha256 == sha256) {
+        step("freezing the release");
+        publish::publish(backend, directory, &percent("storing")).await?;
+    }
+    Ok(manifest.release.spec.slug)
+}
+
+/// Starts a worker as its own process, with its own token and none of our environment.
+async fn start_worker(
+    backend: &Backend,
+    arguments: &Arguments,
+    url: &str,
+    secrets: &Path,
+) -> Result<Child, Failure> {
+    let class = arguments.service.hardware_class.clone();
+    let token = accounts::issue_worker_token(&backend.pool, WORKER, std::slice::from_ref(&class)).await?;
+    let token_file = secrets.join("worker-token");
+    write_private(&token_file, token.expose())?;
+    let program = std::env::current_exe().map_err(Failure::failed)?;
+    let log = fs::File::create(secrets.join("worker.log")).map_err(Failure::failed)?;
+    let error_log = log.try_clone().map_err(Failure::failed)?;
+    // setpriv: when this process dies, however it dies, the worker is told to stop.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program).arg("worker");
+    command.args(["--service", url, "--name", WORKER, "--hardware-class", &class]);
+    command.arg("--token-file").arg(&token_file).arg("--data").arg(&arguments.backend.data);
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
+    command.stdin(std::process::Stdio::null()).stdout(log).stderr(error_log).kill_on_drop(true);
+    command.spawn().map_err(|error| Failure::failed(format!("the worker cannot be started: {error}")))
+}
+
+fn worker_ended(status: &std::process::ExitStatus, data: &Path) -> Failure {
+    let log = data.join("demo/worker.log");
+    let text = fs::read_to_string(&log).unwrap_or_default();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
+    Failure::failed(format!("the worker ended ({status}): {last} (more in {})", log.display()))
+}
+
+/// Submits what is not there yet and waits until everything is at its end. The finished board.
+async fn evaluate(api: &Api, release: &str, worker: &mut Child) -> Result<Value, Failure> {
+    let mut waiting = Vec::new();
+    for manifest in MODELS {
+        if let Some(id) = api.submit(manifest, release).await? {
+            waiting.push((id, String::new()));
+        }
+    }
+    if !waiting.is_empty() {
+        step(&format!("evaluating {} models", waiting.len()));
+    }
+    let mut failed = Vec::new();
+    while !waiting.is_empty() {
+        if let Some(status) = worker.try_wait().map_err(Failure::failed)? {
+            return Err(Failure::failed(format!("the worker ended ({status}); its log is in the demo folder of the data directory")));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut still = Vec::new();
+        for (id, shown) in waiting {
+            let submission = api.get(&format!("/api/v1/submissions/{id}")).await?;
+            let line = status_line(&submission);
+            if line != shown {
+                eprintln!("  {line}");
+            }
+            match submission["state"].as_str() {
+                Some("published") => {}
+                Some("failed" | "cancelled" | "rejected") => failed.push(line),
+                _ => still.push((id, line)),
+            }
+        }
+        waiting = still;
+    }
+    if !failed.is_empty() {
+        return Err(Failure::failed(format!("not every model could be evaluated: {}", failed.join("; "))));
+    }
+    api.complete_board(release).await
+}
+
+/// One line about a submission, which changes when something worth telling has happened.
+fn status_line(submission: &Value) -> String {
+    let model = submission["model"].as_str().unwrap_or_default();
+    let state = submission["state"].as_str().unwrap_or_default();
+    let attempt = submission["attempts"].as_array().and_then(|attempts| attempts.last());
+    match (state, attempt) {
+        ("running", Some(attempt)) => {
+            let stage = attempt["stage"].as_str().unwrap_or_default().replace('_', " ");
+            let share = |key: &str| attempt[key].as_u64().unwrap_or_default();
+            let quarters = (4 * share("progress_done")).checked_div(share("progress_total")).unwrap_or_default();
+            format!("{model}: {stage}, {} %", 25 * quarters)
+        }
+        ("failed", _) => format!("{model}: failed: {}", submission["reason"].as_str().unwrap_or_default()),
+        _ => format!("{model}: {state}"),
+    }
+}
+
+/// The service, as any program sees it.
+struct Api {
+    client: Client,
+    url: String,
+    token: String,
+}
+
+impl Api {
+    /// Submits a manifest; nothing if the model is there already.
+    async fn submit(&self, manifest: &str, release: &str) -> Result<Option<String>, Failure> {
+        let form = Form::new().text("manifest", manifest.to_owned()).text("release", release.to_owned());
+        let request = self.client.post(format!("{}/api/v1/submissions", self.url)).bearer_auth(&self.token);
+        let answer = request.multipart(form).send().await.map_err(Failure::failed)?;
+        let status = answer.status();
+        let body: Value = answer.json().await.map_err(Failure::failed)?;
+        match status {
+            StatusCode::CREATED => Ok(body["id"].as_str().map(str::to_owned)),
+            StatusCode::CONFLICT => Ok(None),
+            _ => Err(Failure::failed(format!("a model was refused: {}", body["detail"].as_str().unwrap_or_default()))),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let answer = self.client.get(format!("{}{path}", self.url)).send().await.map_err(Failure::failed)?;
+        answer.error_for_status().map_err(Failure::failed)?.json().await.map_err(Failure::failed)
+    }
+
+    /// The board once it shows every model: it is rebuilt a moment after the last one is published.
+    async fn complete_board(&self, release: &str) -> Result<Value, Failure> {
+        let started = Instant::now();
+        loop {
+            let board = self.get(&format!("/api/v1/boards/{release}")).await?;
+            let rows = board["rows"].as_array().map_or(0, Vec::len);
+            if rows >= MODELS.len() {
+                return Ok(board);
+            }
+            if started.elapsed() > Duration::from_secs(120) {
+                return Err(Failure::failed(format!("the board shows {rows} models instead of {}", MODELS.len())));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// The board for a terminal.
+fn table(board: &Value) -> String {
+    let mut text = format!(
+        "\n{:>4}  {:<24} {:>8} {:>7} {:>9} {:>8} {:>8} {:>6}\n",
+        "rank", "model", "avg WER", "near", "far-high", "far-mid", "far-low", "RTFx"
+    );
+    for row in board["rows"].as_array().into_iter().flatten() {
+        let percent = |value: &Value| value.as_f64().map_or("–".to_owned(), |rate| format!("{:.2}", 100.0 * rate));
+        let track = |name: &str| percent(&row["tracks"][name]["wer"]);
+        text.push_str(&format!(
+            "{:>4}  {:<24} {:>8} {:>7} {:>9} {:>8} {:>8} {:>6.2}{}\n",
+            row["rank"].as_u64().unwrap_or_default(),
+            row["model"].as_str().unwrap_or_default(),
+            percent(&row["avg_wer"]),
+            track("near"),
+            track("far-high"),
+            track("far-mid"),
+            track("far-low"),
+            row["rtfx"].as_f64().unwrap_or_default(),
+            if row["pareto"].as_bool() == Some(true) { "  on the Pareto front" } else { "" },
+        ));
+    }
+    text
+}

@@ -1,0 +1,105 @@
+//! `ffasr serve`: the service.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::Args;
+use protocol::Limits;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use web::{Service, Settings};
+
+use crate::{
+    backend::{Backend, BackendArguments, Ownership},
+    error::Failure,
+};
+
+/// Run the service.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Address to listen on.
+    #[arg(long, env = "FFASR_LISTEN", default_value = "127.0.0.1:8640")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    backend: BackendArguments,
+    #[command(flatten)]
+    service: ServiceArguments,
+}
+
+/// How the service behaves.
+#[derive(Args, Clone)]
+pub(crate) struct ServiceArguments {
+    /// Hardware class that new submissions run on.
+    #[arg(long, env = "FFASR_HARDWARE_CLASS", default_value_t = default_hardware_class())]
+    pub(crate) hardware_class: String,
+    /// Seconds a worker may be silent before its attempt is given to another.
+    #[arg(long, env = "FFASR_LEASE_SECONDS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(2..))]
+    lease_seconds: u64,
+    /// Seconds an attempt may take in all.
+    #[arg(long, env = "FFASR_ATTEMPT_SECONDS", default_value_t = 7200)]
+    attempt_seconds: u32,
+    /// Mebibytes of memory a model may use.
+    #[arg(long, env = "FFASR_MODEL_MEMORY_MIB", default_value_t = 2048)]
+    model_memory_mib: u64,
+    /// Send the session cookie over HTTPS only; set it when a proxy ends TLS in front of the service.
+    #[arg(long, env = "FFASR_SECURE_COOKIES")]
+    secure_cookies: bool,
+}
+
+impl ServiceArguments {
+    pub(crate) fn settings(&self, demo: bool) -> Settings {
+        Settings {
+            lease: Duration::from_secs(self.lease_seconds),
+            // Three heartbeats fit into a lease, so that one lost on the way does no harm.
+            heartbeat: Duration::from_secs(self.lease_seconds) / 3,
+            limits: Limits {
+                ready_seconds: 180.0,
+                item_seconds: 60.0,
+                item_seconds_per_audio_second: 20.0,
+                attempt_seconds: self.attempt_seconds.into(),
+                memory_bytes: self.model_memory_mib * 1024 * 1024,
+            },
+            hardware_class: self.hardware_class.clone(),
+            secure_cookies: self.secure_cookies,
+            demo,
+        }
+    }
+}
+
+/// `cpu-2core` on a machine with two cores.
+pub(crate) fn default_hardware_class() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("cpu-{cores}core")
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let backend = Backend::start(&arguments.backend, Ownership::Owner).await?;
+    let settings = arguments.service.settings(false);
+    let service = Service::new(backend.pool.clone(), backend.objects.clone(), settings).await?;
+    let listener = listen(arguments.listen).await?;
+    let address = listener.local_addr().map_err(Failure::failed)?;
+    eprintln!("listening on http://{address}");
+    web::serve(service, listener, stop_requested()).await.map_err(Failure::failed)
+}
+
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}; choose another with --listen")))
+}
+
+/// Ready when the process is asked to stop.
+pub(crate) async fn stop_requested() {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!("SIGTERM cannot be watched: {error}");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

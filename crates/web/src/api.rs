@@ -1,0 +1,298 @@
+//! The JSON API, version 1, and a board as CSV and as a chart. Errors are problem JSON (RFC 9457).
+
+use axum::{
+    Json,
+    extract::{Multipart, Path, Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use protocol::{FailureClass, SubmissionId};
+use serde::{Deserialize, Serialize};
+use store::{releases::Release, submissions};
+use time::OffsetDateTime;
+
+use crate::{
+    Service,
+    auth::ApiUser,
+    board::{Board, BoardJson, Row, Snapshot},
+    error::{AppError, Problem},
+    pages, submit,
+    views::TRACKS,
+};
+
+#[derive(Deserialize)]
+pub(crate) struct BoardQuery {
+    hardware: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Boards {
+    boards: Vec<BoardEntry>,
+}
+
+#[derive(Serialize)]
+struct BoardEntry {
+    release: String,
+    version: String,
+    title: String,
+    manifest_sha256: String,
+    hardware_classes: Vec<String>,
+    href: String,
+}
+
+/// Whether the service and its database are up.
+pub(crate) async fn health(State(service): State<Service>) -> Result<Json<serde_json::Value>, Problem> {
+    submissions::counts(&service.pool).await?;
+    let age = OffsetDateTime::now_utc() - service.board().built_at;
+    Ok(Json(serde_json::json!({ "status": "ok", "board_age_seconds": age.whole_seconds() })))
+}
+
+pub(crate) async fn boards(State(service): State<Service>) -> impl IntoResponse {
+    let snapshot = service.board();
+    let boards = snapshot
+        .releases
+        .iter()
+        .map(|release| BoardEntry {
+            release: release.slug.clone(),
+            version: release.version.clone(),
+            title: release.title.clone(),
+            manifest_sha256: release.manifest_sha256.clone(),
+            hardware_classes: snapshot.boards_of(release.id).map(|board| board.hardware_class.clone()).collect(),
+            href: format!("/api/v1/boards/{}", release.slug),
+        })
+        .collect();
+    Json(Boards { boards })
+}
+
+fn find<'a>(
+    snapshot: &'a Snapshot,
+    release: &str,
+    query: &BoardQuery,
+) -> Result<(&'a Release, Option<&'a Board>), AppError> {
+    let release = snapshot
+        .release(Some(release))
+        .ok_or_else(|| AppError::NotFound(format!("release \u{201c}{release}\u{201d}")))?;
+    let board = snapshot.board(release.id, query.hardware.as_deref());
+    match &query.hardware {
+        Some(class) if board.is_none() => {
+            Err(AppError::NotFound(format!("result on hardware class \u{201c}{class}\u{201d}")))
+        }
+        _ => Ok((release, board)),
+    }
+}
+
+pub(crate) async fn board(
+    State(service): State<Service>,
+    Path(release): Path<String>,
+    Query(query): Query<BoardQuery>,
+) -> Result<Response, Problem> {
+    let snapshot = service.board();
+    let (release, board) = find(&snapshot, &release, &query)?;
+    Ok(Json(BoardJson::new(&snapshot, release, board)).into_response())
+}
+
+pub(crate) async fn board_csv(
+    State(service): State<Service>,
+    Path(release): Path<String>,
+    Query(query): Query<BoardQuery>,
+) -> Result<Response, Problem> {
+    let snapshot = service.board();
+    let (_, board) = find(&snapshot, &release, &query)?;
+    let rows = board.map(|board| board.rows.as_slice()).unwrap_or_default();
+    let text = to_csv(rows).map_err(|error| AppError::Internal(format!("writing CSV failed: {error}")))?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response())
+}
+
+fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut head: Vec<String> = ["rank", "rank_low", "rank_high", "model", "organisation", "licence", "avg_wer"]
+        .map(str::to_owned)
+        .to_vec();
+    head.extend(["avg_wer_low", "avg_wer_high"].map(str::to_owned));
+    head.extend(TRACKS.iter().map(|track| track.name.replace('-', "_") + "_wer"));
+    head.extend(["rtfx", "latency_p50_s", "latency_p95_s", "num_params", "pareto"].map(str::to_owned));
+    writer.write_record(&head)?;
+    for row in rows {
+        let summary = &row.result.summary;
+        let mut cells = vec![
+            row.rank.to_string(),
+            row.rank_interval.0.to_string(),
+            row.rank_interval.1.to_string(),
+            row.result.manifest.name.clone(),
+            row.result.manifest.organisation.clone(),
+            row.result.manifest.licence.clone(),
+            number(summary.avg_wer),
+            number(summary.avg_wer_interval.map(|interval| interval.0)),
+            number(summary.avg_wer_interval.map(|interval| interval.1)),
+        ];
+        cells.extend(TRACKS.iter().map(|track| number(summary.tracks.get(track.name).and_then(|track| track.wer))));
+        cells.extend([
+            number(summary.rtfx),
+            number(Some(summary.latency.p50)),
+            number(Some(summary.latency.p95)),
+            row.num_params().map(|count| count.to_string()).unwrap_or_default(),
+            row.on_front.to_string(),
+        ]);
+        writer.write_record(&cells)?;
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+pub(crate) async fn board_chart(
+    State(service): State<Service>,
+    Path(release): Path<String>,
+    Query(query): Query<BoardQuery>,
+) -> Result<Response, Problem> {
+    let snapshot = service.board();
+    let (_, board) = find(&snapshot, &release, &query)?;
+    let rows = board.map(|board| board.rows.as_slice()).unwrap_or_default();
+    let svg = pages::board::standalone_chart(rows);
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
+}
+
+#[derive(Serialize)]
+struct ExternalBoards {
+    boards: Vec<ExternalBoardJson>,
+}
+
+#[derive(Serialize)]
+struct ExternalBoardJson {
+    label: String,
+    source_url: Option<String>,
+    note: Option<String>,
+    run_here: bool,
+    #[serde(with = "time::serde::rfc3339")]
+    imported_at: OffsetDateTime,
+    rows: Vec<ExternalRowJson>,
+}
+
+#[derive(Serialize)]
+struct ExternalRowJson {
+    model: String,
+    avg_wer: f64,
+    tracks: std::collections::BTreeMap<String, f64>,
+    rtfx: Option<f64>,
+    num_params: Option<f64>,
+    pareto: bool,
+}
+
+pub(crate) async fn external(State(service): State<Service>) -> impl IntoResponse {
+    let snapshot = service.board();
+    let boards = snapshot
+        .external
+        .iter()
+        .map(|board| ExternalBoardJson {
+            label: board.label.clone(),
+            source_url: board.source_url.clone(),
+            note: board.note.clone(),
+            run_here: false,
+            imported_at: board.imported_at,
+            rows: board
+                .rows
+                .iter()
+                .zip(pages::external::front(&board.rows))
+                .map(|(row, pareto)| ExternalRowJson {
+                    model: row.model.clone(),
+                    avg_wer: row.avg_wer,
+                    tracks: row.tracks.clone(),
+                    rtfx: row.rtfx,
+                    num_params: row.num_params,
+                    pareto,
+                })
+                .collect(),
+        })
+        .collect();
+    Json(ExternalBoards { boards })
+}
+
+#[derive(Serialize)]
+struct SubmissionJson {
+    id: SubmissionId,
+    model: String,
+    release: String,
+    hardware_class: String,
+    state: String,
+    #[serde(with = "time::serde::rfc3339")]
+    state_entered_at: OffsetDateTime,
+    failure_class: Option<FailureClass>,
+    reason: String,
+    queue_position: Option<i64>,
+    attempts: Vec<AttemptJson>,
+    href: String,
+}
+
+#[derive(Serialize)]
+struct AttemptJson {
+    number: i32,
+    state: String,
+    worker: Option<String>,
+    stage: Option<String>,
+    progress_done: i32,
+    progress_total: i32,
+    failure_class: Option<FailureClass>,
+    message: Option<String>,
+}
+
+/// `POST /api/v1/submissions`: the fields of the form, as multipart, with a personal token.
+pub(crate) async fn submit(
+    State(service): State<Service>,
+    ApiUser(user): ApiUser,
+    multipart: Multipart,
+) -> Result<Response, Problem> {
+    let upload = submit::read(multipart).await?;
+    let manifest = submit::understand(&upload).map_err(invalid)?;
+    let board = service.board();
+    let slug = Some(upload.release.as_str()).filter(|slug| !slug.is_empty());
+    let release = board
+        .release(slug)
+        .ok_or_else(|| AppError::Invalid(vec![("release".to_owned(), submit::no_release(&upload.release))]))?;
+    let id = submit::accept(&service, &user, release, &manifest, upload.files).await?;
+    let body = describe(&service, id).await?;
+    let location = format!("/api/v1/submissions/{id}");
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
+}
+
+fn invalid(errors: crate::views::FieldErrors) -> AppError {
+    AppError::Invalid(errors.all().map(|(field, message)| (field.clone(), message.clone())).collect())
+}
+
+pub(crate) async fn submission(
+    State(service): State<Service>,
+    Path(id): Path<SubmissionId>,
+) -> Result<Response, Problem> {
+    Ok(Json(describe(&service, id).await?).into_response())
+}
+
+async fn describe(service: &Service, id: SubmissionId) -> Result<SubmissionJson, AppError> {
+    let submission = submissions::get(&service.pool, id).await?;
+    let attempts = submissions::attempts(&service.pool, id).await?;
+    Ok(SubmissionJson {
+        id,
+        model: submission.manifest.name,
+        release: submission.release_slug,
+        hardware_class: submission.hardware_class,
+        state: submission.state.to_string(),
+        state_entered_at: submission.state_entered_at,
+        failure_class: submission.failure_class,
+        reason: submission.reason,
+        queue_position: submissions::queue_position(&service.pool, id).await?,
+        attempts: attempts
+            .into_iter()
+            .map(|attempt| AttemptJson {
+                number: attempt.number,
+                state: attempt.state,
+                worker: attempt.worker,
+                stage: attempt.stage,
+                progress_done: attempt.progress_done,
+                progress_total: attempt.progress_total,
+                failure_class: attempt.failure_class,
+                message: attempt.message,
+            })
+            .collect(),
+        href: format!("/submissions/{id}"),
+    })
+}

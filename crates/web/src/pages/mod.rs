@@ -1,0 +1,74 @@
+//! One file a page: handlers that fill a view and render it.
+
+pub(crate) mod account;
+pub(crate) mod admin;
+pub(crate) mod board;
+pub(crate) mod external;
+pub(crate) mod method;
+pub(crate) mod model;
+pub(crate) mod queue;
+pub(crate) mod submission;
+pub(crate) mod submit;
+
+use askama::Template;
+use axum::response::Html;
+use protocol::Stage;
+use store::accounts::{Role, User};
+use time::OffsetDateTime;
+
+use crate::{
+    Service,
+    error::AppError,
+    scorer::SCORER,
+    views::{self, Banner, Layout, LiveProgress, Section, Timestamp},
+};
+
+/// What a page handler returns.
+pub(crate) type Page = Result<Html<String>, AppError>;
+
+fn page(view: &impl Template) -> Page {
+    Ok(Html(view.render()?))
+}
+
+fn now() -> Timestamp {
+    Timestamp(OffsetDateTime::now_utc())
+}
+
+/// The frame around a page.
+fn layout(service: &Service, section: Section, user: Option<&User>) -> Layout {
+    let board = service.board();
+    let mut banners = Vec::new();
+    if service.settings.demo {
+        banners.push(Banner::Demo);
+    }
+    if service.board_is_stale() {
+        banners.push(Banner::DatabaseUnreachable { board_of: Timestamp(board.built_at) });
+    }
+    Layout {
+        section,
+        user: user.map(|user| views::User { name: user.name.clone(), is_admin: user.role != Role::Submitter }),
+        banners,
+        release: board.release(None).map(|release| release.slug.clone()),
+        scorer: Some(SCORER.to_owned()),
+        snapshot_at: Some(Timestamp(board.built_at)),
+        ..Layout::default()
+    }
+}
+
+/// How far a running attempt is, from what the queue stores.
+fn live_progress(stage: Option<&str>, done: i32, total: i32) -> Option<LiveProgress> {
+    const STAGES: [Stage; 6] = [
+        Stage::Fetching,
+        Stage::Loading,
+        Stage::WarmingUp,
+        Stage::Transcribing,
+        Stage::Repeating,
+        Stage::Uploading,
+    ];
+    let stage = STAGES.into_iter().find(|known| Some(known.as_str()) == stage)?;
+    Some(LiveProgress { stage, done: done.unsigned_abs(), total: total.unsigned_abs() })
+}
+
+pub(crate) async fn not_found() -> AppError {
+    AppError::NotFound("such page".to_owned())
+}

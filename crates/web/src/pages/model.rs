@@ -1,0 +1,124 @@
+//! One result, with everything needed to trace it.
+
+use axum::extract::{Path, State};
+use protocol::SubmissionId;
+use store::scores::TrackSummary;
+
+use super::{Page, layout, page};
+use crate::{
+    Service,
+    auth::Visitor,
+    board::{Board, Row},
+    error::AppError,
+    scorer,
+    views::{
+        Bytes, Count, Estimate, Interval, ModelPage, Params, Provenance, Rank, Rtfx, Seconds, Section, TRACKS, Timestamp,
+        Timing, TrackResult,
+    },
+};
+
+pub(crate) async fn show(
+    State(service): State<Service>,
+    Visitor(user): Visitor,
+    Path(id): Path<SubmissionId>,
+) -> Page {
+    let snapshot = service.board();
+    let (board, row) = snapshot.row(id).ok_or_else(|| AppError::NotFound("result of this submission".to_owned()))?;
+    let release = snapshot
+        .releases
+        .iter()
+        .find(|release| release.id == board.release)
+        .ok_or_else(|| AppError::NotFound("release of this result".to_owned()))?;
+    let mut layout = layout(&service, Section::Board, user.as_ref());
+    layout.release = Some(release.slug.clone());
+    page(&ModelPage {
+        layout,
+        manifest: row.result.manifest.clone(),
+        num_params: row.num_params().map(Params),
+        release: release.slug.clone(),
+        hardware_class: board.hardware_class.clone(),
+        rank: Some(rank(row)),
+        ranked: u32::try_from(board.rows.len()).unwrap_or(u32::MAX),
+        on_front: row.on_front,
+        avg_wer: average(row),
+        tracks: tracks(row),
+        timing: timing(row),
+        provenance: provenance(row, board, &release.manifest_sha256),
+    })
+}
+
+pub(super) fn rank(row: &Row) -> Rank {
+    Rank { place: row.rank, low: row.rank_interval.0, high: row.rank_interval.1 }
+}
+
+/// Rows without an average are not ranked and so never come here; NaN would be shown as such.
+pub(super) fn average(row: &Row) -> Estimate {
+    let summary = &row.result.summary;
+    Estimate::new(summary.avg_wer.unwrap_or(f64::NAN), summary.avg_wer_interval)
+}
+
+pub(super) fn estimate(track: Option<&TrackSummary>) -> Estimate {
+    Estimate::new(track.and_then(|track| track.wer).unwrap_or(f64::NAN), track.and_then(|track| track.interval))
+}
+
+fn tracks(row: &Row) -> Vec<TrackResult> {
+    let tracks = &row.result.summary.tracks;
+    let ranked = TRACKS.iter().filter_map(|track| tracks.get_key_value(track.name).map(|entry| (entry, true)));
+    let others = tracks
+        .iter()
+        .filter(|(name, _)| TRACKS.iter().all(|track| track.name != name.as_str()))
+        .map(|entry| (entry, false));
+    ranked
+        .chain(others)
+        .map(|((name, track), ranked)| TrackResult {
+            name: name.clone(),
+            ranked,
+            wer: estimate(Some(track)),
+            substitutions: Count(track.substitutions),
+            deletions: Count(track.deletions),
+            insertions: Count(track.insertions),
+            ref_words: Count(track.ref_words),
+            items: Count(track.items.into()),
+            failed_items: Count(track.failed.into()),
+            rtfx: track.rtfx.map(Rtfx),
+        })
+        .collect()
+}
+
+fn timing(row: &Row) -> Timing {
+    let summary = &row.result.summary;
+    Timing {
+        rtfx: summary.rtfx.map(Rtfx),
+        rtfx_interval: summary.rtfx_interval.map(|(low, high)| Interval { low: Rtfx(low), high: Rtfx(high) }),
+        repeat_passes: summary.repeat_passes,
+        ready_time: Seconds(row.result.report.ready_seconds),
+        latency_p50: Some(Seconds(summary.latency.p50)),
+        latency_p90: Some(Seconds(summary.latency.p90)),
+        latency_p95: Some(Seconds(summary.latency.p95)),
+        latency_p99: Some(Seconds(summary.latency.p99)),
+        peak_memory: row.result.report.peak_memory_bytes.map(Bytes),
+    }
+}
+
+fn provenance(row: &Row, board: &Board, release_sha256: &str) -> Provenance {
+    let result = &row.result;
+    debug_assert_eq!(board.release, result.release);
+    Provenance {
+        release_sha256: release_sha256.to_owned(),
+        submission: result.submission,
+        attempt: result.attempt,
+        runtime: result.report.runtime.clone(),
+        runtime_digest: result.report.runtime_digest.clone(),
+        isolation: result.report.isolation.clone(),
+        profile: scorer::profile_name().to_owned(),
+        normalizer: scorer::normalizer_name(),
+        scorer_version: result.scorer.clone(),
+        node: result.report.fingerprint.clone(),
+        order_seed: result.seed,
+        bootstrap_seed: Some(scorer::BOOTSTRAP_SEED),
+        submitted_at: Timestamp(result.submitted_at),
+        started_at: Timestamp(result.started_at),
+        finished_at: Timestamp(result.finished_at),
+        scored_at: Timestamp(result.scored_at),
+    }
+}

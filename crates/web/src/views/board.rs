@@ -1,0 +1,183 @@
+//! The board: the ranked table and its Pareto chart.
+
+use askama::Template;
+
+use super::{
+    layout::{Choice, Layout},
+    model::Rank,
+    quantity::{Count, Estimate, Params, Rtfx, Seconds},
+    sort::{Sort, SortKey},
+};
+
+/// One of the four tracks that make the ranking.
+#[derive(Debug, Clone, Copy)]
+pub struct Track {
+    /// Name in the release, JSON and URLs.
+    pub name: &'static str,
+    /// What the column says.
+    pub label: &'static str,
+    /// What it is, in a few words.
+    pub meaning: &'static str,
+    /// The key its column sorts by.
+    pub key: SortKey,
+}
+
+/// The tracks of the ranking, in the order of the columns (design §6).
+pub const TRACKS: [Track; 4] = [
+    Track { name: "near", label: "near", meaning: "dry speech, no room, no noise", key: SortKey::Near },
+    Track {
+        name: "far-high",
+        label: "far, high",
+        meaning: "in a room, SNR 14 to 24 dB",
+        key: SortKey::FarHigh,
+    },
+    Track { name: "far-mid", label: "far, mid", meaning: "in a room, SNR 8 to 12 dB", key: SortKey::FarMid },
+    Track {
+        name: "far-low", label: "far, low", meaning: "in a room, SNR −4 to 6 dB", key: SortKey::FarLow
+    },
+];
+
+/// `GET /` with the query parameters `release`, `hardware`, `sort`, `dir`.
+#[derive(Debug, Template)]
+#[template(path = "board.html")]
+pub struct BoardPage {
+    /// The frame.
+    pub layout: Layout,
+    /// Slug of the release shown.
+    pub release: String,
+    /// Hardware class whose speeds are shown, e.g. `cpu-2core`.
+    pub hardware_class: String,
+    /// What the release consists of.
+    pub facts: ReleaseFacts,
+    /// Releases to choose from.
+    pub releases: Vec<Choice>,
+    /// Hardware classes to choose from.
+    pub hardware_classes: Vec<Choice>,
+    /// The order of the rows.
+    pub sort: Sort,
+    /// The rows, in that order; see [`BoardPage::sort_rows`].
+    pub rows: Vec<BoardRow>,
+    /// Avg WER over speed; nothing for an empty board.
+    pub chart: Option<Chart>,
+}
+
+/// What a release consists of.
+#[derive(Debug, Clone, Copy)]
+pub struct ReleaseFacts {
+    /// Utterances in each track.
+    pub utterances: Count,
+    /// Reference words in each track, by the ranking's normaliser.
+    pub words: Count,
+    /// Talkers.
+    pub talkers: Count,
+    /// Rooms.
+    pub rooms: Count,
+}
+
+/// A chart in its two layouts, as SVG from the `charts` crate; a style sheet shows the one that fits.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// For a wide page.
+    pub wide: String,
+    /// For a phone.
+    pub compact: String,
+    /// The chart as a file, if it is served as one.
+    pub svg_href: Option<String>,
+}
+
+/// One model on the board.
+#[derive(Debug, Clone)]
+pub struct BoardRow {
+    /// Rank and its interval.
+    pub rank: Rank,
+    /// This row differs significantly from the one above it in the ranking.
+    pub opens_tie_group: bool,
+    /// Public name of the model.
+    pub model: String,
+    /// Its page.
+    pub href: String,
+    /// Who stands behind it.
+    pub organisation: String,
+    /// Unweighted mean of the four tracks.
+    pub avg_wer: Estimate,
+    /// WER of the four tracks, in the order of [`TRACKS`].
+    pub tracks: [Estimate; 4],
+    /// Speed over the four tracks.
+    pub rtfx: Option<Rtfx>,
+    /// The repeat passes disagree by more than the method allows (half-width above 3 %).
+    pub speed_unstable: bool,
+    /// Median latency of an item.
+    pub latency_p50: Option<Seconds>,
+    /// 95th percentile of latency.
+    pub latency_p95: Option<Seconds>,
+    /// Number of parameters.
+    pub num_params: Option<Params>,
+    /// No other model is both faster and more accurate.
+    pub on_front: bool,
+}
+
+impl BoardPage {
+    /// Puts the rows into the order of [`BoardPage::sort`]; equal cells stay in the order of the ranking.
+    pub fn sort_rows(&mut self) {
+        let sort = self.sort;
+        self.rows.sort_by(|left, right| {
+            let order = if sort.key == SortKey::Model {
+                sort.directed(left.model.to_lowercase().cmp(&right.model.to_lowercase()))
+            } else {
+                sort.compare(left.cell(sort.key), right.cell(sort.key))
+            };
+            order.then_with(|| left.rank.place.cmp(&right.rank.place))
+        });
+    }
+
+    /// The four tracks, for the template.
+    pub(crate) fn tracks(&self) -> &'static [Track; 4] {
+        &TRACKS
+    }
+
+    /// The URL of this view, sorted by the column of `key`.
+    pub(crate) fn sort_href(&self, key: &SortKey) -> String {
+        format!(
+            "/?release={}&hardware={}&{}",
+            url_component(&self.release),
+            url_component(&self.hardware_class),
+            self.sort.query_for(*key)
+        )
+    }
+
+    /// The row's Avg WER and interval on the scale shared by all rows.
+    pub(crate) fn strip(&self, row: &BoardRow) -> String {
+        let full_scale = self.rows.iter().map(|row| row.avg_wer.upper()).fold(0.0, f64::max);
+        charts::interval_strip(row.avg_wer.value.0, row.avg_wer.limits(), full_scale)
+    }
+}
+
+impl BoardRow {
+    /// The number in the column of `key`.
+    fn cell(&self, key: SortKey) -> Option<f64> {
+        match key {
+            SortKey::Rank | SortKey::Model => Some(f64::from(self.rank.place)),
+            SortKey::Near => Some(self.tracks[0].value.0),
+            SortKey::FarHigh => Some(self.tracks[1].value.0),
+            SortKey::FarMid => Some(self.tracks[2].value.0),
+            SortKey::FarLow => Some(self.tracks[3].value.0),
+            SortKey::Rtfx => self.rtfx.map(|rtfx| rtfx.0),
+            SortKey::LatencyP50 => self.latency_p50.map(|latency| latency.0),
+            SortKey::LatencyP95 => self.latency_p95.map(|latency| latency.0),
+            SortKey::Params => self.num_params.map(|params| params.0 as f64),
+        }
+    }
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986.
+pub(crate) fn url_component(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

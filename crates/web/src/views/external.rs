@@ -1,0 +1,104 @@
+//! Results published elsewhere, for reading beside our own.
+
+use askama::Template;
+
+use super::{
+    board::{Chart, TRACKS, Track},
+    layout::Layout,
+    quantity::{Params, Rate, Rtfx},
+    sort::{Sort, SortKey},
+};
+
+/// `GET /external` with the query parameters `sort`, `dir`.
+#[derive(Debug, Template)]
+#[template(path = "external.html")]
+pub struct ExternalPage {
+    /// The frame.
+    pub layout: Layout,
+    /// Where the figures come from.
+    pub source: ExternalSource,
+    /// The order of the rows.
+    pub sort: Sort,
+    /// The rows, in that order; see [`ExternalPage::sort_rows`].
+    pub rows: Vec<ExternalRow>,
+    /// Avg WER over speed.
+    pub chart: Option<Chart>,
+}
+
+/// Where published figures come from.
+#[derive(Debug, Clone)]
+pub struct ExternalSource {
+    /// Name of the board.
+    pub name: String,
+    /// Its address.
+    pub href: String,
+    /// The day its figures were read, e.g. `17 July 2026`.
+    pub retrieved: String,
+    /// What its speeds were measured on, e.g. `one NVIDIA L4, batch size 1`.
+    pub hardware: String,
+}
+
+/// One model as published.
+#[derive(Debug, Clone)]
+pub struct ExternalRow {
+    /// Place by Avg WER.
+    pub place: u32,
+    /// Name as published.
+    pub model: String,
+    /// Avg WER as published.
+    pub avg_wer: Rate,
+    /// WER of near, high, mid and low SNR, in the order of [`TRACKS`].
+    pub tracks: [Rate; 4],
+    /// Speed as published.
+    pub rtfx: Option<Rtfx>,
+    /// Number of parameters as published.
+    pub num_params: Option<Params>,
+    /// No other model is both faster and more accurate.
+    pub on_front: bool,
+}
+
+impl ExternalRow {
+    /// Where the chart's link leads: the row's `id` in the table.
+    pub fn anchor(&self) -> String {
+        format!("place-{}", self.place)
+    }
+
+    fn cell(&self, key: SortKey) -> Option<f64> {
+        match key {
+            SortKey::Near => Some(self.tracks[0].0),
+            SortKey::FarHigh => Some(self.tracks[1].0),
+            SortKey::FarMid => Some(self.tracks[2].0),
+            SortKey::FarLow => Some(self.tracks[3].0),
+            SortKey::Rtfx => self.rtfx.map(|rtfx| rtfx.0),
+            SortKey::Params => self.num_params.map(|params| params.0 as f64),
+            SortKey::Rank | SortKey::Model | SortKey::LatencyP50 | SortKey::LatencyP95 => {
+                Some(f64::from(self.place))
+            }
+        }
+    }
+}
+
+impl ExternalPage {
+    /// Puts the rows into the order of [`ExternalPage::sort`].
+    pub fn sort_rows(&mut self) {
+        let sort = self.sort;
+        self.rows.sort_by(|left, right| {
+            let order = if sort.key == SortKey::Model {
+                sort.directed(left.model.to_lowercase().cmp(&right.model.to_lowercase()))
+            } else {
+                sort.compare(left.cell(sort.key), right.cell(sort.key))
+            };
+            order.then_with(|| left.place.cmp(&right.place))
+        });
+    }
+
+    /// The four tracks, for the template.
+    pub(crate) fn tracks(&self) -> &'static [Track; 4] {
+        &TRACKS
+    }
+
+    /// The URL of this view, sorted by the column of `key`.
+    pub(crate) fn sort_href(&self, key: &SortKey) -> String {
+        format!("/external?{}", self.sort.query_for(*key))
+    }
+}

@@ -1,0 +1,38 @@
+//! What each page shows: plain data and its askama template. No SQL, no HTTP.
+//!
+//! A handler fills one of these structs and calls [`askama::Template::render`]. Quantities are types
+//! ([`Rate`], [`Rtfx`], [`Seconds`], …) that know how they are written, so that a fraction cannot be printed as
+//! a percentage twice and one unit looks the same on every page. Everything a template prints is escaped by
+//! askama; the only markup let through as it is comes from the `charts` crate, which escapes its own input.
+//!
+//! The pages carry no inline script and no inline style: `script-src 'self'; style-src 'self'` is enough.
+
+mod account;
+mod admin;
+mod board;
+mod error;
+mod external;
+mod layout;
+mod method;
+mod model;
+mod quantity;
+mod queue;
+mod sort;
+mod states;
+mod submission;
+mod submit;
+
+pub use account::{LoginPage, SubmissionRow, SubmissionsPage};
+pub use admin::{Action, AdminPage, AdminSubmission, ReleaseRow, WorkerRow};
+pub use board::{BoardPage, BoardRow, Chart, ReleaseFacts, TRACKS, Track};
+pub use error::ErrorPage;
+pub use external::{ExternalPage, ExternalRow, ExternalSource};
+pub use layout::{Banner, Choice, Layout, Notice, Section, User};
+pub use method::MethodPage;
+pub use model::{ModelPage, Provenance, Rank, Timing, TrackResult};
+pub use quantity::{Age, Bytes, Count, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp};
+pub use queue::{QueueJob, QueuePage, StateCount};
+pub use sort::{Direction, Sort, SortKey};
+pub use states::{StateWords, state_words};
+pub use submission::{AttemptView, Failure, LiveProgress, SubmissionPage, TimelineEvent};
+pub use submit::{FieldErrors, SubmitForm, SubmitPage};

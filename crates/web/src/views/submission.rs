@@ -1,0 +1,153 @@
+//! A submission's page: where it is, who has to act, and what happened so far.
+
+use askama::Template;
+use protocol::{AttemptId, FailureClass, FaultOwner, Stage, SubmissionId};
+
+use super::{
+    layout::Layout,
+    quantity::Timestamp,
+    states::{StateWords, state_words},
+};
+
+/// `GET /submissions/{id}`.
+#[derive(Debug, Template)]
+#[template(path = "submission.html")]
+pub struct SubmissionPage {
+    /// The frame.
+    pub layout: Layout,
+    /// The submission.
+    pub id: SubmissionId,
+    /// Public name of the model.
+    pub model: String,
+    /// Who stands behind it.
+    pub organisation: String,
+    /// Slug of the release.
+    pub release: String,
+    /// Stable name of the state it is in.
+    pub state: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The time this page was made.
+    pub now: Timestamp,
+    /// Its place in the queue, 1 being next; only while queued.
+    pub queue_position: Option<u32>,
+    /// How far the running attempt is.
+    pub progress: Option<LiveProgress>,
+    /// What happened, oldest first.
+    pub timeline: Vec<TimelineEvent>,
+    /// Attempts, newest first.
+    pub attempts: Vec<AttemptView>,
+    /// The result, once published.
+    pub result_href: Option<String>,
+    /// The visitor may cancel it now (`POST /submissions/{id}/cancel`).
+    pub may_cancel: bool,
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveProgress {
+    /// The stage it is in.
+    pub stage: Stage,
+    /// Items done in this stage.
+    pub done: u32,
+    /// Items of this stage.
+    pub total: u32,
+}
+
+impl LiveProgress {
+    /// The stages in the order a worker goes through them.
+    const STAGES: [Stage; 6] = [
+        Stage::Fetching,
+        Stage::Loading,
+        Stage::WarmingUp,
+        Stage::Transcribing,
+        Stage::Repeating,
+        Stage::Uploading,
+    ];
+
+    /// Which stage this is, counted from one.
+    pub(crate) fn number(self) -> usize {
+        1 + Self::STAGES.iter().position(|&stage| stage == self.stage).unwrap_or_default()
+    }
+
+    /// How many stages there are.
+    pub(crate) fn stages(self) -> usize {
+        Self::STAGES.len()
+    }
+
+    /// The stage in words.
+    pub(crate) fn label(self) -> &'static str {
+        match self.stage {
+            Stage::Fetching => "fetching the model and the audio",
+            Stage::Loading => "starting the model",
+            Stage::WarmingUp => "warming up, not timed",
+            Stage::Transcribing => "transcribing, timed and scored",
+            Stage::Repeating => "repeat passes for the speed's interval",
+            Stage::Uploading => "handing in the results",
+        }
+    }
+}
+
+/// One entry of the history.
+#[derive(Debug, Clone)]
+pub struct TimelineEvent {
+    /// Stable name of the state that was entered.
+    pub state: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who moved it.
+    pub who: String,
+    /// Why; may be empty.
+    pub why: String,
+}
+
+impl TimelineEvent {
+    pub(crate) fn words(&self) -> StateWords {
+        state_words(&self.state)
+    }
+}
+
+/// One attempt.
+#[derive(Debug, Clone)]
+pub struct AttemptView {
+    /// Which attempt of this submission, counted from one.
+    pub number: u32,
+    /// The attempt.
+    pub id: AttemptId,
+    /// Its state, in a word.
+    pub state: String,
+    /// Name of the worker, once one has taken it.
+    pub worker: Option<String>,
+    /// Hardware class it runs on.
+    pub hardware_class: String,
+    /// When a worker took it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// The end of the model's log; may be empty.
+    pub log_tail: String,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Of what kind.
+    pub class: FailureClass,
+    /// One sentence from where it happened.
+    pub message: String,
+}
+
+impl Failure {
+    /// The platform's fault, which repeats by itself and costs no quota.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.class.owner() == FaultOwner::Platform
+    }
+}
+
+impl SubmissionPage {
+    pub(crate) fn words(&self) -> StateWords {
+        state_words(&self.state)
+    }
+}

@@ -1,0 +1,83 @@
+//! The submission form.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+
+use super::{
+    layout::{Choice, Layout},
+    quantity::Bytes,
+};
+
+/// `GET /submit`, and the answer to a `POST /submit` that could not be used.
+#[derive(Debug, Template)]
+#[template(path = "submit.html")]
+pub struct SubmitPage {
+    /// The frame.
+    pub layout: Layout,
+    /// What has been filled in so far.
+    pub form: SubmitForm,
+    /// What is wrong with it.
+    pub errors: FieldErrors,
+    /// Runtimes to choose from.
+    pub runtimes: Vec<Choice>,
+    /// Releases to choose from.
+    pub releases: Vec<Choice>,
+    /// Most bytes the files may have together.
+    pub upload_limit: Bytes,
+}
+
+/// The fields of the form as they were typed; the names are those of the form fields and of `ffasr.toml`.
+/// The release comes as `release`, files as `files`, an uploaded description as `manifest_file`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubmitForm {
+    /// Public name of the model.
+    pub name: String,
+    /// Who stands behind it.
+    pub organisation: String,
+    /// Licence of the model.
+    pub licence: String,
+    /// Number of parameters; may be empty.
+    pub num_params: String,
+    /// Decoder settings, TOML key and value lines; may be empty.
+    pub decoding: String,
+    /// What the model was trained on.
+    pub training_data: String,
+    /// Anything a reader should know.
+    pub notes: String,
+    /// A whole `ffasr.toml`; if it is there, it counts instead of the fields above.
+    pub manifest: String,
+}
+
+/// What is wrong, by name of the field; `""` is the form as a whole.
+#[derive(Debug, Clone, Default)]
+pub struct FieldErrors(BTreeMap<String, String>);
+
+impl FieldErrors {
+    /// Notes what is wrong with a field; a second fault of one field is added to the first.
+    pub fn add(&mut self, field: &str, message: impl Into<String>) {
+        let message = message.into();
+        self.0
+            .entry(field.to_owned())
+            .and_modify(|present| {
+                present.push(' ');
+                present.push_str(&message);
+            })
+            .or_insert(message);
+    }
+
+    /// Nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is wrong with a field.
+    pub fn of(&self, field: &str) -> Option<&str> {
+        self.0.get(field).map(String::as_str)
+    }
+
+    /// Every fault with the field it belongs to.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter()
+    }
+}
