@@ -1,1 +1,29 @@
 //! Reference and hypothesis text in; error counts, rates, intervals and ranks out. Pure: no I/O, no async.
+//!
+//! The way of a number: a [`ScoringProfile`] normalises both texts ([`Normalizer`]) and aligns them into [`Counts`];
+//! counts add up to a rate; [`cluster_bootstrap`] resamples talkers and rooms into [`Draws`]; those give intervals,
+//! paired differences and the [`standings`] of a board.
+
+mod align;
+mod board;
+mod bootstrap;
+mod counts;
+mod interval;
+mod normalize;
+pub mod pareto;
+mod profile;
+mod resample;
+mod speed;
+
+pub use align::{Step, align, count_chars, count_words, counts, split_words};
+pub use board::{Standing, standings};
+pub use bootstrap::{
+    Difference, Draws, FEWEST_CLUSTERS, LengthMismatch, Replicates, Sample, Scheme, Unit, cluster_bootstrap,
+    paired_difference,
+};
+pub use counts::Counts;
+pub use interval::{Interval, LEVEL};
+pub use normalize::{Normalizer, UnknownNormalizer};
+pub use profile::{ItemCounts, ScoringProfile};
+pub use resample::Bootstrap;
+pub use speed::{STABLE_HALF_WIDTH, Speed, Timing, rtfx, rtfx_replicates};

@@ -1,0 +1,58 @@
+//! The Pareto front of accuracy against speed.
+
+use crate::bootstrap::Replicates;
+
+/// Which points (error, speed) no other point beats: none has a lower or equal error and a higher or equal speed,
+/// one of the two strictly. Equal points are on the front together; points with a NaN are never on it.
+pub fn front(points: &[(f64, f64)]) -> Vec<bool> {
+    let mut order: Vec<usize> =
+        (0..points.len()).filter(|&i| !points[i].0.is_nan() && !points[i].1.is_nan()).collect();
+    order.sort_by(|&a, &b| {
+        points[a].0.total_cmp(&points[b].0).then_with(|| points[b].1.total_cmp(&points[a].1))
+    });
+    let mut on_front = vec![false; points.len()];
+    let mut last: Option<(f64, f64)> = None;
+    for index in order {
+        let point = points[index];
+        if last.is_none_or(|last| point.1 > last.1 || point == last) {
+            on_front[index] = true;
+            last = Some(point);
+        }
+    }
+    on_front
+}
+
+/// For every row of (error, speed), the share of replications in which it is on the front. Errors and speeds are
+/// taken replication by replication, as many as all rows have.
+pub fn membership(rows: &[(Replicates, Replicates)]) -> Vec<f64> {
+    let replications = rows.iter().map(|(e, s)| e.values.len().min(s.values.len())).min().unwrap_or(0);
+    let mut on_front = vec![0_usize; rows.len()];
+    for replication in 0..replications {
+        let points: Vec<(f64, f64)> = rows
+            .iter()
+            .map(|(error, speed)| (error.values[replication], speed.values[replication]))
+            .collect();
+        for (count, is_on) in on_front.iter_mut().zip(front(&points)) {
+            *count += usize::from(is_on);
+        }
+    }
+    on_front.into_iter().map(|count| count as f64 / replications as f64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_points_that_none_beats_are_on_the_front() {
+        let points = [(0.1, 10.0), (0.2, 50.0), (0.2, 40.0), (0.15, 10.0), (0.3, 50.0), (0.05, 1.0)];
+        assert_eq!(front(&points), [true, true, false, false, false, true]);
+    }
+
+    #[test]
+    fn equal_points_share_the_front_and_missing_values_stay_off_it() {
+        let points = [(0.1, 10.0), (0.1, 10.0), (f64::NAN, 99.0), (0.01, f64::NAN), (0.1, 9.0)];
+        assert_eq!(front(&points), [true, true, false, false, false]);
+        assert_eq!(front(&[]), Vec::<bool>::new());
+    }
+}

@@ -1,0 +1,51 @@
+//! Normalisers against the outputs of the reference implementations.
+
+#![expect(clippy::unwrap_used, reason = "a malformed vector file should fail the test")]
+
+use scoring::Normalizer;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Case {
+    normalizer: String,
+    category: String,
+    input: String,
+    expected: String,
+}
+
+fn check(reference: &str, normalizer: Normalizer) {
+    let cases: Vec<Case> = include_str!("vectors/normalizer.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|case: &Case| case.normalizer == reference)
+        .collect();
+    assert_eq!(cases.len(), 117);
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter(|case| normalizer.normalize(&case.input) != case.expected)
+        .map(|c| {
+            format!("{}: {:?}\n {:?}\n {:?}", c.category, c.input, c.expected, normalizer.normalize(&c.input))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn whisper_english_equals_openai_whisper_20250625() {
+    check("whisper", Normalizer::WhisperEnglish);
+}
+
+#[test]
+fn basic_equals_openai_whisper_20250625() {
+    check("basic", Normalizer::Basic);
+}
+
+#[test]
+fn names_read_back_and_a_bare_name_means_the_newest_version() {
+    for normalizer in Normalizer::ALL {
+        assert_eq!(normalizer.to_string().parse(), Ok(normalizer));
+    }
+    assert_eq!("whisper-en".parse(), Ok(Normalizer::WhisperEnglish));
+    let unknown = "whisper-en@9".parse::<Normalizer>().unwrap_err();
+    assert!(unknown.to_string().contains("whisper-en@9"));
+}

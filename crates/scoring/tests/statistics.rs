@@ -1,0 +1,231 @@
+//! Intervals, differences, ranks and speed against reference values and against simulated truth.
+
+#![expect(clippy::unwrap_used, reason = "a malformed vector file should fail the test")]
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use scoring::{
+    Bootstrap, Counts, Interval, Replicates, Sample, Scheme, Timing, Unit, cluster_bootstrap,
+    paired_difference, rtfx, standings,
+};
+use serde_json::Value;
+
+fn counts(errors: u64, words: u64) -> Counts {
+    // Which kind of error it is does not matter to a rate.
+    let insertions = errors.saturating_sub(words);
+    let substitutions = errors - insertions;
+    Counts { hits: words - substitutions, substitutions, deletions: 0, insertions }
+}
+
+fn unit<'a>(utterance: &'a str, talker: &'a str, room: Option<&'a str>) -> Unit<'a> {
+    Unit { group: "all", utterance, talker, room }
+}
+
+fn numbers(row: &Value, field: &str) -> Vec<u64> {
+    row[field].as_array().unwrap().iter().map(|v| v.as_u64().unwrap()).collect()
+}
+
+fn replicate(row: &Value, system: &str, scheme: Scheme) -> Replicates {
+    let utts = row["utts"].as_array().unwrap();
+    let units = utts.iter().map(|u| unit(u["id"].as_str().unwrap(), u["speaker"].as_str().unwrap(), None));
+    let sample = Sample::with_scheme(units, scheme);
+    let errors = numbers(row, system);
+    let counts: Vec<Counts> = errors
+        .into_iter()
+        .zip(numbers(row, "ref_words"))
+        .map(|(errors, words)| counts(errors, words))
+        .collect();
+    cluster_bootstrap(&sample, &counts, Bootstrap::default()).unwrap().group("all").unwrap().clone()
+}
+
+fn assert_interval(ours: Interval, reference: &Value, se: f64) {
+    // Tolerance stated with the vectors; theirs are percentiles of 100 000 replications, ours of 10 000.
+    let tolerance = 4.0 * se / 1000_f64.sqrt() + 1e-12;
+    for (ours, theirs) in [(ours.low, &reference[0]), (ours.high, &reference[1])] {
+        assert!((ours - theirs.as_f64().unwrap()).abs() <= tolerance, "{ours} {theirs} ± {tolerance}");
+    }
+}
+
+#[test]
+fn intervals_equal_the_reference_bootstrap_by_utterance_and_by_speaker() {
+    for line in include_str!("vectors/significance.jsonl").lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        for (field, scheme) in
+            [("bootstrap_utterance", Scheme::Utterances), ("bootstrap_speaker", Scheme::Talkers)]
+        {
+            let expected = &row[field];
+            let a = replicate(&row, "errors_a", scheme);
+            let b = replicate(&row, "errors_b", scheme);
+            assert!((a.estimate - row["wer_a"].as_f64().unwrap()).abs() < 1e-12);
+            let se = expected["wer_a_se"].as_f64().unwrap();
+            assert!((a.standard_error() / se - 1.0).abs() < 0.05);
+            assert_interval(a.interval().unwrap(), &expected["wer_a_ci95"], se);
+            let difference = paired_difference(&b, &a).unwrap();
+            assert_interval(
+                difference.interval,
+                &expected["diff_ci95"],
+                expected["diff_se"].as_f64().unwrap(),
+            );
+            let p = expected["p_b_better"].as_f64().unwrap();
+            assert!(
+                (difference.probability_a_better - p).abs() < 0.02,
+                "{} {p}",
+                difference.probability_a_better
+            );
+        }
+    }
+}
+
+/// Standard normal numbers by summing uniform ones.
+fn normal(random: &mut ChaCha8Rng) -> f64 {
+    (0..12).map(|_| f64::from(random.next_u32()) / f64::from(u32::MAX)).sum::<f64>() - 6.0
+}
+
+/// One evaluation of `talkers` × `rooms` utterances whose errors depend on both; the expected rate is `rate`.
+fn simulate(random: &mut ChaCha8Rng, talkers: usize, rooms: usize, rate: f64) -> (Sample, Vec<Counts>) {
+    let names: Vec<String> = (0..talkers.max(rooms)).map(|i| i.to_string()).collect();
+    let talker_effect: Vec<f64> = (0..talkers).map(|_| normal(random) * 0.25).collect();
+    let room_effect: Vec<f64> = (0..rooms).map(|_| normal(random) * 0.25).collect();
+    let mut units = Vec::new();
+    let mut all = Vec::new();
+    for talker in 0..talkers {
+        for room in 0..rooms {
+            let expected = rate * (1.0 + talker_effect[talker] + room_effect[room]);
+            let errors = (0..20)
+                .filter(|_| f64::from(random.next_u32()) < expected.clamp(0.0, 1.0) * f64::from(u32::MAX))
+                .count();
+            units.push(unit("", &names[talker], Some(&names[room])));
+            all.push(counts(errors as u64, 20));
+        }
+    }
+    (Sample::new(units), all)
+}
+
+#[test]
+fn two_way_intervals_cover_the_truth_at_least_93_times_in_100() {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let truth = 0.2;
+    let trials = 400;
+    let plan = Bootstrap { replications: 500, seed: 3 };
+    let covered = (0..trials)
+        .filter(|_| {
+            let (sample, counts) = simulate(&mut random, 24, 14, truth);
+            assert_eq!(sample.scheme(), Scheme::TalkersAndRooms);
+            let draws = cluster_bootstrap(&sample, &counts, plan).unwrap();
+            draws.group("all").unwrap().interval().unwrap().contains(truth)
+        })
+        .count();
+    assert!(covered * 100 >= trials * 93, "{covered} of {trials}");
+}
+
+#[test]
+fn draws_do_not_depend_on_the_number_of_threads() {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let (sample, counts) = simulate(&mut random, 12, 10, 0.3);
+    let with_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            cluster_bootstrap(&sample, &counts, Bootstrap { replications: 300, seed: 9 }).unwrap()
+        })
+    };
+    assert_eq!(with_threads(1), with_threads(3));
+}
+
+#[test]
+fn few_clusters_fall_back_to_utterances() {
+    let scheme = |talkers: usize, rooms: usize| {
+        let names: Vec<String> = (0..20).map(|i| i.to_string()).collect();
+        let units = (0..200).map(|i| unit(&names[i % 20], &names[i % talkers], Some(&names[i % rooms])));
+        Sample::new(units).scheme()
+    };
+    assert_eq!(scheme(10, 14), Scheme::TalkersAndRooms);
+    assert_eq!(scheme(10, 9), Scheme::Talkers);
+    assert_eq!(scheme(9, 10), Scheme::Rooms);
+    assert_eq!(scheme(9, 9), Scheme::Utterances);
+}
+
+#[test]
+fn the_mean_of_groups_is_paired_across_groups() {
+    // The second group is as good as the first is bad for every talker: the rates vary, their mean does not.
+    let names: Vec<String> = (0..12).map(|i| i.to_string()).collect();
+    let of = |group| names.iter().map(move |name| Unit { group, utterance: name, talker: name, room: None });
+    let sample = Sample::new(of("near").chain(of("far")));
+    let counts: Vec<Counts> =
+        (0..12).map(|i| counts(i, 20)).chain((0..12).map(|i| counts(20 - i, 20))).collect();
+    let draws = cluster_bootstrap(&sample, &counts, Bootstrap { replications: 200, seed: 1 }).unwrap();
+    assert!(draws.group("near").unwrap().standard_error() > 0.01);
+    let mean = draws.mean(&["near", "far"]).unwrap();
+    assert!((mean.estimate - 0.5).abs() < 1e-12);
+    assert!(mean.standard_error() < 1e-12);
+    assert_eq!(draws.mean(&["near", "no such group"]), None);
+}
+
+#[test]
+fn insertions_without_reference_words_count_in_the_pooled_rate() {
+    let sample = Sample::new([unit("a", "t", None), unit("b", "t", None)]);
+    let counts = [counts(1, 10), Counts { insertions: 3, ..Counts::default() }];
+    let draws = cluster_bootstrap(&sample, &counts, Bootstrap { replications: 20, seed: 1 }).unwrap();
+    assert!((draws.group("all").unwrap().estimate - 0.4).abs() < 1e-12);
+    assert_eq!(
+        cluster_bootstrap(&sample, &counts[..1], Bootstrap::default()).unwrap_err().to_string(),
+        "1 items are scored, but the sample has 2: give one count per item, in its order"
+    );
+}
+
+#[test]
+fn a_board_separates_what_differs_and_ties_what_does_not() {
+    // Same draws plus a constant and a little noise of their own: two near-equal rows, one far worse, one exact copy.
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let shared: Vec<f64> = (0..2000).map(|_| normal(&mut random) * 0.01).collect();
+    let mut row = |estimate: f64| Replicates {
+        estimate,
+        values: shared.iter().map(|s| estimate + s + normal(&mut random) * 0.002).collect(),
+    };
+    let rows = [row(0.200), row(0.101), row(0.100), row(0.150)];
+    let rows = [rows[0].clone(), rows[1].clone(), rows[2].clone(), rows[3].clone(), rows[2].clone()];
+    let places = standings(&rows);
+    assert_eq!(places.iter().map(|p| p.rank).collect::<Vec<_>>(), [5, 3, 1, 4, 1]);
+    assert_eq!(places.iter().map(|p| p.tie_group).collect::<Vec<_>>(), [3, 1, 1, 2, 1]);
+    assert_eq!(
+        places.iter().map(|p| p.rank_interval).collect::<Vec<_>>(),
+        [[5, 5], [1, 3], [1, 3], [4, 4], [1, 3]]
+    );
+    assert!(standings(&[]).is_empty());
+    assert_eq!(standings(&rows[..1])[0].rank_interval, [1, 1]);
+}
+
+#[test]
+fn equally_good_systems_are_seldom_called_different() {
+    // Family-wise error: with six equal systems, all rank intervals should be [1, 6] in 95 of 100 boards.
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let boards = 200;
+    let plan = Bootstrap { replications: 400, seed: 2 };
+    let untouched = (0..boards)
+        .filter(|_| {
+            let rows: Vec<Replicates> = (0..6)
+                .map(|_| {
+                    let (sample, counts) = simulate(&mut random, 20, 12, 0.2);
+                    cluster_bootstrap(&sample, &counts, plan).unwrap().group("all").unwrap().clone()
+                })
+                .collect();
+            standings(&rows).iter().all(|place| place.rank_interval == [1, 6])
+        })
+        .count();
+    assert!(untouched * 100 >= boards * 92, "{untouched} of {boards}");
+}
+
+#[test]
+fn the_speed_of_steady_passes_is_stable_and_that_of_wild_ones_is_not() {
+    let pass = |factor: f64| {
+        (0..50)
+            .map(|i| Timing { audio_s: f64::from(5 + i % 3), wall_s: factor * f64::from(5 + i % 3) })
+            .collect()
+    };
+    let plan = Bootstrap { replications: 500, seed: 1 };
+    let steady = rtfx(&[pass(0.100), pass(0.101), pass(0.099), pass(0.100), pass(0.100)], plan).unwrap();
+    assert!((steady.rtfx - 10.0).abs() < 0.01 && steady.stable && steady.interval.contains(10.0));
+    let wild = rtfx(&[pass(0.1), pass(0.2), pass(0.1), pass(0.2), pass(0.1)], plan).unwrap();
+    assert!(!wild.stable && wild.relative_half_width > 0.1);
+    assert_eq!(rtfx(&[], plan), None);
+    assert_eq!(rtfx(&[vec![Timing { audio_s: 1.0, wall_s: 0.0 }]], plan), None);
+}
