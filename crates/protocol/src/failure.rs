@@ -78,7 +78,9 @@ impl FailureClass {
     /// Whose fault this class is.
     pub const fn owner(self) -> FaultOwner {
         match self {
-            Self::WorkerLost | Self::GpuFault | Self::StorageError | Self::ScorerError => FaultOwner::Platform,
+            Self::WorkerLost | Self::GpuFault | Self::StorageError | Self::ScorerError => {
+                FaultOwner::Platform
+            }
             _ => FaultOwner::Submitter,
         }
     }

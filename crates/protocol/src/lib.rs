@@ -8,15 +8,17 @@ mod ids;
 mod manifest;
 mod messages;
 mod results;
+mod runtime;
 
 pub use failure::{FailureClass, FaultOwner};
 pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
 pub use manifest::{Decoding, DecodingValue, ModelManifest};
 pub use messages::{
-    AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply, Job,
-    Limits, ModelFile, Progress, Stage, Work,
+    AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply,
+    Job, Limits, ModelFile, Progress, Stage, Work,
 };
 pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
+pub use runtime::{RuntimeDeclaration, Setting, SettingProblem};
 
 /// Version of the worker protocol. A worker that speaks another version is refused at `claim`.
 pub const PROTOCOL_VERSION: u32 = 1;
