@@ -8,6 +8,7 @@ mod ids;
 mod manifest;
 mod messages;
 mod results;
+mod runtime;
 
 pub use failure::{FailureClass, FaultOwner, UnknownFailureClass};
 pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
@@ -17,6 +18,7 @@ pub use messages::{
     Job, Limits, ModelFile, Progress, Stage, Work,
 };
 pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
+pub use runtime::{RuntimeDeclaration, Setting, SettingProblem};
 
 /// Version of the worker protocol. A worker that speaks another version is refused at `claim`.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -1,0 +1,163 @@
+//! Lines to and from the model, with deadlines: the only place that waits for an untrusted process.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    launcher::{Confined, wait_readable},
+    log::LOG_TOTAL_BYTES,
+    run::{Cancel, Fault, Progress},
+    runner::{ANSWER_BYTES, BadAnswer},
+};
+
+/// How often a waiting supervisor looks at cancellation, memory and the log.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a line is waited for until.
+#[derive(Debug, Clone)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    /// What the model would have taken too long for.
+    pub(crate) what: String,
+}
+
+/// The two pipes of a running model.
+pub(crate) struct Conversation<'a> {
+    pub(crate) confined: Confined,
+    pub(crate) cancel: &'a Cancel,
+    /// Told of every step, and of new log text with every tick.
+    pub(crate) progress: &'a mut dyn FnMut(Progress),
+    buffer: Vec<u8>,
+}
+
+/// A line, and when its last byte was here.
+pub(crate) struct Line {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) arrived: Instant,
+}
+
+impl<'a> Conversation<'a> {
+    pub(crate) fn new(confined: Confined, cancel: &'a Cancel, progress: &'a mut dyn FnMut(Progress)) -> Self {
+        Self { confined, cancel, progress, buffer: Vec::new() }
+    }
+
+    /// Send one line; returns when its last byte was written. Anything the model sent unasked is a fault.
+    pub(crate) fn send(&mut self, message: &impl serde::Serialize) -> Result<Instant, Fault> {
+        self.expect_silence()?;
+        let mut line = serde_json::to_vec(message).map_err(io::Error::other)?;
+        line.push(b'\n');
+        // The pipe holds 64 KiB and every request waits for its answer, so a full pipe is the model's doing.
+        match self.confined.requests.write_all(&line) {
+            Ok(()) => Ok(Instant::now()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(Fault::RuntimeError("the model does not read its requests".to_owned()))
+            }
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(self.ended()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Nothing may have come since the last answer.
+    pub(crate) fn expect_silence(&mut self) -> Result<(), Fault> {
+        if self.buffer.is_empty() && self.read()? == Received::Nothing {
+            return Ok(());
+        }
+        if self.buffer.is_empty() { Err(self.ended()) } else { Err(BadAnswer::Unasked.into()) }
+    }
+
+    /// Wait for one line.
+    pub(crate) fn receive(&mut self, deadline: &Deadline) -> Result<Line, Fault> {
+        loop {
+            match self.read()? {
+                Received::Bytes => {
+                    let arrived = Instant::now();
+                    if let Some(bytes) = self.take_line()? {
+                        return Ok(Line { bytes, arrived });
+                    }
+                }
+                Received::End => return Err(self.ended()),
+                Received::Nothing => {
+                    self.look_around(deadline)?;
+                    wait_readable(&self.confined.answers, deadline.at.min(Instant::now() + TICK))?;
+                }
+            }
+        }
+    }
+
+    /// Pass on what was printed since the last time.
+    pub(crate) fn ship_log(&mut self, over: bool) {
+        let fresh = self.confined.log.take_fresh(over);
+        if !fresh.is_empty() {
+            (self.progress)(Progress::Log(fresh));
+        }
+    }
+
+    fn read(&mut self) -> io::Result<Received> {
+        let mut chunk = [0; 4096];
+        match self.confined.answers.read(&mut chunk) {
+            Ok(0) => Ok(Received::End),
+            Ok(length) => {
+                self.buffer.extend_from_slice(&chunk[..length]);
+                Ok(Received::Bytes)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Ok(Received::Nothing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take_line(&mut self) -> Result<Option<Vec<u8>>, BadAnswer> {
+        let end = self.buffer.iter().position(|byte| *byte == b'\n');
+        match end {
+            Some(end) if end + 1 < self.buffer.len() => Err(BadAnswer::Unasked),
+            Some(end) if end <= ANSWER_BYTES => {
+                let mut line = std::mem::take(&mut self.buffer);
+                line.truncate(end);
+                Ok(Some(line))
+            }
+            None if self.buffer.len() <= ANSWER_BYTES => Ok(None),
+            _ => Err(BadAnswer::TooLong),
+        }
+    }
+
+    fn look_around(&mut self, deadline: &Deadline) -> Result<(), Fault> {
+        self.ship_log(false);
+        if self.cancel.is_cancelled() {
+            return Err(Fault::Cancelled);
+        }
+        if self.confined.is_out_of_memory() {
+            return Err(self.out_of_memory());
+        }
+        if self.confined.log.overflowed() {
+            let limit = LOG_TOTAL_BYTES / (1024 * 1024);
+            return Err(Fault::RuntimeError(format!("the model printed more than {limit} MiB")));
+        }
+        if Instant::now() >= deadline.at {
+            return Err(Fault::Timeout(deadline.what.clone()));
+        }
+        Ok(())
+    }
+
+    /// The model closed its end. End it for good, to learn the reason.
+    fn ended(&mut self) -> Fault {
+        match self.confined.end() {
+            Err(error) => error.into(),
+            Ok(()) if self.confined.is_out_of_memory() => self.out_of_memory(),
+            Ok(()) => Fault::RuntimeError("the model process ended before it had answered".to_owned()),
+        }
+    }
+
+    fn out_of_memory(&self) -> Fault {
+        Fault::OutOfMemory { limit_bytes: self.confined.memory_limit() }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Received {
+    Bytes,
+    Nothing,
+    End,
+}

@@ -1,0 +1,432 @@
+//! One attempt: load, warm up, the scored and timed pass, the repeat passes.
+//!
+//! Timing, version 1: the clock is the supervisor's monotonic one. Batch 1, in an order shuffled by the seed, the
+//! next request only after the reply. An item's time runs from the last byte of its request to the last byte of
+//! its reply. An item's audio appears in the sandbox just before its request and is gone after its reply, so
+//! that nothing can be transcribed ahead of time.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use protocol::{FailureClass, Limits, ModelManifest, Outcome, Stage};
+use rand::{Rng, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha20Rng;
+use tempfile::TempDir;
+
+use crate::{
+    cgroup::TreeLimits,
+    conversation::{Conversation, Deadline},
+    launcher::{Confinement, LaunchError},
+    runner::{self, BadAnswer, Greeting, RUNNER_PROTOCOL_VERSION, Request},
+    runtime::Installed,
+    selftest::Sandbox,
+};
+
+/// Processes and threads a model may have.
+const MODEL_PROCESSES: u32 = 512;
+
+/// One audio file and its length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audio {
+    /// 16-bit PCM WAV, 16 kHz, mono, on this machine.
+    pub path: PathBuf,
+    /// Length in seconds, for the time limit.
+    pub seconds: f64,
+}
+
+/// What to run, on what, within which limits.
+#[derive(Debug, Clone)]
+pub struct RunSpec<'a> {
+    /// The environment the model runs in.
+    pub runtime: &'a Installed,
+    /// The model's description; the adapter finds it as JSON in [`crate::MANIFEST_PATH`].
+    pub manifest: &'a ModelManifest,
+    /// Directory of the model's files, mounted read-only as `/model`.
+    pub model: &'a Path,
+    /// Directory for this run's private files, on the file system of the audio if it is to be linked, not copied.
+    pub scratch: &'a Path,
+    /// Items that warm the model up; untimed, not in the results.
+    pub warm_up: &'a [Audio],
+    /// Items of the scored and timed pass.
+    pub items: &'a [Audio],
+    /// Items of each repeat pass.
+    pub repeats: &'a [Vec<Audio>],
+    /// Seed of orders and file names.
+    pub seed: u64,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// How far a run is, as it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Items done of items to do in a stage.
+    Stage {
+        /// The stage.
+        stage: Stage,
+        /// Done so far.
+        done: u32,
+        /// In all.
+        total: u32,
+    },
+    /// New text of the model's log.
+    Log(String),
+}
+
+/// One item's outcome and time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimedOutcome {
+    /// Text or the model's own error.
+    pub outcome: Outcome,
+    /// From the last byte of the request to the last byte of the reply, in seconds.
+    pub seconds: f64,
+}
+
+/// A run that went to its end.
+#[derive(Debug, Clone)]
+pub struct RunResult {
+    /// From start to `ready`, in seconds.
+    pub ready_seconds: f64,
+    /// Number of parameters the model reported.
+    pub num_params: Option<u64>,
+    /// Peak memory of the model and its children, in bytes.
+    pub peak_memory_bytes: Option<u64>,
+    /// One entry for each of [`RunSpec::items`], in the same order.
+    pub items: Vec<TimedOutcome>,
+    /// The same for each of [`RunSpec::repeats`].
+    pub repeats: Vec<Vec<TimedOutcome>>,
+    /// The end of the log.
+    pub log_tail: String,
+}
+
+/// Why a run gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The model ended before it was ready.
+    #[error("the model could not be loaded: {0}")]
+    LoadError(String),
+    /// The model ended or broke its limits while transcribing.
+    #[error("{0}")]
+    RuntimeError(String),
+    /// A wall-clock limit was passed.
+    #[error("the model took too long: {0}")]
+    Timeout(String),
+    /// The memory limit was passed.
+    #[error("the model needed more than the {} MiB of memory an attempt may use", .limit_bytes >> 20)]
+    OutOfMemory {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The model broke the runner protocol.
+    #[error(transparent)]
+    BadOutput(#[from] BadAnswer),
+    /// Somebody asked for the run to stop.
+    #[error("the run was cancelled")]
+    Cancelled,
+    /// The sandbox or the node failed, not the model.
+    #[error("the node could not run the model: {0}")]
+    Node(String),
+}
+
+/// A run without result, and what the model printed last.
+#[derive(Debug, thiserror::Error)]
+#[error("{fault}")]
+pub struct RunError {
+    /// Why.
+    pub fault: Fault,
+    /// The end of the log.
+    pub log_tail: String,
+}
+
+/// Stops a run within a second, from any thread.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Ask the run to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Fault {
+    /// The class this is for the submitter; `None` for a cancelled run, which is nobody's fault.
+    pub fn class(&self) -> Option<FailureClass> {
+        match self {
+            Self::LoadError(_) => Some(FailureClass::LoadError),
+            Self::RuntimeError(_) => Some(FailureClass::RuntimeError),
+            Self::Timeout(_) => Some(FailureClass::Timeout),
+            Self::OutOfMemory { .. } => Some(FailureClass::OutOfMemory),
+            Self::BadOutput(_) => Some(FailureClass::BadOutput),
+            Self::Node(_) => Some(FailureClass::WorkerLost),
+            Self::Cancelled => None,
+        }
+    }
+
+    /// The same fault, met before the model was ready.
+    fn while_loading(self) -> Self {
+        match self {
+            Self::RuntimeError(reason) => Self::LoadError(reason),
+            Self::BadOutput(answer) => Self::LoadError(answer.to_string()),
+            other => other,
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Node(error.to_string())
+    }
+}
+
+impl From<LaunchError> for Fault {
+    fn from(error: LaunchError) -> Self {
+        Self::Node(error.to_string())
+    }
+}
+
+impl Sandbox {
+    /// Run one model to its end. Blocks; call it from a thread that lives until it returns.
+    ///
+    /// # Errors
+    /// [`RunError`] with the end of the log: the model's fault, the node's, or a cancellation. Nothing of the
+    /// model is left running in any case.
+    pub fn run(
+        &self,
+        spec: &RunSpec<'_>,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<RunResult, RunError> {
+        let early = |fault| RunError { fault, log_tail: String::new() };
+        let stalls = Stalls::new(spec.scratch, spec.seed).map_err(|error| early(error.into()))?;
+        let manifest =
+            serde_json::to_vec(spec.manifest).map_err(|error| early(io::Error::from(error).into()))?;
+        let confinement = Confinement {
+            program: ["/runtime/venv/bin/python", "-I", "/runtime/adapter.py"].map(OsStr::new).to_vec(),
+            mounts: vec![
+                (&spec.runtime.directory, "/runtime"),
+                (spec.model, "/model"),
+                (stalls.directory(), "/audio"),
+            ],
+            manifest: &manifest,
+            probe: None,
+            limits: TreeLimits {
+                memory_bytes: spec.limits.memory_bytes,
+                processes: MODEL_PROCESSES,
+                cores: std::thread::available_parallelism().map_or(1, |it| it.get() as u32),
+            },
+        };
+        let started = Instant::now();
+        let confined = self.launcher.start(&confinement).map_err(|error| early(error.into()))?;
+        let conversation = Conversation::new(confined, cancel, progress);
+        let mut run = Run { spec, conversation, stalls, started };
+
+        let outcome = run.everything();
+        let ended = run.conversation.confined.end();
+        run.conversation.ship_log(true);
+        let log_tail = run.conversation.confined.log.tail();
+        match (outcome, ended) {
+            (Ok(result), Ok(())) => Ok(RunResult { log_tail, ..result }),
+            (Err(fault), _) => Err(RunError { fault, log_tail }),
+            (Ok(_), Err(error)) => Err(RunError { fault: error.into(), log_tail }),
+        }
+    }
+}
+
+/// A run under way.
+struct Run<'a> {
+    spec: &'a RunSpec<'a>,
+    conversation: Conversation<'a>,
+    stalls: Stalls,
+    started: Instant,
+}
+
+impl Run<'_> {
+    fn everything(&mut self) -> Result<RunResult, Fault> {
+        self.report(Stage::Loading, 0, 1);
+        let num_params = self.load().map_err(Fault::while_loading)?;
+        let ready_seconds = self.started.elapsed().as_secs_f64();
+        let spec = self.spec;
+        self.pass(Stage::WarmingUp, spec.warm_up, 0, spec.warm_up.len())?;
+        let items = self.pass(Stage::Transcribing, spec.items, 0, spec.items.len())?;
+        let total = spec.repeats.iter().map(Vec::len).sum();
+        let mut repeats = Vec::with_capacity(spec.repeats.len());
+        let mut done = 0;
+        for pass in spec.repeats {
+            repeats.push(self.pass(Stage::Repeating, pass, done, total)?);
+            done += pass.len();
+        }
+        self.conversation.expect_silence()?;
+        let peak_memory_bytes = self.conversation.confined.peak_memory_bytes();
+        Ok(RunResult {
+            ready_seconds,
+            num_params,
+            peak_memory_bytes,
+            items,
+            repeats,
+            log_tail: String::new(),
+        })
+    }
+
+    fn load(&mut self) -> Result<Option<u64>, Fault> {
+        let hello = Greeting::Hello { protocol: RUNNER_PROTOCOL_VERSION, sample_rate: 16_000, channels: 1 };
+        self.conversation.send(&hello)?;
+        let limit = self.spec.limits.ready_seconds;
+        let deadline = self.deadline(limit, format!("it was not ready after {limit} s"));
+        let line = self.conversation.receive(&deadline)?;
+        Ok(runner::parse_ready(&line.bytes)?.num_params)
+    }
+
+    /// Every item once, in shuffled order; outcomes in the order of `items`.
+    fn pass(
+        &mut self,
+        stage: Stage,
+        items: &[Audio],
+        done_before: usize,
+        total: usize,
+    ) -> Result<Vec<TimedOutcome>, Fault> {
+        let mut outcomes: Vec<Option<TimedOutcome>> = vec![None; items.len()];
+        self.report(stage, done_before, total);
+        for (done, index) in self.stalls.shuffled(items.len()).into_iter().enumerate() {
+            outcomes[index] = Some(self.item(&items[index])?);
+            self.report(stage, done_before + done + 1, total);
+        }
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+
+    fn item(&mut self, audio: &Audio) -> Result<TimedOutcome, Fault> {
+        let id = self.stalls.random_name();
+        let stall = self.stalls.put(&audio.path)?;
+        let limit = self.spec.limits.item_seconds
+            + self.spec.limits.item_seconds_per_audio_second * audio.seconds.max(0.0);
+        let deadline = self
+            .deadline(limit, format!("an item of {:.1} s was not done after {limit:.1} s", audio.seconds));
+        let asked = self.conversation.send(&Request { id: &id, path: &stall.inside })?;
+        let line = self.conversation.receive(&deadline)?;
+        let outcome = runner::parse_answer(&line.bytes, &id)?;
+        fs::remove_file(&stall.host)?;
+        Ok(TimedOutcome { outcome, seconds: line.arrived.duration_since(asked).as_secs_f64() })
+    }
+
+    /// `seconds` from now, or the end of the attempt if that comes first.
+    fn deadline(&self, seconds: f64, what: String) -> Deadline {
+        let whole = self.spec.limits.attempt_seconds;
+        let (own, attempt) = (Instant::now() + duration(seconds), self.started + duration(whole));
+        if own <= attempt {
+            Deadline { at: own, what }
+        } else {
+            Deadline { at: attempt, what: format!("the attempt was not done after {whole} s") }
+        }
+    }
+
+    fn report(&mut self, stage: Stage, done: usize, total: usize) {
+        (self.conversation.progress)(Progress::Stage { stage, done: done as u32, total: total as u32 });
+    }
+}
+
+/// Seconds as a duration, within bounds that a clock can carry.
+fn duration(seconds: f64) -> Duration {
+    const YEAR: f64 = 365.0 * 86_400.0;
+    Duration::try_from_secs_f64(seconds.clamp(0.0, YEAR)).unwrap_or_default()
+}
+
+/// The private directory in which one audio file at a time appears under a name that says nothing.
+struct Stalls {
+    directory: TempDir,
+    random: ChaCha20Rng,
+}
+
+struct Stall {
+    host: PathBuf,
+    inside: String,
+}
+
+impl Stalls {
+    fn new(scratch: &Path, seed: u64) -> io::Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("audio-")
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir_in(scratch)?;
+        Ok(Self { directory, random: ChaCha20Rng::seed_from_u64(seed) })
+    }
+
+    fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn random_name(&mut self) -> String {
+        let mut bytes = [0; 16];
+        self.random.fill_bytes(&mut bytes);
+        hex::encode(bytes)
+    }
+
+    fn shuffled(&mut self, length: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..length).collect();
+        order.shuffle(&mut self.random);
+        order
+    }
+
+    /// Link where the sandbox's user can read the original, copy elsewhere.
+    fn put(&mut self, audio: &Path) -> io::Result<Stall> {
+        let name = format!("{}.wav", self.random_name());
+        let host = self.directory.path().join(&name);
+        let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", audio.display()));
+        let readable = fs::metadata(audio).map_err(at)?.mode() & 0o004 != 0;
+        if !(readable && fs::hard_link(audio, &host).is_ok()) {
+            fs::copy(audio, &host).map_err(at)?;
+            fs::set_permissions(&host, fs::Permissions::from_mode(0o644))?;
+        }
+        Ok(Stall { host, inside: format!("/audio/{name}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_a_permutation_that_the_seed_fixes() {
+        let scratch = tempfile::tempdir().unwrap();
+        let order = |seed| Stalls::new(scratch.path(), seed).unwrap().shuffled(100);
+        assert_eq!(order(7), order(7));
+        assert_ne!(order(7), order(8));
+        let mut sorted = order(7);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_stall_shows_the_audio_under_a_name_that_says_nothing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let audio = scratch.path().join("far-low-0001.wav");
+        fs::write(&audio, b"RIFF").unwrap();
+        fs::set_permissions(&audio, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut stalls = Stalls::new(scratch.path(), 1).unwrap();
+        let (first, second) = (stalls.put(&audio).unwrap(), stalls.put(&audio).unwrap());
+        assert_ne!(first.inside, second.inside);
+        assert!(!first.inside.contains("far") && first.inside.starts_with("/audio/"));
+        assert_eq!(fs::read(&first.host).unwrap(), b"RIFF");
+        assert_eq!(fs::metadata(&first.host).unwrap().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn limits_that_no_clock_can_carry_are_bounded() {
+        assert_eq!(duration(-1.0), Duration::ZERO);
+        assert_eq!(duration(f64::NAN), Duration::ZERO);
+        assert_eq!(duration(f64::INFINITY), duration(1e300));
+    }
+}

@@ -1,0 +1,167 @@
+//! The runner protocol, version 1: what goes over descriptors 3 and 4, one JSON object a line.
+//!
+//! `→ {"hello":{"protocol":1,"sample_rate":16000,"channels":1}}` `← {"ready":{"num_params":N}}`
+//! `→ {"id":"…","path":"/audio/….wav"}` `← {"id":"…","text":"…"}` or `← {"id":"…","error":"…"}`
+
+use protocol::Outcome;
+use serde::{Deserialize, Serialize};
+
+/// Version spoken here.
+pub const RUNNER_PROTOCOL_VERSION: u32 = 1;
+
+/// A line longer than this is not an answer, in bytes.
+pub const ANSWER_BYTES: usize = 64 * 1024;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Greeting {
+    Hello { protocol: u32, sample_rate: u32, channels: u16 },
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Request<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) path: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReadyLine {
+    ready: Ready,
+}
+
+/// What a model says about itself once it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct Ready {
+    pub(crate) num_params: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    id: String,
+    text: Option<String>,
+    error: Option<String>,
+}
+
+/// How an answer breaks the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    /// Bytes that are not UTF-8.
+    #[error("the model answered with bytes that are not UTF-8")]
+    NotUtf8,
+    /// Not the JSON object that was due.
+    #[error("the model answered `{line}`, which is not {expected}")]
+    NotAnAnswer {
+        /// The start of the line.
+        line: String,
+        /// What was due.
+        expected: &'static str,
+    },
+    /// Another id than that of the request.
+    #[error("the model answered for the id `{got}` when asked for `{asked}`")]
+    WrongId {
+        /// The id of the request.
+        asked: String,
+        /// The id of the answer.
+        got: String,
+    },
+    /// Both or neither of text and error.
+    #[error("the model's answer must hold either `text` or `error`")]
+    TextOrError,
+    /// A character no transcript has and no database stores.
+    #[error("the model's answer holds the character U+0000")]
+    Nul,
+    /// No line end within [`ANSWER_BYTES`].
+    #[error("the model sent a line of more than {ANSWER_BYTES} bytes")]
+    TooLong,
+    /// Something came when nothing was asked.
+    #[error("the model sent more than one line for one request, or answered before it was asked")]
+    Unasked,
+}
+
+pub(crate) fn parse_ready(line: &[u8]) -> Result<Ready, BadAnswer> {
+    let line = utf8(line)?;
+    let parsed = serde_json::from_str::<ReadyLine>(line);
+    parsed.map(|it| it.ready).map_err(|_| not_an_answer(line, r#"{"ready":{"num_params":…}}"#))
+}
+
+pub(crate) fn parse_answer(line: &[u8], asked: &str) -> Result<Outcome, BadAnswer> {
+    let line = utf8(line)?;
+    let answer: Answer =
+        serde_json::from_str(line).map_err(|_| not_an_answer(line, r#"{"id":"…","text":"…"}"#))?;
+    if answer.id != asked {
+        return Err(BadAnswer::WrongId { asked: asked.to_owned(), got: shortened(&answer.id) });
+    }
+    let outcome = match (answer.text, answer.error) {
+        (Some(text), None) => Outcome::Text(text),
+        (None, Some(error)) => Outcome::Error(error),
+        _ => return Err(BadAnswer::TextOrError),
+    };
+    let (Outcome::Text(text) | Outcome::Error(text)) = &outcome;
+    if text.contains('\0') { Err(BadAnswer::Nul) } else { Ok(outcome) }
+}
+
+fn utf8(line: &[u8]) -> Result<&str, BadAnswer> {
+    std::str::from_utf8(line).map_err(|_| BadAnswer::NotUtf8)
+}
+
+fn not_an_answer(line: &str, expected: &'static str) -> BadAnswer {
+    BadAnswer::NotAnAnswer { line: shortened(line), expected }
+}
+
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).take(120).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn messages_are_written_as_the_protocol_says() {
+        let hello = Greeting::Hello { protocol: 1, sample_rate: 16_000, channels: 1 };
+        assert_eq!(
+            serde_json::to_string(&hello).unwrap(),
+            r#"{"hello":{"protocol":1,"sample_rate":16000,"channels":1}}"#
+        );
+        let request = Request { id: "a", path: "/audio/b.wav" };
+        assert_eq!(serde_json::to_string(&request).unwrap(), r#"{"id":"a","path":"/audio/b.wav"}"#);
+    }
+
+    #[test]
+    fn ready_may_leave_the_number_of_parameters_open() {
+        assert_eq!(parse_ready(br#"{"ready":{"num_params":7}}"#), Ok(Ready { num_params: Some(7) }));
+        assert_eq!(parse_ready(br#"{"ready":{}}"#), Ok(Ready { num_params: None }));
+        assert!(matches!(parse_ready(br#"{"id":"a","text":""}"#), Err(BadAnswer::NotAnAnswer { .. })));
+    }
+
+    #[test]
+    fn an_answer_is_text_or_error_for_the_id_that_was_asked() {
+        assert_eq!(parse_answer(br#"{"id":"a","text":"hi"}"#, "a"), Ok(Outcome::Text("hi".into())));
+        assert_eq!(parse_answer(br#"{"id":"a","error":"no"}"#, "a"), Ok(Outcome::Error("no".into())));
+        assert_eq!(parse_answer(br#"{"id":"a"}"#, "a"), Err(BadAnswer::TextOrError));
+        assert_eq!(parse_answer(br#"{"id":"a","text":"","error":""}"#, "a"), Err(BadAnswer::TextOrError));
+        assert_eq!(parse_answer(b"{\"id\":\"a\",\"text\":\"\\u0000\"}", "a"), Err(BadAnswer::Nul));
+        assert_eq!(parse_answer(b"\xff", "a"), Err(BadAnswer::NotUtf8));
+        assert!(matches!(parse_answer(br#"{"id":"b","text":""}"#, "a"), Err(BadAnswer::WrongId { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives_the_way_through_an_answer(text in "[^\0]*") {
+            let line = serde_json::json!({"id": "a", "text": text}).to_string();
+            prop_assert_eq!(parse_answer(line.as_bytes(), "a"), Ok(Outcome::Text(text)));
+        }
+
+        #[test]
+        fn no_line_makes_the_parser_fail_other_than_by_an_error(line in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_ready(&line);
+            let _ = parse_answer(&line, "a");
+        }
+    }
+}

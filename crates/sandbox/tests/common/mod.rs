@@ -1,0 +1,141 @@
+//! A sandbox, a runtime and audio for the tests.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+use protocol::{DecodingValue, Limits, ModelManifest};
+use sandbox::{Audio, Cancel, Progress, RunError, RunResult, RunSpec, Sandbox, runtime};
+use tempfile::TempDir;
+
+pub(crate) static SANDBOX: LazyLock<Sandbox> =
+    LazyLock::new(|| Sandbox::open().unwrap_or_else(|it| panic!("{it}")));
+
+/// Generous where a test is about something else: the machine may be busy.
+pub(crate) const LIMITS: Limits = Limits {
+    ready_seconds: 120.0,
+    item_seconds: 120.0,
+    item_seconds_per_audio_second: 0.0,
+    attempt_seconds: 600.0,
+    memory_bytes: 256 * 1024 * 1024,
+};
+
+/// A directory that the sandbox's user may enter, whoever runs the test.
+pub(crate) fn public_directory() -> TempDir {
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap()
+}
+
+/// The misbehaving models of `tests/hostile`, installed the way a runtime is.
+pub(crate) struct Hostile {
+    _root: TempDir,
+    pub(crate) runtime: runtime::Installed,
+}
+
+pub(crate) static HOSTILE: LazyLock<Hostile> = LazyLock::new(|| {
+    let root = public_directory();
+    let directory = root.path().join("hostile");
+    fs::create_dir(&directory).unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
+    for name in ["runtime.toml", "adapter.py", "requirements.lock"] {
+        fs::copy(source.join(name), directory.join(name)).unwrap();
+    }
+    let made = Command::new("/usr/bin/python3")
+        .args(["-m", "venv", "--without-pip"])
+        .arg(directory.join("venv"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    Hostile { runtime: runtime::load(&directory).unwrap(), _root: root }
+});
+
+/// One model, one directory, some audio.
+pub(crate) struct Case {
+    pub(crate) manifest: ModelManifest,
+    pub(crate) limits: Limits,
+    pub(crate) items: Vec<Audio>,
+    pub(crate) repeats: Vec<Vec<Audio>>,
+    pub(crate) seed: u64,
+    pub(crate) directory: TempDir,
+    pub(crate) progress: Vec<Progress>,
+}
+
+impl Case {
+    /// A model of the hostile runtime and `contents.len()` files with these contents.
+    pub(crate) fn new(attack: &str, contents: &[&str]) -> Self {
+        let directory = public_directory();
+        fs::create_dir(directory.path().join("model")).unwrap();
+        fs::write(directory.path().join("model/weights"), "weights").unwrap();
+        let items = contents
+            .iter()
+            .enumerate()
+            .map(|(index, content)| {
+                let path = directory.path().join(format!("far-low-{index}.wav"));
+                fs::write(&path, content).unwrap();
+                Audio { path, seconds: 1.0 }
+            })
+            .collect();
+        let manifest = ModelManifest {
+            name: "Hostile".into(),
+            organisation: "Test".into(),
+            licence: "MIT".into(),
+            runtime: "hostile".into(),
+            num_params: None,
+            training_data: String::new(),
+            notes: format!("marker-{}-{attack}", std::process::id()),
+            decoding: [("attack".to_owned(), DecodingValue::Text(attack.to_owned()))].into(),
+        };
+        Self {
+            manifest,
+            limits: LIMITS,
+            items,
+            repeats: Vec::new(),
+            seed: 1,
+            directory,
+            progress: Vec::new(),
+        }
+    }
+
+    pub(crate) fn run(&mut self) -> Result<RunResult, RunError> {
+        self.run_until(&Cancel::default())
+    }
+
+    pub(crate) fn run_until(&mut self, cancel: &Cancel) -> Result<RunResult, RunError> {
+        let model = self.directory.path().join("model");
+        let spec = RunSpec {
+            runtime: &HOSTILE.runtime,
+            manifest: &self.manifest,
+            model: &model,
+            scratch: self.directory.path(),
+            warm_up: &[],
+            items: &self.items,
+            repeats: &self.repeats,
+            seed: self.seed,
+            limits: self.limits,
+        };
+        SANDBOX.run(&spec, &mut |it| self.progress.push(it), cancel)
+    }
+
+    /// What the model found out about its surroundings, told as the text of the one item.
+    pub(crate) fn finding(attack: &str) -> String {
+        texts(&Self::new(attack, &["audio"]).run().unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail)))
+            .remove(0)
+    }
+
+    /// Paths left in the case's directory.
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.directory.path()).unwrap().map(|it| it.unwrap().path());
+        entries.filter(|it| it.is_dir() && !it.ends_with("model")).collect()
+    }
+}
+
+pub(crate) fn texts(result: &RunResult) -> Vec<String> {
+    let text = |outcome: &protocol::Outcome| match outcome {
+        protocol::Outcome::Text(text) => text.clone(),
+        protocol::Outcome::Error(error) => format!("error: {error}"),
+    };
+    result.items.iter().map(|it| text(&it.outcome)).collect()
+}
