@@ -1,0 +1,131 @@
+//! Corpora: dry recordings with their texts, and where they come from.
+//!
+//! A corpus is a directory that [`import`] makes and [`Corpus::open`] reads:
+//!
+//! | file | what |
+//! |---|---|
+//! | `corpus.toml` | [`Description`] (name, language, licence, attribution, source) and the importer's version |
+//! | `manifest.jsonl` | one [`Utterance`] a line: `id, audio_filepath, text, duration, speaker, sha256` |
+//! | `left-out.jsonl` | one line for everything that was not taken: `id, reason` (never its text) |
+//! | `audio/<sha256>.wav` | mono, 16 kHz, 16-bit PCM, named by its content |
+
+mod import;
+mod sources;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+pub use import::{Import, ImportReport, LeftOut, Limits, Reason, import};
+pub use sources::Source;
+
+use crate::{Error, audio, staging::sha256};
+
+/// Where a corpus comes from and what one may do with it. Goes into every release made from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Short name, e.g. `asterisk-prompts-en`.
+    pub name: String,
+    /// Language of the speech, a BCP 47 tag, e.g. `en-US`.
+    pub language: String,
+    /// Licence, an SPDX expression where there is one, e.g. `CC-BY-SA-3.0`.
+    pub licence: String,
+    /// Who must be named, in the words that must be shown.
+    pub attribution: String,
+    /// Where the recordings were taken from, in words.
+    pub source: String,
+}
+
+/// One dry recording and what was said in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Utterance {
+    /// Unique within its corpus.
+    pub id: String,
+    /// The WAV file, relative to the corpus directory.
+    pub audio_filepath: PathBuf,
+    /// What was said. A reference transcript: never shown, logged or sent to a machine that runs a model.
+    pub text: String,
+    /// Length of the recording in seconds.
+    pub duration: f64,
+    /// Who said it.
+    pub speaker: String,
+    /// SHA-256 of the WAV file, hexadecimal.
+    pub sha256: String,
+}
+
+impl Utterance {
+    /// Number of words of its text.
+    pub fn words(&self) -> usize {
+        words(&self.text)
+    }
+}
+
+/// A corpus on disk.
+#[derive(Debug, Clone)]
+pub struct Corpus {
+    directory: PathBuf,
+    /// Where it comes from.
+    pub description: Description,
+    /// What is in it, in the order of the manifest.
+    pub utterances: Vec<Utterance>,
+}
+
+impl Corpus {
+    /// Opens a corpus that [`import`] made. Reads no audio.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged; names the file and the line.
+    pub fn open(directory: &Path) -> Result<Self, Error> {
+        let description_file = directory.join("corpus.toml");
+        let description = fs::read_to_string(&description_file).map_err(Error::io(&description_file))?;
+        let description =
+            toml::from_str(&description).map_err(|error| Error::file(&description_file, error.message()))?;
+        let utterances = read_lines(&directory.join("manifest.jsonl"))?;
+        Ok(Self { directory: directory.to_owned(), description, utterances })
+    }
+
+    /// The recording of an utterance, mono at [`audio::SAMPLE_RATE`].
+    ///
+    /// # Errors
+    /// If the file is missing or is not the one that was imported.
+    pub(crate) fn recording(&self, utterance: &Utterance) -> Result<Vec<i16>, Error> {
+        let path = self.directory.join(&utterance.audio_filepath);
+        let bytes = fs::read(&path).map_err(Error::io(&path))?;
+        if sha256(&bytes) != utterance.sha256 {
+            return Err(Error::file(&path, "is not the file that was imported: import the corpus again"));
+        }
+        audio::decode_wav(&bytes).map_err(|problem| Error::file(&path, problem))
+    }
+}
+
+/// Reads one JSON object a line.
+pub(crate) fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>, Error> {
+    let content = fs::read_to_string(path).map_err(Error::io(path))?;
+    numbered_lines(&content)
+        .map(|(number, line)| {
+            serde_json::from_str(line).map_err(|error| Error::line(path, number, json_problem(&error)))
+        })
+        .collect()
+}
+
+/// Lines that hold something, numbered from 1.
+fn numbered_lines(content: &str) -> impl Iterator<Item = (usize, &str)> {
+    content.lines().enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.trim().is_empty())
+}
+
+/// What is wrong with a line of JSON, without quoting from it: a value may be a reference text.
+fn json_problem(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    match message.split(" at line").next() {
+        Some(missing) if missing.starts_with("missing field") => missing.to_owned(),
+        _ => format!("is not the JSON object it should be: look at column {}", error.column()),
+    }
+}
+
+/// Number of words: runs of non-white-space that hold a letter or a digit.
+fn words(text: &str) -> usize {
+    text.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).count()
+}

@@ -1,0 +1,199 @@
+//! Levels of speech and noise in dBov (0 dBov: root mean square 1.0).
+
+use std::collections::VecDeque;
+
+/// Time constant of each of the two envelope smoothers, in seconds (ITU-T P.56, 6.2).
+const TIME_CONSTANT: f64 = 0.03;
+/// Speech counts as active for this long after its envelope was last above the threshold, in seconds.
+const HANGOVER: f64 = 0.2;
+/// The threshold lies this far below the active level it gives, in decibels.
+const MARGIN_DB: f64 = 15.9;
+/// Thresholds per octave of envelope. P.56 asks for at least one; more leave less to interpolation.
+const STEPS_PER_OCTAVE: f64 = 4.0;
+/// Thresholds on either side of the long-term level: 20 octaves down, 6 up.
+const LOWEST_OCTAVE: f64 = -20.0;
+const STEPS: usize = 26 * STEPS_PER_OCTAVE as usize;
+
+/// The level of speech while somebody speaks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ActiveLevel {
+    /// Active speech level, in dBov.
+    pub level_dbov: f64,
+    /// Share of the time that counts as speech, 0 to 1.
+    pub activity_factor: f64,
+}
+
+/// Active speech level by method B of ITU-T P.56 (12/2011): the power of the whole signal shared among
+/// the moments whose envelope lies above a threshold 15.9 dB below that very level.
+///
+/// The thresholds form a geometric series around the signal's own long-term level, in steps of 1.5 dB
+/// (the standard allows up to 6 dB, anchored at full scale), and the crossing is interpolated linearly
+/// in decibels. Anchored so, a gain of g dB moves the result by exactly g dB.
+/// `None` when the signal is silent or so short or sparse that no threshold satisfies the margin.
+///
+/// `samples` must be finite; the standard is meant for signals of a second or more.
+pub fn active_speech_level(samples: &[f32], sample_rate: u32) -> Option<ActiveLevel> {
+    let energy = energy(samples);
+    if energy <= 0.0 {
+        return None;
+    }
+    let long_term = (energy / samples.len() as f64).sqrt();
+    let active = active_counts(samples, sample_rate, long_term);
+
+    let threshold_db = |step: usize| decibels(long_term) + threshold_octave(step) * decibels(2.0);
+    let level_db = |count: f64| 10.0 * (energy / count).log10();
+    let mut below: Option<(f64, f64)> = None;
+    for (step, &count) in active.iter().enumerate() {
+        if count == 0 {
+            return None;
+        }
+        let level = level_db(count as f64);
+        let excess = level - threshold_db(step) - MARGIN_DB;
+        if excess <= 0.0 {
+            // Below the lowest threshold everything is active, so a crossing at step 0 cannot occur.
+            let (lower_level, lower_excess) = below?;
+            let share = lower_excess / (lower_excess - excess);
+            let level_dbov = lower_level + share * (level - lower_level);
+            let activity_factor = 10_f64.powf((decibels(long_term) - level_dbov) / 10.0);
+            return Some(ActiveLevel { level_dbov, activity_factor });
+        }
+        below = Some((level, excess));
+    }
+    None
+}
+
+/// Root-mean-square level in dBov; minus infinity for silence or no samples.
+pub fn rms_level(samples: &[f32]) -> f64 {
+    10.0 * (energy(samples) / samples.len().max(1) as f64).log10()
+}
+
+fn energy(samples: &[f32]) -> f64 {
+    samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum()
+}
+
+fn decibels(amplitude: f64) -> f64 {
+    20.0 * amplitude.log10()
+}
+
+fn threshold_octave(step: usize) -> f64 {
+    LOWEST_OCTAVE + step as f64 / STEPS_PER_OCTAVE
+}
+
+/// For each threshold, how many samples are active. A sample is active when the envelope was above the
+/// threshold at it or within the hangover before it: when the running maximum is.
+fn active_counts(samples: &[f32], sample_rate: u32, long_term: f64) -> [usize; STEPS] {
+    let rate = f64::from(sample_rate);
+    let keep = (-1.0 / (rate * TIME_CONSTANT)).exp();
+    let hangover = (rate * HANGOVER).ceil() as usize;
+    let (mut first, mut envelope) = (0.0_f64, 0.0_f64);
+    let mut recent: VecDeque<(usize, f64)> = VecDeque::new();
+    let mut counts = [0; STEPS];
+    for (n, &sample) in samples.iter().enumerate() {
+        first = keep * first + (1.0 - keep) * f64::from(sample).abs();
+        envelope = keep * envelope + (1.0 - keep) * first;
+        while recent.back().is_some_and(|&(_, value)| value <= envelope) {
+            recent.pop_back();
+        }
+        recent.push_back((n, envelope));
+        if recent.front().is_some_and(|&(at, _)| at + hangover < n) {
+            recent.pop_front();
+        }
+        let maximum = recent.front().map_or(0.0, |&(_, value)| value);
+        let step = ((maximum / long_term).log2() - LOWEST_OCTAVE) * STEPS_PER_OCTAVE;
+        if step >= 0.0 {
+            counts[(step as usize).min(STEPS - 1)] += 1;
+        }
+    }
+    for step in (1..STEPS).rev() {
+        counts[step - 1] += counts[step];
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RATE: u32 = 16_000;
+
+    /// A sine of amplitude 0.5 that is on for the first `on` of every second.
+    fn gated_sine(seconds: u32, on: f64) -> Vec<f32> {
+        (0..seconds * RATE)
+            .map(|n| f64::from(n) / f64::from(RATE))
+            .map(|t| if t.fract() < on { (0.5 * (TAU * 440.0 * t).sin()) as f32 } else { 0.0 })
+            .collect()
+    }
+
+    /// Solves (1 + x) exp(-x) = y: the step response of the two smoothers in time constants.
+    fn two_pole_fall(y: f64) -> f64 {
+        let (mut low, mut high) = (0.0, 50.0);
+        for _ in 0..80 {
+            let x: f64 = f64::midpoint(low, high);
+            if (1.0 + x) * (-x).exp() > y { low = x } else { high = x }
+        }
+        low
+    }
+
+    #[test]
+    fn a_gated_sine_is_active_as_long_as_the_step_response_and_the_hangover_say() {
+        // Within a burst the rectified sine's mean is 2/pi of its amplitude. The envelope passes the
+        // threshold late by the rise, stays by the fall and the hangover. Solved to a fixed point.
+        let on = 0.5;
+        let power: f64 = 0.125 * on;
+        let mut activity = on;
+        for _ in 0..50 {
+            let threshold = (power / activity).sqrt() * 10_f64.powf(-MARGIN_DB / 20.0);
+            let share = threshold / (0.5 * 2.0 / std::f64::consts::PI);
+            let late = TIME_CONSTANT * (two_pole_fall(share) - two_pole_fall(1.0 - share));
+            activity = on + late + HANGOVER;
+        }
+        let measured = active_speech_level(&gated_sine(60, on), RATE).unwrap();
+        assert!((measured.activity_factor - activity).abs() < 0.003, "{measured:?} against {activity}");
+        let level = 10.0 * (power / activity).log10();
+        assert!((measured.level_dbov - level).abs() < 0.03, "{measured:?} against {level}");
+    }
+
+    #[test]
+    fn steady_sound_is_active_throughout_and_has_its_rms_level() {
+        let sine = gated_sine(20, 1.0);
+        let measured = active_speech_level(&sine, RATE).unwrap();
+        // Amplitude 0.5: 10 lg 0.125 = -9.03 dBov. Only the first rise of the envelope is missed.
+        assert!((measured.level_dbov + 9.031).abs() < 0.01, "{measured:?}");
+        assert!(measured.activity_factor > 0.998 && measured.activity_factor <= 1.0, "{measured:?}");
+        assert!((rms_level(&sine) + 9.031).abs() < 0.001);
+    }
+
+    #[test]
+    fn pauses_do_not_lower_the_active_level_as_they_lower_the_rms_level() {
+        let speech = gated_sine(10, 0.9);
+        let padded = [speech.clone(), vec![0.0; speech.len()]].concat();
+        let (a, b) =
+            (active_speech_level(&speech, RATE).unwrap(), active_speech_level(&padded, RATE).unwrap());
+        assert!((a.level_dbov - b.level_dbov).abs() < 0.1, "{a:?} {b:?}");
+        assert!((rms_level(&speech) - rms_level(&padded) - 3.0103).abs() < 0.001);
+    }
+
+    #[test]
+    fn silence_has_no_active_level() {
+        assert_eq!(active_speech_level(&vec![0.0; 16_000], RATE), None);
+        assert_eq!(active_speech_level(&[], RATE), None);
+        assert!(rms_level(&[0.0; 4]) < f64::MIN);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn a_gain_moves_the_level_by_just_that_gain(gain_db in -60.0_f64..30.0, on in 0.05_f64..1.0) {
+            let signal = gated_sine(3, on);
+            let gain = 10_f64.powf(gain_db / 20.0) as f32;
+            let louder: Vec<f32> = signal.iter().map(|s| s * gain).collect();
+            let (a, b) = (active_speech_level(&signal, RATE).unwrap(), active_speech_level(&louder, RATE).unwrap());
+            prop_assert!((b.level_dbov - a.level_dbov - gain_db).abs() < 1e-3);
+            prop_assert!((a.activity_factor - b.activity_factor).abs() < 1e-4);
+        }
+    }
+}
