@@ -35,7 +35,7 @@ impl Interval {
 }
 
 /// A quantile of sorted values with linear interpolation (Hyndman and Fan 1996, type 7).
-pub(crate) fn quantile(sorted: &[f64], probability: f64) -> Option<f64> {
+pub fn quantile(sorted: &[f64], probability: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = probability * last as f64;
     let below = sorted[place.floor() as usize];

@@ -22,7 +22,7 @@ pub use bootstrap::{
     paired_difference,
 };
 pub use counts::Counts;
-pub use interval::{Interval, LEVEL};
+pub use interval::{Interval, LEVEL, quantile};
 pub use normalize::{Normalizer, UnknownNormalizer};
 pub use profile::{ItemCounts, ScoringProfile};
 pub use resample::Bootstrap;

@@ -1,0 +1,87 @@
+//! Ranks, rank intervals, tie groups and the Pareto front of one board, from per-item counts.
+
+use scoring::{Counts, Replicates, Sample, Unit, cluster_bootstrap, pareto, standings};
+use store::{
+    PgPool, StoreError,
+    scores::{self, ItemCounts, Published},
+};
+
+use crate::{
+    board::Row,
+    scorer::{self, SCORER},
+};
+
+/// Ranks the results of one release on one hardware class by Avg WER. A result without an average (a ranked track was
+/// not run) has no rank and is left out.
+pub(crate) async fn rank(pool: &PgPool, results: Vec<Published>) -> Result<Vec<Row>, StoreError> {
+    let mut ranked: Vec<(Published, Vec<ItemCounts>)> = Vec::with_capacity(results.len());
+    for result in results {
+        if result.summary.avg_wer.is_some() {
+            let counts = scores::item_counts(pool, result.attempt, SCORER).await?;
+            ranked.push((result, counts));
+        }
+    }
+    tokio::task::spawn_blocking(move || rank_rows(ranked))
+        .await
+        .map_err(|error| StoreError::Corrupt(format!("ranking failed: {error}")))?
+}
+
+fn rank_rows(results: Vec<(Published, Vec<ItemCounts>)>) -> Result<Vec<Row>, StoreError> {
+    let replicates = results.iter().map(|(_, counts)| average(counts)).collect::<Result<Vec<_>, _>>()?;
+    let points: Vec<(f64, f64)> = results
+        .iter()
+        .map(|(result, _)| (result.summary.avg_wer.unwrap_or(f64::NAN), result.summary.rtfx.unwrap_or(f64::NAN)))
+        .collect();
+    let places = standings(&replicates);
+    let mut rows: Vec<(usize, Row)> = results
+        .into_iter()
+        .zip(places)
+        .zip(pareto::front(&points))
+        .map(|(((result, _), place), on_front)| {
+            let row = Row {
+                rank: narrow(place.rank),
+                rank_interval: (narrow(place.rank_interval[0]), narrow(place.rank_interval[1])),
+                opens_tie_group: false,
+                on_front,
+                result,
+            };
+            (place.tie_group, row)
+        })
+        .collect();
+    rows.sort_by_key(|(_, row)| (row.rank, row.result.submission));
+    let mut group_above = None;
+    for (group, row) in &mut rows {
+        row.opens_tie_group = group_above != Some(*group);
+        group_above = Some(*group);
+    }
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The replicated Avg WER of one result. Items come in the order of their ids, so all results share the sample.
+fn average(items: &[ItemCounts]) -> Result<Replicates, StoreError> {
+    let sample = Sample::new(items.iter().map(|item| Unit {
+        group: &item.track,
+        utterance: &item.utterance,
+        talker: &item.talker,
+        room: item.room.as_deref(),
+    }));
+    let wide = |count: i32| u64::from(count.unsigned_abs());
+    let counts: Vec<Counts> = items
+        .iter()
+        .map(|item| Counts {
+            hits: wide(item.hits),
+            substitutions: wide(item.substitutions),
+            deletions: wide(item.deletions),
+            insertions: wide(item.insertions),
+        })
+        .collect();
+    let draws = cluster_bootstrap(&sample, &counts, scorer::bootstrap())
+        .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    draws
+        .mean(&scorer::ranked_tracks())
+        .ok_or_else(|| StoreError::Corrupt("a ranked result lacks the counts of a ranked track".to_owned()))
+}
