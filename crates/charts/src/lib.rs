@@ -1,5 +1,19 @@
 //! Numbers in; themed, accessible SVG out. Pure: no I/O, no async.
+//!
+//! `plotters` does scales, ticks and the mapping to coordinates; our own drawing backend writes the SVG, with
+//! class names where the stock backend would write colours, so that one chart follows the theme of the page
+//! around it. [`STYLESHEET`] gives the classes their looks through custom properties (`--chart-ink`,
+//! `--chart-faint`, `--chart-rule`, `--chart-accent`, `--chart-shade`, `--chart-paper`), which the page
+//! defines. A chart that stands alone brings both along.
 
+mod labels;
+mod pareto;
+mod scale;
 mod strip;
+mod svg;
 
+pub use pareto::{Embedding, Layout, ParetoChart, ParetoPoint, pareto, pareto_front};
 pub use strip::interval_strip;
+
+/// The looks of every chart, to be linked by a page that shows charts inline.
+pub const STYLESHEET: &str = include_str!("../chart.css");
