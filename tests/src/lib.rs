@@ -1,1 +1,47 @@
-//! End-to-end tests over the real parts: PostgreSQL, S3 protocol server, sandbox, recogniser, browser.
+//! What the end-to-end tests share: real parts, started for one test and gone with it.
+//!
+//! - [`Base`]: a private PostgreSQL cluster and an S3 protocol server;
+//! - [`Site`]: the service in this process, over a [`Base`];
+//! - [`Program`]: the built `ffasr` binary, as a process that can be killed;
+//! - [`Browser`]: Chromium.
+//!
+//! Nothing here sleeps for a fixed time: [`until`] waits for a condition.
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "test support: a failure is a panic with a place")]
+
+mod base;
+mod browser;
+mod node;
+mod program;
+mod site;
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+pub use base::Base;
+pub use browser::Browser;
+pub use node::{Node, fingerprint};
+pub use program::Program;
+pub use site::Site;
+
+/// Longest wait for a condition; only a broken test gets there.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A plain HTTP client.
+pub fn client() -> reqwest::Client {
+    program::install_tls();
+    reqwest::Client::new()
+}
+
+/// Asks again until there is an answer.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "still waiting: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

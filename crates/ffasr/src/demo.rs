@@ -20,7 +20,10 @@ use clap::Args;
 use protocol::UserId;
 use reqwest::{Client, StatusCode, multipart::Form};
 use serde_json::Value;
-use store::{Secret, accounts, releases};
+use store::{
+    Secret, accounts, releases,
+    submissions::{self, Filter},
+};
 use tokio::process::{Child, Command};
 use web::Service;
 
@@ -92,7 +95,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut worker = start_worker(&backend, &arguments, &url, &secrets).await?;
 
     let api = Api { client: Client::new(), url: url.clone(), token: api_token(&backend, admin).await? };
-    let board = evaluate(&api, &release, &mut worker).await?;
+    let left_open = open_submissions(&backend, admin).await?;
+    let board = evaluate(&api, &release, left_open, &mut worker).await?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&board).map_err(Failure::failed)?);
     }
@@ -207,9 +211,21 @@ fn worker_ended(status: &std::process::ExitStatus, data: &Path) -> Failure {
     Failure::failed(format!("the worker ended ({status}): {last} (more in {})", log.display()))
 }
 
+/// What an earlier run submitted and did not see the end of.
+async fn open_submissions(backend: &Backend, admin: UserId) -> Result<Vec<String>, Failure> {
+    let submissions = submissions::list(&backend.pool, Filter::Of(admin)).await?;
+    let open = submissions.iter().filter(|submission| !submission.state.is_final());
+    Ok(open.map(|submission| submission.id.to_string()).collect())
+}
+
 /// Submits what is not there yet and waits until everything is at its end. The finished board.
-async fn evaluate(api: &Api, release: &str, worker: &mut Child) -> Result<Value, Failure> {
-    let mut waiting = Vec::new();
+async fn evaluate(
+    api: &Api,
+    release: &str,
+    left_open: Vec<String>,
+    worker: &mut Child,
+) -> Result<Value, Failure> {
+    let mut waiting: Vec<(String, String)> = left_open.into_iter().map(|id| (id, String::new())).collect();
     for manifest in MODELS {
         if let Some(id) = api.submit(manifest, release).await? {
             waiting.push((id, String::new()));

@@ -39,19 +39,37 @@ pub struct ExternalBoard {
     pub rows: Vec<ExternalRow>,
 }
 
+/// A table to be loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct NewExternalBoard<'a> {
+    /// What it is.
+    pub label: &'a str,
+    /// Short name for URLs.
+    pub slug: &'a str,
+    /// Where it was published.
+    pub source_url: Option<&'a str>,
+    /// What a reader must know to compare.
+    pub note: Option<&'a str>,
+    /// Its rows, in the order published.
+    pub rows: &'a [ExternalRow],
+}
+
 /// Loads a table, replacing an earlier one of the same label, all or nothing.
 ///
 /// # Errors
 /// When another label has the same slug or the database fails.
-pub async fn replace(pool: &PgPool, label: &str, slug: &str, rows: &[ExternalRow]) -> Result<(), StoreError> {
+pub async fn replace(pool: &PgPool, board: NewExternalBoard<'_>) -> Result<(), StoreError> {
+    let NewExternalBoard { label, slug, source_url, note, rows } = board;
     let mut transaction = pool.begin().await?;
     sqlx::query("DELETE FROM external_boards WHERE label = $1")
         .bind(label)
         .execute(&mut *transaction)
         .await?;
-    sqlx::query("INSERT INTO external_boards (label, slug) VALUES ($1, $2)")
+    sqlx::query("INSERT INTO external_boards (label, slug, source_url, note) VALUES ($1, $2, $3, $4)")
         .bind(label)
         .bind(slug)
+        .bind(source_url)
+        .bind(note)
         .execute(&mut *transaction)
         .await
         .map_err(|error| {
@@ -87,12 +105,13 @@ pub async fn replace(pool: &PgPool, label: &str, slug: &str, rows: &[ExternalRow
 /// When the database fails.
 pub async fn list(pool: &PgPool) -> Result<Vec<ExternalBoard>, StoreError> {
     type Row = (String, f64, Json<BTreeMap<String, f64>>, Option<f64>, Option<f64>);
-    let boards: Vec<(String, String, OffsetDateTime)> =
-        sqlx::query_as("SELECT label, slug, imported_at FROM external_boards ORDER BY label")
+    type Board = (String, String, Option<String>, Option<String>, OffsetDateTime);
+    let boards: Vec<Board> =
+        sqlx::query_as("SELECT label, slug, source_url, note, imported_at FROM external_boards ORDER BY label")
             .fetch_all(pool)
             .await?;
     let mut list = Vec::with_capacity(boards.len());
-    for (label, slug, imported_at) in boards {
+    for (label, slug, source_url, note, imported_at) in boards {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT model, avg_wer, tracks, rtfx, num_params FROM external_results WHERE label = $1 ORDER BY position",
         )

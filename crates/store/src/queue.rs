@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use protocol::{
     AttemptId, FailureClass, FaultOwner, FencingToken, ModelManifest, Progress, ReleaseId, Stage,
-    SubmissionId, WorkerId,
+    SubmissionId,
 };
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;

@@ -54,17 +54,6 @@ pub struct Row {
 }
 
 impl Snapshot {
-    /// A board before the first look at the database.
-    pub(crate) fn empty() -> Self {
-        Self {
-            built_at: OffsetDateTime::now_utc(),
-            releases: Vec::new(),
-            boards: Vec::new(),
-            external: Vec::new(),
-            sizes: Vec::new(),
-        }
-    }
-
     /// Reads the database.
     pub(crate) async fn build(pool: &PgPool) -> Result<Self, StoreError> {
         let releases = releases::frozen(pool).await?;

@@ -13,7 +13,7 @@ use crate::views::{ErrorPage, Layout};
 
 /// Why a request was not answered as asked. The text is for the person who asked.
 #[derive(Debug, thiserror::Error)]
-pub enum AppError {
+pub(crate) enum AppError {
     /// 400.
     #[error("{0}")]
     BadRequest(String),
@@ -48,7 +48,7 @@ pub enum AppError {
 
 /// [`AppError`] as problem JSON: what API handlers return.
 #[derive(Debug)]
-pub struct Problem(pub AppError);
+pub(crate) struct Problem(pub(crate) AppError);
 
 impl<E: Into<AppError>> From<E> for Problem {
     fn from(error: E) -> Self {

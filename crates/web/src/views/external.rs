@@ -3,20 +3,24 @@
 use askama::Template;
 
 use super::{
-    board::{Chart, TRACKS, Track},
-    layout::Layout,
-    quantity::{Params, Rate, Rtfx},
+    board::{Chart, TRACKS, Track, url_component},
+    layout::{Choice, Layout},
+    quantity::{Params, Rate, Rtfx, Timestamp},
     sort::{Sort, SortKey},
 };
 
-/// `GET /external` with the query parameters `sort`, `dir`.
+/// `GET /external` with the query parameters `board`, `sort`, `dir`.
 #[derive(Debug, Template)]
 #[template(path = "external.html")]
 pub struct ExternalPage {
     /// The frame.
     pub layout: Layout,
-    /// Where the figures come from.
-    pub source: ExternalSource,
+    /// Boards to choose from.
+    pub boards: Vec<Choice>,
+    /// Short name of the board shown.
+    pub board: String,
+    /// Where its figures come from; nothing if no board was loaded.
+    pub source: Option<ExternalSource>,
     /// The order of the rows.
     pub sort: Sort,
     /// The rows, in that order; see [`ExternalPage::sort_rows`].
@@ -28,14 +32,14 @@ pub struct ExternalPage {
 /// Where published figures come from.
 #[derive(Debug, Clone)]
 pub struct ExternalSource {
-    /// Name of the board.
-    pub name: String,
-    /// Its address.
-    pub href: String,
-    /// The day its figures were read, e.g. `17 July 2026`.
-    pub retrieved: String,
-    /// What its speeds were measured on, e.g. `one NVIDIA L4, batch size 1`.
-    pub hardware: String,
+    /// What the board is.
+    pub label: String,
+    /// Where it was published.
+    pub href: Option<String>,
+    /// What a reader must know to compare, e.g. `speeds on one NVIDIA L4, batch size 1`.
+    pub note: Option<String>,
+    /// When it was loaded here.
+    pub loaded_at: Timestamp,
 }
 
 /// One model as published.
@@ -99,6 +103,6 @@ impl ExternalPage {
 
     /// The URL of this view, sorted by the column of `key`.
     pub(crate) fn sort_href(&self, key: &SortKey) -> String {
-        format!("/external?{}", self.sort.query_for(*key))
+        format!("/external?board={}&{}", url_component(&self.board), self.sort.query_for(*key))
     }
 }

@@ -1,0 +1,140 @@
+//! Database and object storage of one test.
+
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
+
+use protocol::{ModelManifest, ReleaseId, SubmissionId, UserId};
+use serde_json::json;
+use store::{
+    PgPool,
+    accounts::{self, Role, Worker},
+    embedded::{Cluster, ObjectServer},
+    objects::{self, ObjectStore},
+    releases::{self, NewItem, NewRelease, Part},
+    submissions::{self, NewSubmission},
+};
+use tempfile::TempDir;
+
+/// The tracks of the ranking.
+const TRACKS: [&str; 4] = ["near", "far-high", "far-mid", "far-low"];
+/// Hardware class of everything in the tests.
+pub(crate) const HARDWARE: &str = "cpu-2core";
+
+/// A private PostgreSQL cluster and an S3 protocol server.
+pub struct Base {
+    /// The database.
+    pub pool: PgPool,
+    /// The bucket.
+    pub objects: ObjectStore,
+    cluster: Cluster,
+    directory: TempDir,
+}
+
+/// A directory in a place short enough for a Unix socket, which the database's user may pass through.
+pub(crate) fn short_directory() -> TempDir {
+    let directory = tempfile::Builder::new().prefix("ffasr-").tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    directory
+}
+
+impl Base {
+    /// Starts both, empty.
+    pub async fn start() -> Self {
+        let directory = short_directory();
+        let cluster = Cluster::start(&directory.path().join("postgres")).await.unwrap();
+        let pool = store::connect(cluster.options("postgres")).await.unwrap();
+        let server =
+            ObjectServer::start(&directory.path().join("objects"), SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let objects = ObjectStore::open(&server.config()).await.unwrap();
+        Self { pool, objects, cluster, directory }
+    }
+
+    /// The database server.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Where both keep their files.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// An account with the password "correct horse".
+    pub async fn user(&self, name: &str, role: Role) -> UserId {
+        accounts::put_user(&self.pool, name, role, "correct horse").await.unwrap()
+    }
+
+    /// A worker whose token is known to nobody: for calls past the HTTP layer.
+    pub async fn worker(&self, name: &str) -> Worker {
+        let secret = accounts::issue_worker_token(&self.pool, name, &[HARDWARE.to_owned()]).await.unwrap();
+        accounts::worker_by_token(&self.pool, &secret).await.unwrap().unwrap()
+    }
+
+    /// A frozen release: two utterances on each of the four tracks, one warm-up item, two repeat passes. Its audio is
+    /// a few bytes that no recogniser would take.
+    pub async fn release(&self) -> ReleaseId {
+        let mut items = Vec::new();
+        for track in TRACKS {
+            for (utterance, reference) in [("u1", "the quick brown fox"), ("u2", "jumps over the lazy dog")] {
+                items.push(item(Part::Scored, track, utterance, reference));
+            }
+            items.push(item(Part::Repeat(1), track, "u1", "the quick brown fox"));
+            items.push(item(Part::Repeat(2), track, "u1", "the quick brown fox"));
+        }
+        items.push(item(Part::WarmUp, "near", "u3", "and away"));
+        for item in &items {
+            self.objects.put(&objects::audio_key(&item.audio_sha256), b"RIFF".to_vec()).await.unwrap();
+        }
+        let new = NewRelease {
+            slug: "tiny",
+            version: "1",
+            title: "Tiny release",
+            manifest_sha256: &"a".repeat(64),
+            about: &json!({}),
+            items: &items,
+        };
+        releases::freeze(&self.pool, &new).await.unwrap()
+    }
+
+    /// A submission, accepted and queued.
+    pub async fn submission(&self, user: UserId, release: ReleaseId, model: &str) -> SubmissionId {
+        let new = NewSubmission {
+            user,
+            user_name: "somebody",
+            release,
+            hardware_class: HARDWARE,
+            manifest: &manifest(model),
+            files: &[],
+        };
+        submissions::accept(&self.pool, new).await.unwrap()
+    }
+}
+
+/// A model that nothing is wrong with.
+pub(crate) fn manifest(name: &str) -> ModelManifest {
+    ModelManifest {
+        name: name.to_owned(),
+        organisation: "somebody".to_owned(),
+        licence: "MIT".to_owned(),
+        runtime: "pocketsphinx".to_owned(),
+        num_params: None,
+        training_data: String::new(),
+        notes: String::new(),
+        decoding: std::collections::BTreeMap::new(),
+    }
+}
+
+fn item(part: Part, track: &str, utterance: &str, reference: &str) -> NewItem {
+    NewItem {
+        id: protocol::ItemId::new(),
+        part,
+        track: track.to_owned(),
+        utterance: utterance.to_owned(),
+        reference: reference.to_owned(),
+        talker: "talker".to_owned(),
+        room: (track != "near").then(|| "office".to_owned()),
+        audio_sha256: "b".repeat(64),
+        audio_bytes: 4,
+        seconds: 2.0,
+        conditions: json!({}),
+    }
+}

@@ -1,0 +1,96 @@
+//! The service in this process.
+
+use std::{ops::Deref, time::Duration};
+
+use protocol::Limits;
+use reqwest::{Client, Response, multipart::Form, redirect::Policy};
+use store::accounts;
+use tokio::{net::TcpListener, task::JoinHandle};
+use web::{Service, Settings};
+
+use crate::base::{Base, HARDWARE};
+
+/// A running service over a [`Base`] of its own.
+pub struct Site {
+    base: Base,
+    /// Its address, without a slash at the end.
+    pub url: String,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Deref for Site {
+    type Target = Base;
+
+    fn deref(&self) -> &Base {
+        &self.base
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Site {
+    /// Starts it with a lease of three seconds.
+    pub async fn start() -> Self {
+        Self::over(Base::start().await).await
+    }
+
+    /// Starts it over data that are there.
+    pub async fn over(base: Base) -> Self {
+        crate::program::install_tls();
+        let settings = Settings {
+            lease: Duration::from_secs(3),
+            heartbeat: Duration::from_secs(1),
+            limits: Limits {
+                ready_seconds: 60.0,
+                item_seconds: 60.0,
+                item_seconds_per_audio_second: 10.0,
+                attempt_seconds: 600.0,
+                memory_bytes: 1 << 30,
+            },
+            hardware_class: HARDWARE.to_owned(),
+            secure_cookies: false,
+            demo: false,
+        };
+        let service = Service::new(base.pool.clone(), base.objects.clone(), settings).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(web::serve(service, listener, std::future::pending()));
+        Self { base, url, server }
+    }
+
+    /// A browser-like client without a session.
+    pub fn visitor(&self) -> Client {
+        Client::builder().cookie_store(true).redirect(Policy::none()).build().unwrap()
+    }
+
+    /// A client signed in as `name` (with [`Base::user`]'s password).
+    pub async fn signed_in(&self, name: &str) -> Client {
+        let client = self.visitor();
+        let form = [("name", name), ("password", "correct horse"), ("next", "/")];
+        let answer = client.post(format!("{}/login", self.url)).form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), 303, "signing in as {name}");
+        client
+    }
+
+    /// `GET path` as anybody: status and text.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.visitor().get(format!("{}{path}", self.url)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// A personal token of `name`.
+    pub async fn api_token(&self, name: &str) -> String {
+        let user = accounts::user_by_name(&self.base.pool, name).await.unwrap();
+        accounts::issue_api_token(&self.base.pool, user.id, "test").await.unwrap().expose().to_owned()
+    }
+
+    /// Submits over the API.
+    pub async fn submit(&self, token: &str, form: Form) -> Response {
+        let request = Client::new().post(format!("{}/api/v1/submissions", self.url)).bearer_auth(token);
+        request.multipart(form).send().await.unwrap()
+    }
+}
