@@ -238,7 +238,7 @@ proptest! {
             .filter(|point| point.speed.is_finite() && point.speed > 0.0 && point.error.is_finite() && point.error >= 0.0)
             .count();
         prop_assert_eq!(classed(&document, "point").count(), placed);
-        let (width, height) = if compact { (360.0, 380.0) } else { (880.0, 440.0) };
+        let (width, height) = if compact { (360.0, 380.0) } else { (1040.0, 430.0) };
         for node in document.descendants().filter(|node| node.has_attribute("cx")) {
             let at = |name: &str| node.attribute(name).and_then(|text| text.parse::<f64>().ok());
             prop_assert!(at("cx").is_some_and(|x| (0.0..=width).contains(&x)));

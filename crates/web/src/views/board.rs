@@ -12,10 +12,8 @@ use super::{
 /// One of the four tracks that make the ranking.
 #[derive(Debug, Clone, Copy)]
 pub struct Track {
-    /// Name in the release, JSON and URLs.
+    /// Its name, the same in the release, JSON, URLs and on the page.
     pub name: &'static str,
-    /// What the column says.
-    pub label: &'static str,
     /// What it is, in a few words.
     pub meaning: &'static str,
     /// The key its column sorts by.
@@ -24,17 +22,10 @@ pub struct Track {
 
 /// The tracks of the ranking, in the order of the columns (design §6).
 pub const TRACKS: [Track; 4] = [
-    Track { name: "near", label: "near", meaning: "dry speech, no room, no noise", key: SortKey::Near },
-    Track {
-        name: "far-high",
-        label: "far, high",
-        meaning: "in a room, SNR 14 to 24 dB",
-        key: SortKey::FarHigh,
-    },
-    Track { name: "far-mid", label: "far, mid", meaning: "in a room, SNR 8 to 12 dB", key: SortKey::FarMid },
-    Track {
-        name: "far-low", label: "far, low", meaning: "in a room, SNR −4 to 6 dB", key: SortKey::FarLow
-    },
+    Track { name: "near", meaning: "dry speech, no room, no noise", key: SortKey::Near },
+    Track { name: "far-high", meaning: "in a room, SNR 14 to 24 dB", key: SortKey::FarHigh },
+    Track { name: "far-mid", meaning: "in a room, SNR 8 to 12 dB", key: SortKey::FarMid },
+    Track { name: "far-low", meaning: "in a room, SNR −4 to 6 dB", key: SortKey::FarLow },
 ];
 
 /// `GET /` with the query parameters `release`, `hardware`, `sort`, `dir`.

@@ -150,4 +150,12 @@ impl SubmissionPage {
     pub(crate) fn words(&self) -> StateWords {
         state_words(&self.state)
     }
+
+    /// Why the submission failed, if that is where it stands.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        if self.state != "failed" {
+            return None;
+        }
+        self.attempts.first().and_then(|attempt| attempt.failure.as_ref())
+    }
 }
