@@ -50,7 +50,7 @@ pub struct ParetoPoint {
     pub href: String,
     /// The numbers in words, e.g. `WER 12.3 %, RTFx 4.1`: part of the point's accessible name and its tool tip.
     pub detail: String,
-    /// Speed as a multiple of real time (RTFx).
+    /// Speed as a multiple of real time (`RTFx`).
     pub speed: f64,
     /// Interval of the speed, (low, high).
     pub speed_interval: Option<(f64, f64)>,
@@ -103,8 +103,9 @@ pub fn pareto(chart: &ParetoChart) -> String {
     let frame = Frame::of(chart.layout);
     let points = drawable(&chart.points);
     let mut body = String::new();
-    let drawn = if points.is_empty() { nothing(&frame, &mut body) } else { draw(&points, &frame, &mut body) };
-    if drawn.is_err() {
+    if points.is_empty() {
+        nothing(&frame, &mut body);
+    } else if draw(&points, &frame, &mut body).is_err() {
         // The backend itself cannot fail; should `plotters` find no layout, a title without a picture is better
         // than half a picture.
         body.clear();
@@ -288,7 +289,7 @@ fn label(marks: &mut [Mark<'_>], stairs: &[(i32, i32)], frame: &Frame) {
         }
     }
     for pair in stairs.windows(2) {
-        placer.take(Rect::spanned(pair[0], pair[1], GRID));
+        placer.take(Rect::spanned(pair[0], pair[1], 3 * GRID));
     }
     let gap = 9 * GRID;
     for mark in marks.iter_mut().rev() {
@@ -321,11 +322,10 @@ fn axis_titles(
     )
 }
 
-fn nothing(frame: &Frame, body: &mut String) -> Outcome {
+fn nothing(frame: &Frame, body: &mut String) {
     let mut svg = Svg::new(body, (frame.size.0.unsigned_abs(), frame.size.1.unsigned_abs()));
     let middle = (frame.size.0 / 2, frame.size.1 / 2);
     svg.text("tick", "No results to draw yet", frame.type_size, Anchor::Middle, middle);
-    Ok(())
 }
 
 /// The SVG element around what was drawn.

@@ -56,8 +56,8 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
 }
 
 /// The chart as a file.
-pub(crate) fn standalone_chart() -> String {
-    pareto(&chart_of(&points(&rows("A model")), ChartLayout::Wide, Embedding::Standalone))
+pub(crate) fn standalone_chart(model: &str) -> String {
+    pareto(&chart_of(&points(&rows(model)), ChartLayout::Wide, Embedding::Standalone))
 }
 
 fn ago(minutes: i64) -> Timestamp {
@@ -86,7 +86,7 @@ fn choice(value: &str, label: &str, selected: bool) -> Choice {
     Choice { value: value.to_owned(), label: label.to_owned(), selected }
 }
 
-/// Name, organisation, near, high, mid, low (percent), half-width of the mean (points), RTFx, parameters, rank
+/// Name, organisation, near, high, mid, low (percent), half-width of the mean (points), speed, parameters, rank
 /// interval, significantly different from the one above.
 type Example = (&'static str, &'static str, [f64; 4], f64, f64, Option<u64>, (u32, u32), bool);
 

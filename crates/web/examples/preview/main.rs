@@ -19,11 +19,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, content) in assets {
         fs::write(directory.join("static").join(name), content)?;
     }
-    for page in data::pages("Lauschangriff large") {
+    let model = "Lauschangriff large";
+    for page in data::pages(model) {
         let page = page?;
         let html = page.html.replace("\"/static/", "\"static/");
         fs::write(directory.join(format!("{}.html", page.name)), html)?;
     }
-    fs::write(directory.join("pareto.svg"), data::standalone_chart())?;
+    fs::write(directory.join("pareto.svg"), data::standalone_chart(model))?;
     Ok(())
 }

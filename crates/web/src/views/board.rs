@@ -1,5 +1,7 @@
 //! The board: the ranked table and its Pareto chart.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 
 use super::{
@@ -121,18 +123,13 @@ impl BoardPage {
         });
     }
 
-    /// The four tracks, for the template.
-    pub(crate) fn tracks(&self) -> &'static [Track; 4] {
-        &TRACKS
-    }
-
     /// The URL of this view, sorted by the column of `key`.
-    pub(crate) fn sort_href(&self, key: &SortKey) -> String {
+    pub(crate) fn sort_href(&self, key: SortKey) -> String {
         format!(
             "/?release={}&hardware={}&{}",
             url_component(&self.release),
             url_component(&self.hardware_class),
-            self.sort.query_for(*key)
+            self.sort.query_for(key)
         )
     }
 
@@ -167,7 +164,8 @@ pub(crate) fn url_component(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

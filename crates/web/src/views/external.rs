@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{
-    board::{Chart, TRACKS, Track},
+    board::{Chart, TRACKS},
     layout::Layout,
     quantity::{Params, Rate, Rtfx},
     sort::{Sort, SortKey},
@@ -92,13 +92,8 @@ impl ExternalPage {
         });
     }
 
-    /// The four tracks, for the template.
-    pub(crate) fn tracks(&self) -> &'static [Track; 4] {
-        &TRACKS
-    }
-
     /// The URL of this view, sorted by the column of `key`.
-    pub(crate) fn sort_href(&self, key: &SortKey) -> String {
-        format!("/external?{}", self.sort.query_for(*key))
+    pub(crate) fn sort_href(&self, key: SortKey) -> String {
+        format!("/external?{}", self.sort.query_for(key))
     }
 }

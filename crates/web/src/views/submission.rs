@@ -65,14 +65,10 @@ impl LiveProgress {
         Stage::Uploading,
     ];
 
-    /// Which stage this is, counted from one.
-    pub(crate) fn number(self) -> usize {
-        1 + Self::STAGES.iter().position(|&stage| stage == self.stage).unwrap_or_default()
-    }
-
-    /// How many stages there are.
-    pub(crate) fn stages(self) -> usize {
-        Self::STAGES.len()
+    /// Which stage this is, counted from one, and how many there are.
+    pub(crate) fn place(self) -> String {
+        let before = Self::STAGES.iter().position(|&stage| stage == self.stage).unwrap_or_default();
+        format!("{} of {}", before + 1, Self::STAGES.len())
     }
 
     /// The stage in words.
