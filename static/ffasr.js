@@ -1,54 +1,61 @@
-// Enhancements only: every page works without this file.
+// Enhancements only: every page works without this file. It is small and loaded at once, so that a chosen theme is
+// there before the first paint.
 
 // The theme: as the system has it, or light, or dark. The choice stays in this browser.
-const root = document.documentElement;
 const themes = ["system", "light", "dark"];
-const button = document.getElementById("theme");
 
-function stored() {
+function theme() {
   try {
-    const theme = localStorage.getItem("theme");
-    return themes.includes(theme) ? theme : "system";
+    const stored = localStorage.getItem("theme");
+    return themes.includes(stored) ? stored : "system";
   } catch {
     return "system";
   }
 }
 
-function apply(theme) {
-  if (theme === "system") delete root.dataset.theme;
-  else root.dataset.theme = theme;
-  if (button) button.textContent = `Theme: ${theme}`;
+function show(chosen) {
+  if (chosen === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = chosen;
 }
 
-apply(stored());
-if (button) {
+function offerThemes(button) {
+  let chosen = theme();
+  const label = () => { button.textContent = `Theme: ${chosen}`; };
+  label();
   button.hidden = false;
   button.addEventListener("click", () => {
-    const next = themes[(themes.indexOf(stored()) + 1) % themes.length];
+    chosen = themes[(themes.indexOf(chosen) + 1) % themes.length];
     try {
-      localStorage.setItem("theme", next);
+      localStorage.setItem("theme", chosen);
     } catch {
       // Without storage the choice holds until the page is left.
     }
-    apply(next);
+    show(chosen);
+    label();
   });
 }
 
-// A page that is still moving replaces its moving part, while it is looked at and not being worked in.
-const live = document.getElementById("live");
-const seconds = Number(live?.dataset.refresh);
-if (seconds > 0) {
-  setInterval(async () => {
-    const part = document.getElementById("live");
-    const busy = part.contains(document.activeElement) || !getSelection().isCollapsed;
-    if (document.hidden || busy || !part.dataset.refresh) return;
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-    if (!answer?.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.getElementById("live");
-    if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceWith(fresh);
-  }, seconds * 1000);
+// A page that is still moving replaces its moving part, while it is looked at and not being worked in, and says
+// so where its heading changed.
+async function refresh() {
+  const part = document.getElementById("live");
+  const busy = part.contains(document.activeElement) || !getSelection().isCollapsed;
+  if (document.hidden || busy || !part.dataset.refresh) return;
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
+  if (!fresh || fresh.innerHTML === part.innerHTML) return;
+  const heading = (element) => element.querySelector("h2")?.textContent;
+  const said = document.getElementById("said");
+  if (said && heading(fresh) !== heading(part)) said.textContent = heading(fresh);
+  part.replaceWith(fresh);
 }
 
-// What went wrong with a form is what a reader wants first.
-document.getElementById("errors")?.focus();
+show(theme());
+addEventListener("DOMContentLoaded", () => {
+  offerThemes(document.getElementById("theme"));
+  const seconds = Number(document.getElementById("live")?.dataset.refresh);
+  if (seconds > 0) setInterval(refresh, seconds * 1000);
+  // What went wrong with a form is what a reader wants first.
+  document.getElementById("errors")?.focus();
+});

@@ -50,7 +50,7 @@ pub struct ParetoPoint {
     pub href: String,
     /// The numbers in words, e.g. `WER 12.3 %, RTFx 4.1`: part of the point's accessible name and its tool tip.
     pub detail: String,
-    /// Speed as a multiple of real time (RTFx).
+    /// Speed as a multiple of real time (`RTFx`).
     pub speed: f64,
     /// Interval of the speed, (low, high).
     pub speed_interval: Option<(f64, f64)>,
@@ -65,7 +65,7 @@ pub struct ParetoPoint {
 /// Proportions and size of type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// For a wide page: 880 × 440 user units.
+    /// For a wide page: 1040 × 430 user units.
     Wide,
     /// For a phone: 360 × 380 user units, so that type keeps its size on a narrow screen.
     Compact,
@@ -103,8 +103,9 @@ pub fn pareto(chart: &ParetoChart) -> String {
     let frame = Frame::of(chart.layout);
     let points = drawable(&chart.points);
     let mut body = String::new();
-    let drawn = if points.is_empty() { nothing(&frame, &mut body) } else { draw(&points, &frame, &mut body) };
-    if drawn.is_err() {
+    if points.is_empty() {
+        nothing(&frame, &mut body);
+    } else if draw(&points, &frame, &mut body).is_err() {
         // The backend itself cannot fail; should `plotters` find no layout, a title without a picture is better
         // than half a picture.
         body.clear();
@@ -128,7 +129,7 @@ impl Frame {
     fn of(layout: Layout) -> Self {
         match layout {
             Layout::Wide => Self {
-                size: (880 * GRID, 440 * GRID),
+                size: (1040 * GRID, 430 * GRID),
                 type_size: 12 * GRID,
                 left: 40 * GRID,
                 right: 12 * GRID,
@@ -288,13 +289,15 @@ fn label(marks: &mut [Mark<'_>], stairs: &[(i32, i32)], frame: &Frame) {
         }
     }
     for pair in stairs.windows(2) {
-        placer.take(Rect::spanned(pair[0], pair[1], GRID));
+        placer.take(Rect::spanned(pair[0], pair[1], 3 * GRID));
     }
     let gap = 9 * GRID;
     for mark in marks.iter_mut().rev() {
         let text = shortened(&mark.point.label, frame.longest_label);
-        let free = placer.place(&text, frame.type_size, mark.at, gap);
-        let placed = free.unwrap_or_else(|| placer.place_anyway(&text, frame.type_size, mark.at, gap));
+        // Labels of the front are set bold, which is about a tenth wider.
+        let set = if mark.point.on_front { frame.type_size * 11 / 10 } else { frame.type_size };
+        let free = placer.place(&text, set, mark.at, gap);
+        let placed = free.unwrap_or_else(|| placer.place_anyway(&text, set, mark.at, gap));
         mark.label = Some(MarkLabel { text, placed, size: frame.type_size, quiet: free.is_none() });
     }
 }
@@ -319,11 +322,10 @@ fn axis_titles(
     )
 }
 
-fn nothing(frame: &Frame, body: &mut String) -> Outcome {
+fn nothing(frame: &Frame, body: &mut String) {
     let mut svg = Svg::new(body, (frame.size.0.unsigned_abs(), frame.size.1.unsigned_abs()));
     let middle = (frame.size.0 / 2, frame.size.1 / 2);
     svg.text("tick", "No results to draw yet", frame.type_size, Anchor::Middle, middle);
-    Ok(())
 }
 
 /// The SVG element around what was drawn.

@@ -12,8 +12,8 @@ pub(crate) struct LogAxis {
 }
 
 impl LogAxis {
-    /// An axis that holds `smallest` and `largest` (both positive) and spans at least a factor of four, ticked
-    /// at 1, 2, 5 times the powers of ten, or at powers of ten alone where those would be too many.
+    /// An axis that holds `smallest` and `largest` (both positive) and spans at least a factor of four. Its
+    /// ticks are round numbers, as close together as `most_ticks` allows.
     pub(crate) fn new(smallest: f64, largest: f64, most_ticks: usize) -> Self {
         let (mut low, mut high) = (smallest / 1.3, largest * 1.3);
         if high / low < 4.0 {
@@ -29,7 +29,10 @@ impl LogAxis {
                 .filter(|tick| (low..=high).contains(tick))
                 .collect()
         };
-        let mut ticks = ticked(&[1.0, 2.0, 5.0], 1);
+        let mut ticks = ticked(&[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0], 1);
+        if ticks.len() > most_ticks {
+            ticks = ticked(&[1.0, 2.0, 5.0], 1);
+        }
         let mut stride = 1;
         while ticks.len() > most_ticks {
             ticks = ticked(&[1.0], stride);
@@ -90,7 +93,7 @@ mod tests {
     fn a_single_speed_still_gets_an_axis() {
         let axis = LogAxis::new(10.0, 10.0, 8);
         assert!((axis.high / axis.low - 4.0).abs() < 1e-9);
-        assert!(!axis.ticks.is_empty());
+        assert_eq!(axis.ticks, [5.0, 7.0, 10.0, 15.0, 20.0]);
     }
 
     proptest! {

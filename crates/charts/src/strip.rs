@@ -26,7 +26,7 @@ pub fn interval_strip(value: f64, interval: Option<(f64, f64)>, full_scale: f64)
     let (start, end) = (MARGIN, WIDTH - MARGIN);
     format!(
         concat!(
-            r#"<svg class="strip" viewBox="0 0 {} {}" aria-hidden="true" focusable="false">"#,
+            r#"<svg class="dot-strip" viewBox="0 0 {} {}" aria-hidden="true" focusable="false">"#,
             r#"<path class="rail" d="M{start} {middle}H{end}"/>{}<circle class="dot" cx="{:.1}" cy="{middle}" r="2.5"/></svg>"#
         ),
         WIDTH,

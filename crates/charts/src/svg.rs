@@ -152,15 +152,10 @@ impl<'a> Svg<'a> {
         ));
     }
 
-    fn shape(
-        &mut self,
-        element: &str,
-        colour: BackendColor,
-        points: impl IntoIterator<Item = BackendCoord>,
-    ) -> Drawn {
+    fn shape(&mut self, element: &str, colour: BackendColor, points: impl IntoIterator<Item = BackendCoord>) {
         // Alpha 0 is how `plotters` says "do not draw", e.g. for the minor grid.
         if colour.alpha == 0.0 {
-            return Ok(());
+            return;
         }
         self.raw(format_args!(r#"<{element} class="{}" points=""#, Role::class(colour)));
         for (index, (x, y)) in points.into_iter().enumerate() {
@@ -168,7 +163,6 @@ impl<'a> Svg<'a> {
             self.raw(format_args!("{gap}{},{}", Units(x), Units(y)));
         }
         self.raw(format_args!(r#""/>"#));
-        Ok(())
     }
 }
 
@@ -215,7 +209,8 @@ impl DrawingBackend for Svg<'_> {
         path: I,
         style: &S,
     ) -> Drawn {
-        self.shape("polyline", style.color(), path)
+        self.shape("polyline", style.color(), path);
+        Ok(())
     }
 
     fn draw_circle<S: BackendStyle>(
@@ -236,7 +231,8 @@ impl DrawingBackend for Svg<'_> {
         corners: I,
         style: &S,
     ) -> Drawn {
-        self.shape("polygon", style.color(), corners)
+        self.shape("polygon", style.color(), corners);
+        Ok(())
     }
 
     fn draw_text<T: BackendTextStyle>(&mut self, text: &str, style: &T, (x, y): BackendCoord) -> Drawn {

@@ -38,19 +38,20 @@ fn classed<'a>(document: &'a Document<'a>, class: &'a str) -> impl Iterator<Item
         .filter(move |node| node.attribute("class").is_some_and(|all| all.split(' ').any(|one| one == class)))
 }
 
-/// The coordinates of a polyline or polygon.
-fn coordinates(node: Node<'_, '_>) -> Vec<(f64, f64)> {
+/// The coordinates of a polyline or polygon, in tenths of a user unit.
+fn coordinates(node: Node<'_, '_>) -> Vec<(i64, i64)> {
+    let tenths = |number: &str| (number.parse::<f64>().expect("a number") * 10.0).round() as i64;
     node.attribute("points")
         .unwrap_or_default()
         .split(' ')
         .map(|pair| {
             let (x, y) = pair.split_once(',').expect("a pair of coordinates");
-            (x.parse().expect("a number"), y.parse().expect("a number"))
+            (tenths(x), tenths(y))
         })
         .collect()
 }
 
-/// Ten rows of the public FFASR board, July 2026 (published figures): RTFx, Avg WER in percent.
+/// Ten rows of the public FFASR board, July 2026 (published figures): `RTFx`, Avg WER in percent.
 const PUBLISHED: [(&str, f64, f64); 10] = [
     ("Mega-ASR", 19.78, 13.38),
     ("Qwen3-ASR-1.7B", 25.71, 13.41),
@@ -238,7 +239,7 @@ proptest! {
             .filter(|point| point.speed.is_finite() && point.speed > 0.0 && point.error.is_finite() && point.error >= 0.0)
             .count();
         prop_assert_eq!(classed(&document, "point").count(), placed);
-        let (width, height) = if compact { (360.0, 380.0) } else { (880.0, 440.0) };
+        let (width, height) = if compact { (360.0, 380.0) } else { (1040.0, 430.0) };
         for node in document.descendants().filter(|node| node.has_attribute("cx")) {
             let at = |name: &str| node.attribute(name).and_then(|text| text.parse::<f64>().ok());
             prop_assert!(at("cx").is_some_and(|x| (0.0..=width).contains(&x)));

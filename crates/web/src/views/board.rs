@@ -1,5 +1,7 @@
 //! The board: the ranked table and its Pareto chart.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 
 use super::{
@@ -12,10 +14,8 @@ use super::{
 /// One of the four tracks that make the ranking.
 #[derive(Debug, Clone, Copy)]
 pub struct Track {
-    /// Name in the release, JSON and URLs.
+    /// Its name, the same in the release, JSON, URLs and on the page.
     pub name: &'static str,
-    /// What the column says.
-    pub label: &'static str,
     /// What it is, in a few words.
     pub meaning: &'static str,
     /// The key its column sorts by.
@@ -24,17 +24,10 @@ pub struct Track {
 
 /// The tracks of the ranking, in the order of the columns (design §6).
 pub const TRACKS: [Track; 4] = [
-    Track { name: "near", label: "near", meaning: "dry speech, no room, no noise", key: SortKey::Near },
-    Track {
-        name: "far-high",
-        label: "far, high",
-        meaning: "in a room, SNR 14 to 24 dB",
-        key: SortKey::FarHigh,
-    },
-    Track { name: "far-mid", label: "far, mid", meaning: "in a room, SNR 8 to 12 dB", key: SortKey::FarMid },
-    Track {
-        name: "far-low", label: "far, low", meaning: "in a room, SNR −4 to 6 dB", key: SortKey::FarLow
-    },
+    Track { name: "near", meaning: "dry speech, no room, no noise", key: SortKey::Near },
+    Track { name: "far-high", meaning: "in a room, SNR 14 to 24 dB", key: SortKey::FarHigh },
+    Track { name: "far-mid", meaning: "in a room, SNR 8 to 12 dB", key: SortKey::FarMid },
+    Track { name: "far-low", meaning: "in a room, SNR −4 to 6 dB", key: SortKey::FarLow },
 ];
 
 /// `GET /` with the query parameters `release`, `hardware`, `sort`, `dir`.
@@ -130,18 +123,13 @@ impl BoardPage {
         });
     }
 
-    /// The four tracks, for the template.
-    pub(crate) fn tracks(&self) -> &'static [Track; 4] {
-        &TRACKS
-    }
-
     /// The URL of this view, sorted by the column of `key`.
-    pub(crate) fn sort_href(&self, key: &SortKey) -> String {
+    pub(crate) fn sort_href(&self, key: SortKey) -> String {
         format!(
             "/?release={}&hardware={}&{}",
             url_component(&self.release),
             url_component(&self.hardware_class),
-            self.sort.query_for(*key)
+            self.sort.query_for(key)
         )
     }
 
@@ -176,7 +164,8 @@ pub(crate) fn url_component(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{
-    board::{Chart, TRACKS, Track, url_component},
+    board::{Chart, TRACKS, url_component},
     layout::{Choice, Layout},
     quantity::{Params, Rate, Rtfx, Timestamp},
     sort::{Sort, SortKey},
@@ -96,13 +96,8 @@ impl ExternalPage {
         });
     }
 
-    /// The four tracks, for the template.
-    pub(crate) fn tracks(&self) -> &'static [Track; 4] {
-        &TRACKS
-    }
-
     /// The URL of this view, sorted by the column of `key`.
-    pub(crate) fn sort_href(&self, key: &SortKey) -> String {
-        format!("/external?board={}&{}", url_component(&self.board), self.sort.query_for(*key))
+    pub(crate) fn sort_href(&self, key: SortKey) -> String {
+        format!("/external?board={}&{}", url_component(&self.board), self.sort.query_for(key))
     }
 }

@@ -65,14 +65,10 @@ impl LiveProgress {
         Stage::Uploading,
     ];
 
-    /// Which stage this is, counted from one.
-    pub(crate) fn number(self) -> usize {
-        1 + Self::STAGES.iter().position(|&stage| stage == self.stage).unwrap_or_default()
-    }
-
-    /// How many stages there are.
-    pub(crate) fn stages(self) -> usize {
-        Self::STAGES.len()
+    /// Which stage this is, counted from one, and how many there are.
+    pub(crate) fn place(self) -> String {
+        let before = Self::STAGES.iter().position(|&stage| stage == self.stage).unwrap_or_default();
+        format!("{} of {}", before + 1, Self::STAGES.len())
     }
 
     /// The stage in words.
@@ -149,5 +145,13 @@ impl Failure {
 impl SubmissionPage {
     pub(crate) fn words(&self) -> StateWords {
         state_words(&self.state)
+    }
+
+    /// Why the submission failed, if that is where it stands.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        if self.state != "failed" {
+            return None;
+        }
+        self.attempts.first().and_then(|attempt| attempt.failure.as_ref())
     }
 }

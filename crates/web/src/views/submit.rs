@@ -1,7 +1,5 @@
 //! The submission form.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 
 use super::{
@@ -49,21 +47,14 @@ pub struct SubmitForm {
     pub manifest: String,
 }
 
-/// What is wrong, by name of the field; `""` is the form as a whole.
+/// What is wrong, by name of the field and in the order it was found; `""` is the form as a whole.
 #[derive(Debug, Clone, Default)]
-pub struct FieldErrors(BTreeMap<String, String>);
+pub struct FieldErrors(Vec<(String, String)>);
 
 impl FieldErrors {
-    /// Notes what is wrong with a field; a second fault of one field is added to the first.
+    /// Notes what is wrong with a field.
     pub fn add(&mut self, field: &str, message: impl Into<String>) {
-        let message = message.into();
-        self.0
-            .entry(field.to_owned())
-            .and_modify(|present| {
-                present.push(' ');
-                present.push_str(&message);
-            })
-            .or_insert(message);
+        self.0.push((field.to_owned(), message.into()));
     }
 
     /// Nothing is wrong.
@@ -71,13 +62,13 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// What is wrong with a field.
+    /// What is wrong with a field; the first fault found, if there are several.
     pub fn of(&self, field: &str) -> Option<&str> {
-        self.0.get(field).map(String::as_str)
+        self.all().iter().find(|(name, _)| name == field).map(|(_, message)| message.as_str())
     }
 
     /// Every fault with the field it belongs to.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.0.iter()
+    pub fn all(&self) -> &[(String, String)] {
+        &self.0
     }
 }

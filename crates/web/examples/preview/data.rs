@@ -1,0 +1,700 @@
+//! Example data: invented models with invented numbers, and every page made of them.
+
+use askama::Template;
+use charts::{Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto, pareto_front};
+use protocol::{AttemptId, DecodingValue, FailureClass, ModelManifest, NodeFingerprint, Stage, SubmissionId};
+use time::{Duration, OffsetDateTime, macros::datetime};
+use uuid::Uuid;
+use web::views::{
+    Action, AdminPage, AdminSubmission, AttemptView, Banner, BoardPage, BoardRow, Bytes, Chart, Choice,
+    Count, ErrorPage, Estimate, ExternalPage, ExternalRow, ExternalSource, Failure, FieldErrors, Interval,
+    Layout, LiveProgress, LoginPage, MethodPage, ModelPage, Notice, Params, Provenance, QueueJob, QueuePage,
+    Rank, ReleaseFacts, ReleaseRow, Rtfx, Seconds, Section, Sort, StateCount, SubmissionPage, SubmissionRow,
+    SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent, Timestamp, Timing, TrackResult, User, WorkerRow,
+};
+
+/// A page under the name of its file.
+pub(crate) struct Page {
+    /// File name without extension.
+    pub(crate) name: &'static str,
+    /// The document.
+    pub(crate) html: String,
+}
+
+const NOW: OffsetDateTime = datetime!(2026-11-24 09:30 UTC);
+
+/// Every page; `model` stands wherever a visitor's own words are shown.
+pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
+    let page = |name: &'static str, html: askama::Result<String>| html.map(|html| Page { name, html });
+    vec![
+        page("board", board(model, Sort::default()).render()),
+        page("board-by-speed", board(model, Sort::from_query(Some("rtfx"), None)).render()),
+        page("board-small", small_board(model).render()),
+        page("board-empty", empty_board().render()),
+        page("board-stale", stale_board(model).render()),
+        page("external", external().render()),
+        page("model", model_page(model).render()),
+        page("submission-queued", queued(model).render()),
+        page("submission-running", running(model).render()),
+        page("submission-failed", failed(model).render()),
+        page("submission-published", published(model).render()),
+        page("queue", queue(model).render()),
+        page("queue-empty", empty_queue().render()),
+        page("submit", submit(SubmitForm::default(), FieldErrors::default()).render()),
+        page("submit-errors", wrong_submit(model).render()),
+        page("login", login(model).render()),
+        page("submissions", submissions(model).render()),
+        page("submissions-empty", SubmissionsPage { rows: Vec::new(), ..submissions(model) }.render()),
+        page("admin", admin(model).render()),
+        page("method", MethodPage { layout: layout(Section::Method) }.render()),
+        page("error-404", error(404, None).render()),
+        page("error-400", error(400, Some(format!("There is no release called “{model}”."))).render()),
+        page("error-403", error(403, None).render()),
+        page("error-500", error(500, None).render()),
+        page("error-503", error(503, None).render()),
+    ]
+}
+
+/// The chart as a file.
+pub(crate) fn standalone_chart(model: &str) -> String {
+    pareto(&chart_of(&points(&rows(model)), ChartLayout::Wide, Embedding::Standalone))
+}
+
+fn ago(minutes: i64) -> Timestamp {
+    Timestamp(NOW - Duration::minutes(minutes))
+}
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(0x0193_5b2c_8e40_7a11_9c3d_0000_0000_0000 + number)
+}
+
+fn layout(section: Section) -> Layout {
+    Layout {
+        section,
+        release: Some("demo-1".to_owned()),
+        scorer: Some("ffasr 0.1.0, whisper-en".to_owned()),
+        snapshot_at: Some(ago(4)),
+        ..Layout::default()
+    }
+}
+
+fn signed_in(section: Section, name: &str) -> Layout {
+    Layout { user: Some(User { name: name.to_owned(), is_admin: false }), ..layout(section) }
+}
+
+fn choice(value: &str, label: &str, selected: bool) -> Choice {
+    Choice { value: value.to_owned(), label: label.to_owned(), selected }
+}
+
+/// Name, organisation, near, high, mid, low (percent), half-width of the mean (points), speed, parameters, rank
+/// interval, significantly different from the one above.
+type Example = (&'static str, &'static str, [f64; 4], f64, f64, Option<u64>, (u32, u32), bool);
+
+const EXAMPLES: [Example; 12] = [
+    ("", "Institute for Listening", [3.9, 7.2, 14.1, 28.4], 0.7, 19.78, Some(2_038_000_000), (1, 2), true),
+    ("Otolith 1.7B", "Otolith Labs", [3.8, 6.7, 13.9, 29.3], 0.8, 25.71, Some(2_038_000_000), (1, 2), false),
+    ("cochlea-transcribe", "Cochlea", [4.3, 7.8, 15.3, 32.8], 0.8, 63.28, Some(2_000_000_000), (3, 4), true),
+    ("granit-nar-2b", "Granit", [4.1, 8.2, 16.4, 32.0], 0.9, 211.1, Some(2_255_000_000), (3, 4), false),
+    ("granit-2b", "Granit", [4.3, 8.2, 16.4, 36.6], 0.9, 21.63, Some(2_313_000_000), (5, 6), true),
+    ("Otolith 0.6B", "Otolith Labs", [4.4, 9.6, 18.2, 35.7], 0.9, 25.53, Some(782_000_000), (5, 8), false),
+    (
+        "papagei-tdt-1.1b",
+        "Papagei Speech",
+        [4.2, 9.2, 18.4, 37.6],
+        1.0,
+        106.0,
+        Some(1_070_000_000),
+        (6, 8),
+        false,
+    ),
+    (
+        "papagei-tdt-0.6b-v2",
+        "Papagei Speech",
+        [4.2, 10.2, 19.1, 37.1],
+        1.0,
+        215.1,
+        Some(618_000_000),
+        (6, 8),
+        false,
+    ),
+    (
+        "papagei-ctc-1.1b",
+        "Papagei Speech",
+        [4.8, 10.4, 20.1, 42.9],
+        1.1,
+        301.5,
+        Some(1_070_000_000),
+        (9, 10),
+        true,
+    ),
+    (
+        "kanarie-2.5b",
+        "Papagei Speech",
+        [4.9, 9.9, 20.8, 42.7],
+        1.2,
+        1.62,
+        Some(2_559_000_000),
+        (9, 10),
+        false,
+    ),
+    (
+        "conformer-ctc-large",
+        "Open Speech Commons",
+        [6.1, 15.2, 28.4, 52.0],
+        1.3,
+        388.0,
+        Some(121_000_000),
+        (11, 11),
+        true,
+    ),
+    ("flüster-tiny", "Flüster", [9.8, 26.3, 61.2, 137.1], 3.1, 96.4, None, (12, 12), true),
+];
+
+fn rows(model: &str) -> Vec<BoardRow> {
+    let pairs: Vec<(f64, f64)> =
+        EXAMPLES.iter().map(|example| (example.4, example.2.iter().sum::<f64>() / 400.0)).collect();
+    let front = pareto_front(&pairs);
+    EXAMPLES
+        .iter()
+        .zip(pairs)
+        .zip(front)
+        .enumerate()
+        .map(|(index, ((example, (speed, mean)), on_front))| {
+            let (name, organisation, tracks, half_width, _, params, (low, high), opens) = *example;
+            let name = if name.is_empty() { model } else { name };
+            BoardRow {
+                rank: Rank { place: index as u32 + 1, low, high },
+                opens_tie_group: opens,
+                model: name.to_owned(),
+                href: format!("/models/{}", index + 1),
+                organisation: organisation.to_owned(),
+                avg_wer: Estimate::new(mean, Some((mean - half_width / 100.0, mean + half_width / 100.0))),
+                tracks: tracks.map(|percent| {
+                    let (wer, half) = (percent / 100.0, 0.002 + percent / 100.0 * 0.05);
+                    Estimate::new(wer, Some((wer - half, wer + half)))
+                }),
+                rtfx: Some(Rtfx(speed)),
+                speed_unstable: index == 9,
+                latency_p50: Some(Seconds(6.2 / speed)),
+                latency_p95: Some(Seconds(17.0 / speed)),
+                num_params: params.map(Params),
+                on_front,
+            }
+        })
+        .collect()
+}
+
+fn points(rows: &[BoardRow]) -> Vec<ParetoPoint> {
+    rows.iter()
+        .map(|row| {
+            let speed = row.rtfx.map_or(f64::NAN, |rtfx| rtfx.0);
+            ParetoPoint {
+                label: row.model.clone(),
+                href: row.href.clone(),
+                detail: format!("Avg WER {} %, RTFx {}", row.avg_wer.value, Rtfx(speed)),
+                speed,
+                speed_interval: Some((speed * 0.98, speed * 1.02)),
+                error: row.avg_wer.value.0,
+                error_interval: row.avg_wer.interval.map(|interval| (interval.low.0, interval.high.0)),
+                on_front: row.on_front,
+            }
+        })
+        .collect()
+}
+
+fn chart_of(points: &[ParetoPoint], layout: ChartLayout, embedding: Embedding) -> ParetoChart {
+    ParetoChart {
+        id: if layout == ChartLayout::Wide { "pareto".to_owned() } else { "pareto-compact".to_owned() },
+        title: "Avg WER over speed".to_owned(),
+        description: "One point a model; the same numbers stand in the table.".to_owned(),
+        points: points.to_vec(),
+        layout,
+        embedding,
+    }
+}
+
+fn chart(points: &[ParetoPoint]) -> Chart {
+    Chart {
+        wide: pareto(&chart_of(points, ChartLayout::Wide, Embedding::Inline)),
+        compact: pareto(&chart_of(points, ChartLayout::Compact, Embedding::Inline)),
+        svg_href: Some("/pareto.svg?release=demo-1".to_owned()),
+    }
+}
+
+fn board(model: &str, sort: Sort) -> BoardPage {
+    let rows = rows(model);
+    let mut page = BoardPage {
+        layout: Layout {
+            json_href: Some("/api/v1/boards/demo-1".to_owned()),
+            csv_href: Some("/api/v1/boards/demo-1.csv".to_owned()),
+            ..layout(Section::Board)
+        },
+        release: "demo-1".to_owned(),
+        hardware_class: "cpu-2core".to_owned(),
+        facts: ReleaseFacts {
+            utterances: Count(2_000),
+            words: Count(38_412),
+            talkers: Count(48),
+            rooms: Count(14),
+        },
+        releases: vec![choice("demo-1", "demo-1", true), choice("2026-10", "2026-10", false)],
+        hardware_classes: vec![
+            choice("cpu-2core", "cpu-2core", true),
+            choice("nvidia-l4", "nvidia-l4", false),
+        ],
+        sort,
+        chart: Some(chart(&points(&rows))),
+        rows,
+    };
+    page.sort_rows();
+    page
+}
+
+fn small_board(model: &str) -> BoardPage {
+    let mut page = board(model, Sort::default());
+    page.layout.banners = vec![Banner::Demo];
+    page.rows.truncate(3);
+    page.facts =
+        ReleaseFacts { utterances: Count(24), words: Count(187), talkers: Count(1), rooms: Count(3) };
+    page.chart = Some(chart(&points(&page.rows)));
+    page
+}
+
+fn empty_board() -> BoardPage {
+    let mut page = board("", Sort::default());
+    page.rows.clear();
+    page.chart = None;
+    page
+}
+
+fn stale_board(model: &str) -> BoardPage {
+    let mut page = board(model, Sort::default());
+    page.layout.banners = vec![Banner::DatabaseUnreachable { board_of: ago(47) }];
+    page
+}
+
+fn external() -> ExternalPage {
+    let rows = rows("Lauscher 2B");
+    let mut page = ExternalPage {
+        layout: layout(Section::External),
+        boards: Vec::new(),
+        board: "ffasr-july-2026".to_owned(),
+        source: Some(ExternalSource {
+            label: "public FFASR leaderboard, July 2026".to_owned(),
+            href: Some("https://huggingface.co/spaces/treble-technologies/ffasr".to_owned()),
+            note: Some("Speeds were measured on one NVIDIA L4.".to_owned()),
+            loaded_at: ago(60),
+        }),
+        sort: Sort::default(),
+        chart: None,
+        rows: rows
+            .iter()
+            .map(|row| ExternalRow {
+                place: row.rank.place,
+                model: format!("{}/{}", row.organisation.to_lowercase().replace(' ', "-"), row.model),
+                avg_wer: row.avg_wer.value,
+                tracks: row.tracks.map(|track| track.value),
+                rtfx: row.rtfx,
+                num_params: row.num_params,
+                on_front: row.on_front,
+            })
+            .collect(),
+    };
+    let mut points = points(&rows);
+    for (point, row) in points.iter_mut().zip(&page.rows) {
+        point.href = format!("#{}", row.anchor());
+        point.error_interval = None;
+        point.speed_interval = None;
+    }
+    page.chart = Some(Chart { svg_href: None, ..chart(&points) });
+    page.sort_rows();
+    page
+}
+
+fn manifest(model: &str) -> ModelManifest {
+    ModelManifest {
+        name: model.to_owned(),
+        organisation: "Institute for Listening".to_owned(),
+        licence: "Apache-2.0".to_owned(),
+        runtime: "pocketsphinx".to_owned(),
+        num_params: None,
+        training_data: format!("60 000 h of read and conversational English; no simulated rooms. {model}"),
+        notes: format!("Beam search, no external language model. {model}"),
+        decoding: [
+            ("beam".to_owned(), DecodingValue::Real(1e-48)),
+            ("lm".to_owned(), DecodingValue::Text("en-us.lm.bin".to_owned())),
+            ("remove_noise".to_owned(), DecodingValue::Boolean(true)),
+        ]
+        .into(),
+    }
+}
+
+fn node() -> NodeFingerprint {
+    NodeFingerprint {
+        cpu: "AMD EPYC 9R14".to_owned(),
+        cores: 2,
+        memory_bytes: 24 << 30,
+        kernel: "6.1.0-28-amd64".to_owned(),
+        accelerators: Vec::new(),
+        worker_version: "0.1.0".to_owned(),
+    }
+}
+
+fn model_page(model: &str) -> ModelPage {
+    let track = |name: &str, ranked: bool, wer: f64, failed: u64| TrackResult {
+        name: name.to_owned(),
+        ranked,
+        wer: Estimate::new(wer, Some((wer * 0.94, wer * 1.07))),
+        substitutions: Count((wer * 38_412.0 * 0.6) as u64),
+        deletions: Count((wer * 38_412.0 * 0.25) as u64),
+        insertions: Count((wer * 38_412.0 * 0.15) as u64),
+        ref_words: Count(38_412),
+        items: Count(2_000),
+        failed_items: Count(failed),
+        rtfx: Some(Rtfx(21.0 - wer * 9.0)),
+    };
+    ModelPage {
+        layout: Layout { json_href: Some("/api/v1/models/1".to_owned()), ..layout(Section::Board) },
+        manifest: manifest(model),
+        num_params: Some(Params(2_038_000_000)),
+        release: "demo-1".to_owned(),
+        hardware_class: "cpu-2core".to_owned(),
+        rank: Some(Rank { place: 1, low: 1, high: 2 }),
+        ranked: 12,
+        on_front: true,
+        avg_wer: Estimate::new(0.134, Some((0.127, 0.141))),
+        tracks: vec![
+            track("near", true, 0.039, 0),
+            track("far-high", true, 0.072, 0),
+            track("far-mid", true, 0.141, 1),
+            track("far-low", true, 0.284, 4),
+            track("reverb-only", false, 0.061, 0),
+        ],
+        timing: Timing {
+            rtfx: Some(Rtfx(19.78)),
+            rtfx_interval: Some(Interval { low: Rtfx(18.9), high: Rtfx(20.6) }),
+            repeat_passes: 5,
+            ready_time: Seconds(3.41),
+            latency_p50: Some(Seconds(0.313)),
+            latency_p90: Some(Seconds(0.702)),
+            latency_p95: Some(Seconds(0.859)),
+            latency_p99: Some(Seconds(1.342)),
+            peak_memory: Some(Bytes(5_612_000_000)),
+        },
+        provenance: Provenance {
+            release_sha256: "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
+            submission: SubmissionId(id(1)),
+            attempt: AttemptId(id(2)),
+            runtime: "pocketsphinx".to_owned(),
+            runtime_digest: "sha256:4be1f0a9d2c3".repeat(3),
+            isolation: "bubblewrap, seccomp, cgroup v2, no network".to_owned(),
+            profile: "ffasr".to_owned(),
+            normalizer: "whisper-en".to_owned(),
+            scorer_version: "0.1.0".to_owned(),
+            node: node(),
+            order_seed: 7_340_912_551,
+            bootstrap_seed: Some(1),
+            submitted_at: ago(95),
+            started_at: ago(80),
+            finished_at: ago(22),
+            scored_at: ago(21),
+        },
+    }
+}
+
+fn event(state: &str, minutes: i64, who: &str, why: &str) -> TimelineEvent {
+    TimelineEvent { state: state.to_owned(), at: ago(minutes), who: who.to_owned(), why: why.to_owned() }
+}
+
+fn attempt(number: u32, state: &str, failure: Option<Failure>, log_tail: &str) -> AttemptView {
+    AttemptView {
+        number,
+        id: AttemptId(id(u128::from(number) + 10)),
+        state: state.to_owned(),
+        worker: Some("node-7".to_owned()),
+        hardware_class: "cpu-2core".to_owned(),
+        started_at: Some(ago(80 - i64::from(number) * 20)),
+        ended_at: failure.is_some().then(|| ago(70 - i64::from(number) * 20)),
+        failure,
+        log_tail: log_tail.to_owned(),
+    }
+}
+
+fn submission(model: &str, state: &str, since: i64) -> SubmissionPage {
+    SubmissionPage {
+        layout: signed_in(Section::Submissions, "ada"),
+        id: SubmissionId(id(1)),
+        model: model.to_owned(),
+        organisation: "Institute for Listening".to_owned(),
+        release: "demo-1".to_owned(),
+        state: state.to_owned(),
+        since: ago(since),
+        now: Timestamp(NOW),
+        queue_position: None,
+        progress: None,
+        timeline: vec![
+            event("checking", 95, "ada", ""),
+            event("queued", 94, "the service", "the description is sound"),
+        ],
+        attempts: Vec::new(),
+        result_href: None,
+        may_cancel: true,
+    }
+}
+
+fn queued(model: &str) -> SubmissionPage {
+    SubmissionPage {
+        queue_position: Some(3),
+        layout: Layout {
+            notice: Some(Notice {
+                is_problem: false,
+                text: format!("{model} is submitted. Keep this address."),
+            }),
+            ..signed_in(Section::Submissions, "ada")
+        },
+        ..submission(model, "queued", 94)
+    }
+}
+
+fn running(model: &str) -> SubmissionPage {
+    let mut page = SubmissionPage {
+        progress: Some(LiveProgress { stage: Stage::Transcribing, done: 1_342, total: 8_000 }),
+        attempts: vec![
+            attempt(2, "running", None, "loaded 3 files\nready\n"),
+            attempt(
+                1,
+                "failed",
+                Some(Failure {
+                    class: FailureClass::WorkerLost,
+                    message: "node-3 has not been heard from for 90 s.".to_owned(),
+                }),
+                "",
+            ),
+        ],
+        ..submission(model, "running", 40)
+    };
+    page.timeline.extend([
+        event("running", 60, "node-3", "attempt 1"),
+        event("queued", 50, "the service", "worker lost; repeated at no cost"),
+        event("running", 40, "node-7", "attempt 2"),
+    ]);
+    page
+}
+
+fn failed(model: &str) -> SubmissionPage {
+    let log = format!(
+        "INFO: loading en-us.lm.bin\nINFO: {model}\nERROR: \"ngram_model.c\", line 112: unknown weight -lw 6,5\n\
+         Traceback (most recent call last):\n  File \"/opt/runtime/run.py\", line 41, in <module>\n    decoder = Decoder(config)\n\
+         RuntimeError: Failed to initialize decoder\n"
+    );
+    let mut page = SubmissionPage {
+        may_cancel: false,
+        attempts: vec![attempt(
+            1,
+            "failed",
+            Some(Failure {
+                class: FailureClass::LoadError,
+                message: "The process ended with exit code 1 after 0.8 s, before it was ready.".to_owned(),
+            }),
+            &log,
+        )],
+        ..submission(model, "failed", 60)
+    };
+    page.timeline.extend([
+        event("running", 61, "node-7", "attempt 1"),
+        event("failed", 60, "node-7", "load_error: the process ended before it was ready"),
+    ]);
+    page
+}
+
+fn published(model: &str) -> SubmissionPage {
+    let mut page = SubmissionPage {
+        may_cancel: false,
+        result_href: Some("/models/1".to_owned()),
+        attempts: vec![attempt(1, "done", None, "")],
+        ..submission(model, "published", 21)
+    };
+    page.timeline.extend([
+        event("running", 80, "node-7", "attempt 1"),
+        event("scoring", 22, "node-7", "8 000 hypotheses handed in"),
+        event("published", 21, "the service", ""),
+    ]);
+    page
+}
+
+fn state_count(state: &str, count: u64, oldest: Option<i64>) -> StateCount {
+    StateCount { state: state.to_owned(), count: Count(count), oldest_since: oldest.map(ago) }
+}
+
+fn queue(model: &str) -> QueuePage {
+    let job =
+        |position: Option<u32>, model: &str, state: &str, since: i64, progress: Option<LiveProgress>| {
+            QueueJob {
+                position,
+                model: model.to_owned(),
+                organisation: "Institute for Listening".to_owned(),
+                href: Some("/submissions/1".to_owned()),
+                state: state.to_owned(),
+                since: ago(since),
+                hardware_class: "cpu-2core".to_owned(),
+                progress,
+            }
+        };
+    QueuePage {
+        layout: layout(Section::Queue),
+        now: Timestamp(NOW),
+        states: vec![
+            state_count("checking", 0, None),
+            state_count("in_review", 2, Some(1_730)),
+            state_count("queued", 3, Some(94)),
+            state_count("running", 1, Some(40)),
+            state_count("scoring", 0, None),
+        ],
+        jobs: vec![
+            job(
+                None,
+                "granit-2b",
+                "running",
+                40,
+                Some(LiveProgress { stage: Stage::Repeating, done: 210, total: 400 }),
+            ),
+            job(Some(1), "kanarie-2.5b", "queued", 94, None),
+            job(Some(2), "flüster-tiny", "queued", 61, None),
+            job(Some(3), model, "queued", 12, None),
+        ],
+        workers_online: 2,
+    }
+}
+
+fn empty_queue() -> QueuePage {
+    QueuePage {
+        jobs: Vec::new(),
+        workers_online: 0,
+        states: vec![state_count("queued", 0, None)],
+        ..queue("")
+    }
+}
+
+fn submit(form: SubmitForm, errors: FieldErrors) -> SubmitPage {
+    SubmitPage {
+        layout: signed_in(Section::Submit, "ada"),
+        form,
+        errors,
+        runtimes: vec![
+            choice("pocketsphinx", "pocketsphinx", true),
+            choice("transformers", "transformers", false),
+        ],
+        releases: vec![choice("demo-1", "demo-1", true), choice("2026-10", "2026-10", false)],
+        upload_limit: Bytes(2 << 30),
+    }
+}
+
+fn wrong_submit(model: &str) -> SubmitPage {
+    let mut errors = FieldErrors::default();
+    errors.add("licence", "State the licence of the model.");
+    errors.add("decoding", "Line 2: `beam` is set twice. Remove one of them.");
+    let form = SubmitForm {
+        name: model.to_owned(),
+        organisation: model.to_owned(),
+        decoding: format!("beam = 1e-48\nbeam = \"{model}\""),
+        notes: model.to_owned(),
+        ..SubmitForm::default()
+    };
+    submit(form, errors)
+}
+
+fn login(model: &str) -> LoginPage {
+    LoginPage {
+        layout: layout(Section::Elsewhere),
+        name: model.to_owned(),
+        error: Some("Name and password do not belong together.".to_owned()),
+        next: format!("/submit?{model}"),
+    }
+}
+
+fn submissions(model: &str) -> SubmissionsPage {
+    let row =
+        |number: u128, model: &str, state: &str, since: i64, failure: Option<FailureClass>| SubmissionRow {
+            id: SubmissionId(id(number)),
+            model: model.to_owned(),
+            release: "demo-1".to_owned(),
+            state: state.to_owned(),
+            since: ago(since),
+            failure,
+            result_href: (state == "published").then(|| "/models/1".to_owned()),
+        };
+    SubmissionsPage {
+        layout: signed_in(Section::Submissions, model),
+        now: Timestamp(NOW),
+        rows: vec![
+            row(1, model, "queued", 12, None),
+            row(2, "Lauscher 2B", "published", 3_000, None),
+            row(3, "Lauscher 2B", "failed", 3_200, Some(FailureClass::OutOfMemory)),
+        ],
+    }
+}
+
+fn admin(model: &str) -> AdminPage {
+    let action = |label: &str| Action {
+        label: label.to_owned(),
+        href: format!("/admin/submissions/1/{}", label.to_lowercase()),
+    };
+    let row = |state: &str, since: i64, actions: Vec<Action>| AdminSubmission {
+        id: SubmissionId(id(1)),
+        model: model.to_owned(),
+        user: "ada".to_owned(),
+        release: "demo-1".to_owned(),
+        state: state.to_owned(),
+        since: ago(since),
+        actions,
+    };
+    AdminPage {
+        layout: Layout {
+            user: Some(User { name: "grace".to_owned(), is_admin: true }),
+            ..layout(Section::Admin)
+        },
+        now: Timestamp(NOW),
+        submissions: vec![
+            row("in_review", 1_730, vec![action("Approve"), action("Reject")]),
+            row("failed", 200, vec![action("Repeat")]),
+            row("running", 40, vec![action("Cancel")]),
+            row("published", 21, Vec::new()),
+        ],
+        workers: vec![
+            WorkerRow {
+                name: "node-7".to_owned(),
+                hardware_classes: vec!["cpu-2core".to_owned()],
+                last_seen: Some(Timestamp(NOW - Duration::seconds(12))),
+                doing: "transcribing, 1342 of 8000".to_owned(),
+            },
+            WorkerRow {
+                name: "node-3".to_owned(),
+                hardware_classes: vec!["nvidia-l4".to_owned(), "nvidia-h200".to_owned()],
+                last_seen: Some(ago(50)),
+                doing: "nothing".to_owned(),
+            },
+        ],
+        releases: vec![
+            ReleaseRow {
+                slug: "demo-1".to_owned(),
+                state: "frozen".to_owned(),
+                items: Count(8_000),
+                manifest_sha256: Some(
+                    "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
+                ),
+                frozen_at: Some(ago(9_000)),
+            },
+            ReleaseRow {
+                slug: "2026-12".to_owned(),
+                state: "rendering".to_owned(),
+                items: Count(0),
+                manifest_sha256: None,
+                frozen_at: None,
+            },
+        ],
+    }
+}
+
+fn error(status: u16, detail: Option<String>) -> ErrorPage {
+    ErrorPage { layout: layout(Section::Elsewhere), status, detail, request_id: Some("7c1e-44".to_owned()) }
+}
