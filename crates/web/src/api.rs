@@ -257,7 +257,7 @@ pub(crate) async fn submit(
 }
 
 fn invalid(errors: crate::views::FieldErrors) -> AppError {
-    AppError::Invalid(errors.all().map(|(field, message)| (field.clone(), message.clone())).collect())
+    AppError::Invalid(errors.all().to_vec())
 }
 
 pub(crate) async fn submission(

@@ -1,0 +1,347 @@
+//! What people and programs get from the service, over HTTP.
+#![expect(clippy::unwrap_used, reason = "a test's failure is a panic with a place")]
+
+use std::collections::BTreeMap;
+
+use end_to_end::{Node, Site, until};
+use protocol::{AttemptResults, Fail, FailureClass, Outcome};
+use reqwest::multipart::{Form, Part};
+use scraper::{Html, Selector};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use store::{
+    accounts::Role,
+    external::{self, ExternalRow, NewExternalBoard},
+};
+
+fn texts(html: &str, selector: &str) -> Vec<String> {
+    let selector = Selector::parse(selector).unwrap();
+    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Html::parse_document(html).select(&selector).map(|element| words(element.text().collect())).collect()
+}
+
+fn hash(results: &AttemptResults) -> String {
+    hex::encode(Sha256::digest(serde_json::to_vec(results).unwrap()))
+}
+
+fn model(name: &str) -> Form {
+    Form::new()
+        .text("name", name.to_owned())
+        .text("organisation", "Acme")
+        .text("licence", "MIT")
+        .text("runtime", "pocketsphinx")
+        .text("release", "tiny")
+}
+
+/// A site with a release and the submitter "sam".
+async fn open_site() -> Site {
+    let site = Site::start().await;
+    site.release().await;
+    site.user("sam", Role::Submitter).await;
+    until("the release is on the board", || async { site.get("/api/v1/boards/tiny").await.0.eq(&200).then_some(()) }).await;
+    site
+}
+
+/// Submits a model and lets a node answer every item with `text`; the submission's id, once it is published.
+async fn evaluated(site: &Site, name: &str, text: &str) -> String {
+    let token = site.api_token("sam").await;
+    let answer = site.submit(&token, model(name)).await;
+    assert_eq!(answer.status(), 201);
+    let id = answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
+    let node = Node::known(site, "node").await;
+    let job = node.claim(&Node::claim_now()).await.unwrap();
+    let results = Node::results(Node::evaluation(&job), text);
+    assert_eq!(node.complete(&job, &results, &hash(&results)).await.status(), 204);
+    until("it is published", || async {
+        let (_, text) = site.get(&format!("/api/v1/submissions/{id}")).await;
+        let submission: Value = serde_json::from_str(&text).unwrap();
+        (submission["state"] == "published").then_some(())
+    })
+    .await;
+    id
+}
+
+#[tokio::test]
+async fn an_empty_service_says_so_instead_of_failing() {
+    let site = Site::start().await;
+    for path in ["/", "/external", "/queue", "/method", "/login", "/healthz", "/api/v1/boards", "/api/v1/external"] {
+        assert_eq!(site.get(path).await.0, 200, "{path}");
+    }
+    assert_eq!(site.get("/nothing-here").await.0, 404);
+    assert_eq!(site.get("/?release=nothing").await.0, 404);
+    assert_eq!(site.get("/models/not-an-id").await.0, 400);
+}
+
+#[tokio::test]
+async fn the_form_names_every_fault_at_its_field_keeps_what_was_typed_and_changes_nothing() {
+    let site = open_site().await;
+    let client = site.signed_in("sam").await;
+    let form = Form::new()
+        .text("name", "")
+        .text("organisation", "Acme & Sons")
+        .text("licence", "MIT")
+        .text("runtime", "abacus")
+        .text("release", "tiny")
+        .text("num_params", "lots")
+        .text("decoding", "beam = \n");
+    let answer = client.post(format!("{}/submit", site.url)).multipart(form).send().await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let html = answer.text().await.unwrap();
+    for field in ["name", "num_params", "decoding", "runtime"] {
+        let said = texts(&html, &format!("#{field}-error"));
+        assert_eq!(said.len(), 1, "{field} has no message");
+    }
+    assert!(texts(&html, "#runtime-error")[0].contains("pocketsphinx"), "the message says what exists");
+    assert!(texts(&html, "#decoding-error")[0].contains("line 1"));
+    let kept = Html::parse_document(&html);
+    let organisation = kept.select(&Selector::parse("#organisation").unwrap()).next().unwrap();
+    assert_eq!(organisation.value().attr("value"), Some("Acme & Sons"));
+    let (_, queue) = site.get("/queue").await;
+    assert!(!queue.contains("Acme"), "nothing was queued");
+}
+
+#[tokio::test]
+async fn a_setting_the_runtime_does_not_know_a_missing_file_and_an_unknown_field_are_refused_in_words() {
+    let site = open_site().await;
+    let token = site.api_token("sam").await;
+    let cases = [
+        (model("m").text("decoding", "warp = 9\n"), 422, "warp"),
+        (model("m").text("decoding", "lm = \"mine.lm\"\n"), 422, "mine.lm"),
+        (model("m").text("colour", "red"), 400, "colour"),
+        (model("m").part("files", Part::bytes(vec![1]).file_name("../../x")), 422, "../../x"),
+        (Form::new().text("manifest", "name = \"x\"\nnonsense\n").text("release", "tiny"), 422, "line 2"),
+        (Form::new().text("manifest", "").text("release", "tiny"), 422, "name"),
+    ];
+    for (form, status, word) in cases {
+        let answer = site.submit(&token, form).await;
+        assert_eq!(answer.status(), status, "{word}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem: Value = answer.json().await.unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(word), "{problem}");
+    }
+    let answer = site.submit(&token, model("m").text("release", "other")).await;
+    assert_eq!(answer.status(), 422, "an unknown release");
+}
+
+#[tokio::test]
+async fn strangers_cannot_submit_and_submitters_cannot_see_the_admin_page() {
+    let site = open_site().await;
+    let visitor = site.visitor();
+    assert_eq!(site.get("/submit").await.0, 401);
+    assert_eq!(visitor.post(format!("{}/submit", site.url)).multipart(model("m")).send().await.unwrap().status(), 401);
+    assert_eq!(site.submit("ffa_wrong", model("m")).await.status(), 401);
+    assert_eq!(site.get("/admin").await.0, 401);
+    let sam = site.signed_in("sam").await;
+    assert_eq!(sam.get(format!("{}/admin", site.url)).send().await.unwrap().status(), 403);
+    site.user("ada", Role::Admin).await;
+    let ada = site.signed_in("ada").await;
+    assert_eq!(ada.get(format!("{}/admin", site.url)).send().await.unwrap().status(), 200);
+    ada.post(format!("{}/logout", site.url)).send().await.unwrap();
+    assert_eq!(ada.get(format!("{}/admin", site.url)).send().await.unwrap().status(), 401, "after logging out");
+}
+
+#[tokio::test]
+async fn another_site_cannot_make_a_browser_act() {
+    let site = open_site().await;
+    let client = site.signed_in("sam").await;
+    let foreign = client.post(format!("{}/submit", site.url)).header("origin", "https://evil.example");
+    assert_eq!(foreign.multipart(model("m")).send().await.unwrap().status(), 403);
+    let answer = site.visitor().get(&site.url).send().await.unwrap();
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe-inline"));
+}
+
+#[tokio::test]
+async fn a_worker_gets_audio_and_nothing_that_tells_what_was_said_or_where() {
+    let site = open_site().await;
+    let token = site.api_token("sam").await;
+    assert_eq!(site.submit(&token, model("m")).await.status(), 201);
+    let node = Node::known(&site, "node").await;
+    let answer = node.post("claim", &Node::claim_now()).await;
+    let text = answer.text().await.unwrap();
+    for secret in ["quick", "jumps", "far-high", "near", "office", "u1", "talker"] {
+        assert!(!text.contains(secret), "the job tells {secret}");
+    }
+    let job = serde_json::from_str::<protocol::ClaimReply>(&text).unwrap().job.unwrap();
+    let work = Node::evaluation(&job);
+    assert_eq!((work.items.len(), work.warm_up.len(), work.repeats.len()), (8, 1, 2));
+    let audio = end_to_end::client().get(&work.items[0].url).send().await.unwrap();
+    assert_eq!(audio.bytes().await.unwrap().as_ref(), b"RIFF", "the address works without credentials");
+}
+
+#[tokio::test]
+async fn a_worker_is_told_why_it_may_not_claim() {
+    let site = open_site().await;
+    assert_eq!(Node::unknown(&site).post("claim", &Node::claim_now()).await.status(), 401);
+    let node = Node::known(&site, "node").await;
+    let old = protocol::Claim { protocol: 0, ..Node::claim_now() };
+    assert_eq!(node.post("claim", &old).await.status(), 426);
+    let other = protocol::Claim { hardware_class: "nvidia-l4".to_owned(), ..Node::claim_now() };
+    let answer = node.post("claim", &other).await;
+    assert_eq!(answer.status(), 403);
+    assert!(answer.text().await.unwrap().contains("nvidia-l4"));
+    store::accounts::revoke_worker(&site.pool, "node").await.unwrap();
+    assert_eq!(node.post("claim", &Node::claim_now()).await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_waiting_claim_is_woken_by_a_submission() {
+    let site = open_site().await;
+    let token = site.api_token("sam").await;
+    let node = Node::known(&site, "node").await;
+    let waiting = protocol::Claim { wait_seconds: 20, ..Node::claim_now() };
+    let (job, answer) = tokio::join!(node.claim(&waiting), site.submit(&token, model("m")));
+    assert_eq!(answer.status(), 201);
+    assert!(job.is_some());
+}
+
+#[tokio::test]
+async fn a_result_is_scored_ranked_and_shown_with_its_provenance() {
+    let site = open_site().await;
+    let right_half = evaluated(&site, "half", "the quick brown fox").await;
+    evaluated(&site, "none", "zzz").await;
+    let board = until("both are on the board", || async {
+        let board: Value = serde_json::from_str(&site.get("/api/v1/boards/tiny").await.1).unwrap();
+        (board["rows"].as_array().unwrap().len() == 2).then_some(board)
+    })
+    .await;
+    let best = &board["rows"][0];
+    assert_eq!((best["rank"].as_u64(), best["model"].as_str()), (Some(1), Some("half")));
+    // "jumps over the lazy dog" (5 words) against "the quick brown fox": "the" is right, so 4 errors of 9 words.
+    let near = &best["tracks"]["near"];
+    assert_eq!(near["ref_words"], 9);
+    assert!((near["wer"].as_f64().unwrap() - best["avg_wer"].as_f64().unwrap()).abs() < 1e-12, "all tracks are alike");
+    assert!((best["rtfx"].as_f64().unwrap() - 4.0).abs() < 1e-9, "2 s of audio in half a second");
+    assert_eq!(best["pareto"], true);
+    assert_eq!(board["rows"][1]["pareto"], false, "as fast and less accurate");
+
+    let (status, page) = site.get("/").await;
+    assert_eq!(status, 200);
+    assert_eq!(texts(&page, "table.board tbody th[scope=row] a"), ["half", "none"]);
+    let (_, sorted) = site.get("/?release=tiny&sort=model&dir=desc").await;
+    assert_eq!(texts(&sorted, "table.board tbody th[scope=row] a"), ["none", "half"]);
+    let (_, csv) = site.get("/api/v1/boards/tiny/csv").await;
+    assert_eq!(csv.lines().count(), 3);
+    let (_, svg) = site.get("/api/v1/boards/tiny/pareto.svg").await;
+    assert!(svg.starts_with("<svg"));
+
+    let (status, page) = site.get(&format!("/models/{right_half}")).await;
+    assert_eq!(status, 200);
+    for word in ["whisper-en@1", &"a".repeat(64), "pocketsphinx", "none: a test"] {
+        assert!(page.contains(word), "the model's page lacks {word}");
+    }
+    for secret in ["lazy", "jumps"] {
+        assert!(!page.contains(secret), "a reference word on a page");
+    }
+}
+
+#[tokio::test]
+async fn results_that_do_not_fit_the_release_are_our_fault_and_are_tried_again() {
+    let site = open_site().await;
+    let token = site.api_token("sam").await;
+    let answer: Value = site.submit(&token, model("m")).await.json().await.unwrap();
+    let node = Node::known(&site, "node").await;
+    let job = node.claim(&Node::claim_now()).await.unwrap();
+    let mut results = Node::results(Node::evaluation(&job), "");
+    results.items.pop();
+    results.items[0].outcome = Outcome::Error("the model gave up".to_owned());
+    node.complete(&job, &results, &hash(&results)).await;
+    let path = format!("/api/v1/submissions/{}", answer["id"].as_str().unwrap());
+    let ended = until("scoring gives up", || async {
+        sqlx::query("UPDATE jobs SET run_after = now() WHERE state = 'queued'").execute(&site.pool).await.unwrap();
+        let submission: Value = serde_json::from_str(&site.get(&path).await.1).unwrap();
+        (submission["state"] == "failed").then_some(submission)
+    })
+    .await;
+    assert_eq!(ended["failure_class"], "scorer_error");
+}
+
+#[tokio::test]
+async fn the_log_of_a_failed_model_is_for_its_submitter_alone() {
+    let site = open_site().await;
+    let token = site.api_token("sam").await;
+    let answer: Value = site.submit(&token, model("m")).await.json().await.unwrap();
+    let id = answer["id"].as_str().unwrap();
+    let node = Node::known(&site, "node").await;
+    let job = node.claim(&Node::claim_now()).await.unwrap();
+    let fail = Fail {
+        attempt: job.attempt,
+        fencing_token: job.fencing_token,
+        class: FailureClass::LoadError,
+        message: "The model stopped before it was ready.".to_owned(),
+        log_tail: "no such file: <weights>".to_owned(),
+    };
+    assert_eq!(node.post("fail", &fail).await.status(), 204);
+    assert_eq!(node.post("fail", &fail).await.status(), 409, "the lease is over");
+    let path = format!("/submissions/{id}");
+    let own = site.signed_in("sam").await.get(format!("{}{path}", site.url)).send().await.unwrap().text().await.unwrap();
+    assert!(own.contains("no such file: &#60;weights&#62;") || own.contains("no such file: &lt;weights&gt;"));
+    assert!(own.contains("load_error"));
+    let (status, foreign) = site.get(&path).await;
+    assert_eq!(status, 200);
+    assert!(!foreign.contains("no such file"));
+}
+
+#[tokio::test]
+async fn only_its_submitter_or_staff_cancels_a_submission() {
+    let site = open_site().await;
+    site.user("eve", Role::Submitter).await;
+    let token = site.api_token("sam").await;
+    let answer: Value = site.submit(&token, model("m")).await.json().await.unwrap();
+    let url = format!("{}/submissions/{}/cancel", site.url, answer["id"].as_str().unwrap());
+    assert_eq!(site.visitor().post(&url).send().await.unwrap().status(), 401);
+    assert_eq!(site.signed_in("eve").await.post(&url).send().await.unwrap().status(), 403);
+    let sam = site.signed_in("sam").await;
+    assert_eq!(sam.post(&url).send().await.unwrap().status(), 303);
+    assert_eq!(sam.post(&url).send().await.unwrap().status(), 409, "it is over");
+}
+
+#[tokio::test]
+async fn the_board_stays_readable_when_the_database_is_away() {
+    let site = open_site().await;
+    evaluated(&site, "m", "the quick brown fox").await;
+    until("it is on the board", || async { site.get("/").await.1.contains(">m</a>").then_some(()) }).await;
+    let pid: i32 = std::fs::read_to_string(site.directory().join("postgres/data/postmaster.pid"))
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let server = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(server, rustix::process::Signal::INT).unwrap();
+    let page = until("the page says that it is old", || async {
+        let (status, page) = site.get("/").await;
+        assert_eq!(status, 200);
+        (!texts(&page, ".banner").is_empty()).then_some(page)
+    })
+    .await;
+    assert!(page.contains(">m</a>"));
+    assert_eq!(site.get("/healthz").await.0, 503);
+    assert_eq!(site.get("/queue").await.0, 503, "what needs the database says so");
+}
+
+#[tokio::test]
+async fn a_table_published_elsewhere_is_shown_apart_with_its_own_front() {
+    let site = Site::start().await;
+    let row = |model: &str, avg_wer: f64, rtfx: Option<f64>| ExternalRow {
+        model: model.to_owned(),
+        avg_wer,
+        tracks: ["near", "far-high", "far-mid", "far-low"].map(|track| (track.to_owned(), avg_wer)).into_iter().collect::<BTreeMap<_, _>>(),
+        rtfx,
+        num_params: None,
+    };
+    let rows = [row("a/exact", 0.1338, Some(20.0)), row("b/fast", 0.36, Some(300.0)), row("c/neither", 0.4, Some(20.0)), row("d/untimed", 0.01, None)];
+    let board = NewExternalBoard { label: "Elsewhere, 2026", slug: "elsewhere", source_url: None, note: None, rows: &rows };
+    external::replace(&site.pool, board).await.unwrap();
+    let page = until("it is shown", || async {
+        let (_, page) = site.get("/external").await;
+        page.contains("Elsewhere, 2026").then_some(page)
+    })
+    .await;
+    assert_eq!(texts(&page, "tbody th[scope=row]"), ["d/untimed", "a/exact", "b/fast", "c/neither"]);
+    assert_eq!(texts(&page, "tbody .front").len(), 2);
+    assert!(page.contains("13.38"), "as published");
+    assert!(!site.get("/").await.1.contains("a/exact"), "never on the board of what was run here");
+    assert_eq!(site.get("/external?board=nothing").await.0, 404);
+}
