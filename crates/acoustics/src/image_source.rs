@@ -7,11 +7,13 @@
 //! - a share of the energy is scattered at each reflection and from then on decays like a diffuse field
 //!   (Eyring), because a bare box with unequal walls rings far longer than a furnished room does. The
 //!   scattered energy keeps its image's arrival time: a model of the decay, not of single scattered paths;
-//! - where images arrive more densely than anyone can hear apart, a random few stand for all, each louder
-//!   to keep the energy. So the cost of a long tail grows with its length, not with its cube.
+//! - where images arrive more densely than anyone can hear apart, images drawn at random stand for all,
+//!   each louder to keep the energy. So the cost of a long tail grows with its length, not with its cube.
+//!   By then their signs are random too, so that they add up in energy; the textbook's positive pulses
+//!   would add up to a pressure offset whose end could be heard.
 //!
-//! All random choices are a function of the seed and the image alone, so they do not depend on the
-//! microphone, the number of threads, or the length of the response.
+//! Random choices are functions of the seed and of which image (or draw) it is, so they do not depend on
+//! the microphone, the number of threads, or the length of the response.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -46,7 +48,7 @@ pub struct ImageSourceSettings {
     /// Share of the energy that a reflection scatters, 0 (bare walls, specular) to 1; around 0.3 for
     /// furnished rooms.
     pub scattering: f64,
-    /// Density from which a random few images stand for all; `None` never thins them out.
+    /// Density from which images drawn at random stand for all, at least 1 000; `None` computes every one.
     pub max_reflections_per_second: Option<f64>,
     /// Same seed, same response.
     pub seed: u64,
@@ -136,46 +138,114 @@ fn default_length(room: &BoxRoom) -> f64 {
     (LENGTH_PER_REVERBERATION_TIME * longest).max(2.0 * crossing).min(LONGEST)
 }
 
-/// All images but the source itself that can be heard within the response.
+/// The images of a source in a room, by how often each is mirrored along each axis. They fill space with
+/// one in every copy of the room.
+struct Lattice<'a> {
+    settings: &'a ImageSourceSettings,
+    size: [f64; 3],
+    axes: [Vec<Mirrored>; 3],
+    max_order: u32,
+    scattering: Scattering,
+    /// Distance from the room's centre at which the images become too dense, in metres.
+    dense_from: f64,
+    /// Metres between the arrivals of images drawn from there on.
+    spacing: f64,
+}
+
+/// All images but the source itself that can be heard within the response; where they are too dense, some.
 fn reflections(room: &BoxRoom, source: Position, seconds: f64, settings: &ImageSourceSettings) -> Vec<Image> {
-    let [size, source] = [room.size().coordinates(), source.coordinates()];
     let half_diagonal = 0.5 * room.size().distance(Position::new(0.0, 0.0, 0.0));
     let reach = room.air().speed_of_sound() * seconds + half_diagonal;
-    let max_order = settings.max_order.unwrap_or(u32::MAX);
-    let walls = room.surfaces().by_axis();
-    let [xs, ys, zs]: [Vec<Mirrored>; 3] = std::array::from_fn(|axis| {
-        let reflectance = walls[axis].map(|material| material.absorption().map(|absorbed| 1.0 - absorbed));
-        mirrored(size[axis], source[axis], &reflectance, reach, max_order)
-    });
-    let thinning = Thinning::new(room, settings);
-    let scattering = Scattering::new(room, settings);
+    let lattice = Lattice::new(room, source, reach, settings);
+    let mut images = lattice.all_within(reach.min(lattice.dense_from));
+    images.extend(lattice.draw(reach));
+    images
+}
 
-    let mut images = Vec::new();
-    for x in &xs {
-        for y in &ys {
-            let (order_xy, squared_xy) = (x.order + y.order, x.squared + y.squared);
-            if order_xy > max_order || squared_xy > reach * reach {
-                continue;
-            }
-            for z in &zs {
-                let (order, squared) = (order_xy + z.order, squared_xy + z.squared);
-                if order > max_order || squared > reach * reach || order == 0 {
+impl<'a> Lattice<'a> {
+    fn new(room: &BoxRoom, source: Position, reach: f64, settings: &'a ImageSourceSettings) -> Self {
+        let (size, source) = (room.size().coordinates(), source.coordinates());
+        let walls = room.surfaces().by_axis();
+        let axes = std::array::from_fn(|axis| {
+            let reflectance =
+                walls[axis].map(|material| material.absorption().map(|absorbed| 1.0 - absorbed));
+            mirrored(size[axis], source[axis], &reflectance, reach)
+        });
+        // At distance d, 4 pi c d^2 / V images arrive per second.
+        let spacing =
+            room.air().speed_of_sound() / settings.max_reflections_per_second.unwrap_or(f64::INFINITY);
+        let dense_from = (room.volume() / (4.0 * std::f64::consts::PI * spacing)).sqrt();
+        let max_order = settings.max_order.unwrap_or(u32::MAX);
+        let scattering = Scattering::new(room, settings);
+        Self { settings, size, axes, max_order, scattering, dense_from, spacing }
+    }
+
+    /// Every image within `reach` of the room's centre.
+    fn all_within(&self, reach: f64) -> Vec<Image> {
+        let [xs, ys, zs] = &self.axes;
+        let too_far = |order, squared| order > self.max_order || squared > reach * reach;
+        let mut images = Vec::new();
+        for x in xs {
+            for y in ys {
+                if too_far(x.order + y.order, x.squared + y.squared) {
                     continue;
                 }
-                let mut dice = Dice::new(settings.seed, [x.index, y.index, z.index]);
-                let Some(gain) = thinning.gain(squared, dice.roll()) else { continue };
-                let displaced =
-                    |at: f64, dice: &mut Dice| at + settings.jitter_metres * (2.0 * dice.roll() - 1.0);
-                let position =
-                    [displaced(x.at, &mut dice), displaced(y.at, &mut dice), displaced(z.at, &mut dice)];
-                let specular = std::array::from_fn(|band| x.energy[band] * y.energy[band] * z.energy[band]);
-                let amplitudes =
-                    scattering.energies(specular, order, squared.sqrt()).map(|e| gain * e.sqrt());
-                images.push(Image { position, amplitudes });
+                for z in zs {
+                    if !too_far(x.order + y.order + z.order, x.squared + y.squared + z.squared) {
+                        let dice = Dice::new(
+                            self.settings.seed,
+                            [x, y, z].map(|m| u64::from(m.index.cast_unsigned())),
+                        );
+                        images.extend(self.image([x, y, z], 1.0, dice));
+                    }
+                }
             }
         }
+        images
     }
-    images
+
+    /// One image for each shell of the spacing from where they are dense to `reach`, in a random direction,
+    /// as loud as all images in that shell together.
+    fn draw(&self, reach: f64) -> impl Iterator<Item = Image> {
+        let shells = ((reach - self.dense_from).max(0.0) / self.spacing) as u64;
+        (0..shells).filter_map(move |shell| {
+            let mut dice = Dice::new(self.settings.seed, [shell]);
+            let distance = self.dense_from + self.spacing * (shell as f64 + dice.roll());
+            let height = 2.0 * dice.roll() - 1.0;
+            let (sin, cos) = (std::f64::consts::TAU * dice.roll()).sin_cos();
+            let across = (1.0 - height * height).sqrt();
+            let direction = [across * cos, across * sin, height];
+            let nearest: [Option<&Mirrored>; 3] = std::array::from_fn(|axis| {
+                let copy = (distance * direction[axis] / self.size[axis] + 0.5).floor() as isize;
+                let middle = self.axes[axis].len() / 2;
+                self.axes[axis].get(middle.checked_add_signed(copy)?)
+            });
+            let [Some(x), Some(y), Some(z)] = nearest else { return None };
+            self.image([x, y, z], (distance / self.dense_from) as f32, dice)
+        })
+    }
+
+    /// One image, unless it is the source itself or its order too high.
+    fn image(&self, along: [&Mirrored; 3], gain: f32, mut dice: Dice) -> Option<Image> {
+        let order = along.iter().map(|m| m.order).sum();
+        if order == 0 || order > self.max_order {
+            return None;
+        }
+        let position = along.map(|m| m.at + self.settings.jitter_metres * (2.0 * dice.roll() - 1.0));
+        let [x, y, z] = along;
+        let specular = std::array::from_fn(|band| x.energy[band] * y.energy[band] * z.energy[band]);
+        let distance = (x.squared + y.squared + z.squared).sqrt();
+        let gain = if dice.roll() < self.flipped_share(distance) { -gain } else { gain };
+        let amplitudes =
+            self.scattering.energies(specular, order, distance).map(|energy| gain * energy.sqrt());
+        Some(Image { position, amplitudes })
+    }
+
+    /// Share of images at this distance whose sign is turned: none early on, half where they are dense.
+    fn flipped_share(&self, distance: f64) -> f64 {
+        let way = (2.0 * distance / self.dense_from - 1.0).clamp(0.0, 1.0);
+        0.5 * (std::f64::consts::FRAC_PI_2 * way).sin().powi(2)
+    }
 }
 
 /// The source mirrored along one axis.
@@ -190,24 +260,17 @@ struct Mirrored {
     energy: [f32; BAND_COUNT],
 }
 
-/// All images along one axis within `reach` of the room's centre.
-fn mirrored(
-    size: f64,
-    source: f64,
-    reflectance: &[[f64; BAND_COUNT]; 2],
-    reach: f64,
-    max_order: u32,
-) -> Vec<Mirrored> {
-    let farthest = ((reach / size).ceil() as u32 + 1).min(max_order).cast_signed();
+/// All images along one axis within `reach` of the room's centre and a little beyond, the source itself in
+/// the middle.
+fn mirrored(size: f64, source: f64, reflectance: &[[f64; BAND_COUNT]; 2], reach: f64) -> Vec<Mirrored> {
+    let farthest = ((reach / size).ceil() as u32 + 1).cast_signed();
     (-farthest..=farthest)
         .map(|index| {
             let order = index.unsigned_abs();
-            let at = if index % 2 == 0 {
-                f64::from(index) * size + source
-            } else {
-                f64::from(index + 1) * size - source
-            };
-            // Walls alternate along the path, beginning with the one on the image's side.
+            // Every other copy of the room is a mirror image.
+            let place = if index % 2 == 0 { source } else { size - source };
+            let at = f64::from(index) * size + place;
+            // Walls alternate along the path, the one on the image's side being hit once more if the count is odd.
             let (fewer, more) = ((order / 2).cast_signed(), order.div_ceil(2).cast_signed());
             let counts = if index > 0 { [fewer, more] } else { [more, fewer] };
             let energy = std::array::from_fn(|band| {
@@ -216,29 +279,6 @@ fn mirrored(
             Mirrored { index, order, at, squared: (at - 0.5 * size).powi(2), energy }
         })
         .collect()
-}
-
-/// Lets a random few of very dense images stand for all.
-struct Thinning {
-    /// Square of the distance at which the images become too dense.
-    dense_from: f64,
-}
-
-impl Thinning {
-    fn new(room: &BoxRoom, settings: &ImageSourceSettings) -> Self {
-        // Images fill space with one per room volume: 4 pi c d^2 / V of them arrive per second.
-        let density = settings.max_reflections_per_second.unwrap_or(f64::INFINITY);
-        let per_second = 4.0 * std::f64::consts::PI * room.air().speed_of_sound() / room.volume();
-        Self { dense_from: density / per_second }
-    }
-
-    /// Gain of an image at this squared distance, or `None` if the dice leave it out.
-    fn gain(&self, squared: f64, roll: f64) -> Option<f32> {
-        if squared <= self.dense_from {
-            return Some(1.0);
-        }
-        (roll * squared < self.dense_from).then(|| (squared / self.dense_from).sqrt() as f32)
-    }
 }
 
 /// Mixes the specular energy of a path with that of a diffuse field.
@@ -267,14 +307,14 @@ impl Scattering {
     }
 }
 
-/// Random numbers that belong to one image: `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
+/// Random numbers that belong to one image or draw: `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
 struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64, image: [i32; 3]) -> Self {
+    fn new<const N: usize>(seed: u64, owner: [u64; N]) -> Self {
         let mut dice = Self(seed);
-        for index in image {
-            dice.0 = dice.next() ^ u64::from(index.cast_unsigned());
+        for part in owner {
+            dice.0 = dice.next() ^ part;
         }
         dice
     }
@@ -493,24 +533,15 @@ mod tests {
     #[test]
     fn scattering_brings_a_box_of_unequal_walls_to_its_eyring_time() {
         // Hard walls, soft floor and ceiling: without scattering sound rings on between the walls.
-        let hard = Material::named("painted-plaster").unwrap();
-        let surfaces = Surfaces::furnished(
-            &hard,
-            &Material::named("thick-carpet").unwrap(),
-            &Material::named("acoustic-ceiling-tile").unwrap(),
-        );
-        let room = room(surfaces);
-        let t30_at_1_khz = |scattering| {
-            let length_seconds = Some(2.0);
-            let rir = one(
-                &room,
-                &ImageSourceSettings { scattering, length_seconds, ..ImageSourceSettings::default() },
-            );
-            room_acoustics(&rir).octaves[3].field.t30.unwrap()
+        let room = room(surfaces(|surface| [if surface < 4 { 0.03 } else { 0.6 }; BAND_COUNT]));
+        let t30_at_1_khz = |scattering, seconds| {
+            let settings =
+                ImageSourceSettings { length_seconds: Some(seconds), scattering, ..Default::default() };
+            room_acoustics(&one(&room, &settings)).octaves[3].field.t30.unwrap()
         };
-        let eyring = room.eyring_time()[3];
-        assert!(t30_at_1_khz(0.0) > 2.0 * eyring);
-        assert!((t30_at_1_khz(0.5) / eyring - 1.0).abs() < 0.25, "{} against {eyring}", t30_at_1_khz(0.5));
+        let (eyring, scattered) = (room.eyring_time()[3], t30_at_1_khz(0.5, 0.6));
+        assert!((scattered / eyring - 1.0).abs() < 0.10, "{scattered} against {eyring}");
+        assert!(t30_at_1_khz(0.0, 4.0) > 2.0 * eyring);
     }
 
     #[test]
