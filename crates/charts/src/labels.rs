@@ -27,6 +27,11 @@ impl Rect {
         }
     }
 
+    /// The point of this rectangle that is nearest to `point`.
+    pub(crate) fn nearest(&self, point: (i32, i32)) -> (i32, i32) {
+        (point.0.clamp(self.left, self.right), point.1.clamp(self.top, self.bottom))
+    }
+
     fn overlaps(&self, other: &Self) -> bool {
         self.left < other.right
             && other.left < self.right
@@ -50,8 +55,13 @@ pub(crate) struct Placed {
     pub(crate) rect: Rect,
 }
 
-/// The places tried for a label, best first: right, left, then the corners, then above and below.
-fn candidates(text: &str, size: i32, (x, y): (i32, i32), gap: i32) -> [Placed; 8] {
+/// The places tried for a label, best first: close to the point, then twice as far.
+fn candidates(text: &str, size: i32, point: (i32, i32), gap: i32) -> impl Iterator<Item = Placed> {
+    ring(text, size, point, gap).into_iter().chain(ring(text, size, point, 2 * gap))
+}
+
+/// The places at one distance: right, left, then the corners, then above and below.
+fn ring(text: &str, size: i32, (x, y): (i32, i32), gap: i32) -> [Placed; 8] {
     let width = text_width(text, size);
     let (near, far) = (gap, gap * 7 / 10);
     let place = |anchor: Anchor, at_x: i32, middle: i32| {
@@ -99,7 +109,7 @@ impl Placer {
 
     /// Finds room for a label of `size` beside a point, at least `gap` away, and takes it.
     pub(crate) fn place(&mut self, text: &str, size: i32, point: (i32, i32), gap: i32) -> Option<Placed> {
-        let free = candidates(text, size, point, gap).into_iter().find(|candidate| {
+        let free = candidates(text, size, point, gap).find(|candidate| {
             self.bounds.holds(&candidate.rect)
                 && !self.taken.iter().any(|taken| taken.overlaps(&candidate.rect))
         })?;
@@ -109,7 +119,7 @@ impl Placer {
 
     /// A place inside the bounds for a label that is shown alone, whatever it covers.
     pub(crate) fn place_anyway(&self, text: &str, size: i32, point: (i32, i32), gap: i32) -> Placed {
-        let places = candidates(text, size, point, gap);
+        let places = ring(text, size, point, gap);
         places.into_iter().find(|place| self.bounds.holds(&place.rect)).unwrap_or(places[0])
     }
 }

@@ -113,6 +113,9 @@ pub fn pareto(chart: &ParetoChart) -> String {
     document(chart, &frame, &body)
 }
 
+/// Distance of a label from its point, in grid steps.
+const LABEL_GAP: i32 = 9 * GRID;
+
 /// Sizes of a layout, in grid steps.
 struct Frame {
     size: (i32, i32),
@@ -289,15 +292,14 @@ fn label(marks: &mut [Mark<'_>], stairs: &[(i32, i32)], frame: &Frame) {
         }
     }
     for pair in stairs.windows(2) {
-        placer.take(Rect::spanned(pair[0], pair[1], 3 * GRID));
+        placer.take(Rect::spanned(pair[0], pair[1], 2 * GRID));
     }
-    let gap = 9 * GRID;
     for mark in marks.iter_mut().rev() {
         let text = shortened(&mark.point.label, frame.longest_label);
         // Labels of the front are set bold, which is about a tenth wider.
         let set = if mark.point.on_front { frame.type_size * 11 / 10 } else { frame.type_size };
-        let free = placer.place(&text, set, mark.at, gap);
-        let placed = free.unwrap_or_else(|| placer.place_anyway(&text, set, mark.at, gap));
+        let free = placer.place(&text, set, mark.at, LABEL_GAP);
+        let placed = free.unwrap_or_else(|| placer.place_anyway(&text, set, mark.at, LABEL_GAP));
         mark.label = Some(MarkLabel { text, placed, size: frame.type_size, quiet: free.is_none() });
     }
 }
@@ -411,6 +413,16 @@ impl<'a> Mark<'a> {
         for ((x1, y1), (x2, y2)) in self.whiskers() {
             let (x1, y1, x2, y2) = (Units(x1), Units(y1), Units(x2), Units(y2));
             svg.raw(format_args!(r#"<path class="whisker" d="M{x1} {y1}L{x2} {y2}"/>"#));
+        }
+        if let Some(label) = &self.label
+            && !label.quiet
+        {
+            // A label that stands apart from its point is tied to it by a line.
+            let (end_x, end_y) = label.placed.rect.nearest((x, y));
+            if (end_x - x).abs().max((end_y - y).abs()) > LABEL_GAP {
+                let (end_x, end_y) = (Units(end_x), Units(end_y));
+                svg.raw(format_args!(r#"<path class="leader" d="M{centre_x} {centre_y}L{end_x} {end_y}"/>"#));
+            }
         }
         if point.on_front {
             svg.raw(format_args!(

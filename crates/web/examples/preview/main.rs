@@ -1,7 +1,7 @@
 //! Renders every page with example data, to be looked at: `cargo run -p web --example preview -- DIRECTORY`.
 //!
-//! Links between pages are those of the service, so serve the directory at `/` (any static file server), or open
-//! the files one by one: style sheets are referred to relative to the file.
+//! Style sheets are referred to relative to the file, so that the files can be opened as they are; links between
+//! pages are those of the service and lead nowhere here.
 
 mod data;
 
