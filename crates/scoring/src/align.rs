@@ -138,13 +138,13 @@ pub(crate) fn count(reference: &[u64], hypothesis: &[u64]) -> Counts {
 
 /// Lengths of what two sequences have in common at their beginning and end. Matching it is always optimal.
 #[derive(Clone, Copy)]
-struct CommonEnds {
-    start: usize,
-    end: usize,
+pub(crate) struct CommonEnds {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 impl CommonEnds {
-    fn middle<T>(self, tokens: &[T]) -> &[T] {
+    pub(crate) fn middle<T>(self, tokens: &[T]) -> &[T] {
         &tokens[self.start..tokens.len() - self.end]
     }
 }
@@ -157,7 +157,7 @@ fn common_ends(a: &[u64], b: &[u64]) -> CommonEnds {
 
 /// How far alignments may stray from the main diagonal.
 #[derive(Debug, Clone, Copy)]
-struct Band {
+pub(crate) struct Band {
     deletions: usize,
     insertions: usize,
 }
@@ -165,7 +165,7 @@ struct Band {
 impl Band {
     /// Holds every alignment of sequences of these lengths with at most `errors` errors (no fewer than the lengths
     /// differ by).
-    fn new(a: usize, b: usize, errors: usize) -> Self {
+    pub(crate) fn new(a: usize, b: usize, errors: usize) -> Self {
         Self { deletions: (errors + a - b) / 2, insertions: (errors + b - a) / 2 }
     }
 
@@ -174,7 +174,7 @@ impl Band {
     }
 
     /// The columns of a row that lie in the band and in the table.
-    fn columns(self, row: usize, b: usize) -> (usize, usize) {
+    pub(crate) fn columns(self, row: usize, b: usize) -> (usize, usize) {
         (row.saturating_sub(self.deletions), (row + self.insertions).min(b))
     }
 }

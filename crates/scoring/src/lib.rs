@@ -7,12 +7,14 @@
 mod align;
 mod board;
 mod bootstrap;
+mod compounds;
 mod counts;
 mod interval;
 mod normalize;
 pub mod pareto;
 mod profile;
 mod resample;
+mod significance;
 mod speed;
 
 pub use align::{Step, align, count_chars, count_words, counts, split_words};
@@ -21,9 +23,11 @@ pub use bootstrap::{
     Difference, Draws, FEWEST_CLUSTERS, LengthMismatch, Replicates, Sample, Scheme, Unit, cluster_bootstrap,
     paired_difference,
 };
+pub use compounds::count_words_merged;
 pub use counts::Counts;
 pub use interval::{Interval, LEVEL};
 pub use normalize::{Normalizer, UnknownNormalizer};
 pub use profile::{ItemCounts, ScoringProfile};
 pub use resample::Bootstrap;
+pub use significance::{MatchedPairs, holm, mapsswe, mcnemar, permutation_test};
 pub use speed::{STABLE_HALF_WIDTH, Speed, Timing, rtfx, rtfx_replicates};
