@@ -107,11 +107,11 @@ impl<'a> Lexicon<'a> {
 }
 
 /// Errors in the high half, substitutions in the low half, so that sums compare lexicographically.
-type Cost = u64;
-const GAP: Cost = 1 << 32;
-const SUBSTITUTION: Cost = GAP + 1;
+pub(crate) type Cost = u64;
+pub(crate) const GAP: Cost = 1 << 32;
+pub(crate) const SUBSTITUTION: Cost = GAP + 1;
 /// More than any alignment costs, with room to add to it.
-const UNREACHED: Cost = Cost::MAX / 2;
+pub(crate) const UNREACHED: Cost = Cost::MAX / 2;
 
 fn errors(cost: Cost) -> usize {
     (cost >> 32) as usize
@@ -124,12 +124,17 @@ pub(crate) fn count(reference: &[u64], hypothesis: &[u64]) -> Counts {
     let b = common.middle(hypothesis);
     let cost =
         if a.is_empty() || b.is_empty() { (a.len() + b.len()) as Cost * GAP } else { distance(a, b).0 };
+    counts_of(cost, reference.len(), hypothesis.len())
+}
+
+/// The counts of an alignment of that cost between sequences of these lengths.
+pub(crate) fn counts_of(cost: Cost, reference: usize, hypothesis: usize) -> Counts {
     let substitutions = cost & (GAP - 1);
     let gaps = (cost >> 32) - substitutions;
     // D - I is the difference in length.
-    let deletions = (gaps + a.len() as u64 - b.len() as u64) / 2;
+    let deletions = (gaps + reference as u64 - hypothesis as u64) / 2;
     Counts {
-        hits: reference.len() as u64 - substitutions - deletions,
+        hits: reference as u64 - substitutions - deletions,
         substitutions,
         deletions,
         insertions: gaps - deletions,

@@ -5,15 +5,19 @@
 //! paired differences and the [`standings`] of a board.
 
 mod align;
+mod assignment;
 mod board;
 mod bootstrap;
 mod compounds;
 mod counts;
+pub mod diarization;
 mod interval;
+pub mod meeting;
 mod normalize;
 pub mod pareto;
 mod profile;
 mod resample;
+pub mod segments;
 mod significance;
 mod speed;
 
@@ -29,5 +33,6 @@ pub use interval::{Interval, LEVEL};
 pub use normalize::{Normalizer, UnknownNormalizer};
 pub use profile::{ItemCounts, ScoringProfile};
 pub use resample::Bootstrap;
+pub use segments::{Segment, SegmentError};
 pub use significance::{MatchedPairs, holm, mapsswe, mcnemar, permutation_test};
 pub use speed::{STABLE_HALF_WIDTH, Speed, Timing, rtfx, rtfx_replicates};

@@ -291,7 +291,7 @@ fn permutation_and_mcnemar_p_values_equal_the_reference() {
         let differences: Vec<i64> = numbers(&row, "errors_a")
             .into_iter()
             .zip(numbers(&row, "errors_b"))
-            .map(|(a, b)| a as i64 - b as i64)
+            .map(|(a, b)| a.cast_signed() - b.cast_signed())
             .collect();
         let by_utterance = permutation_test(&differences, Bootstrap::default());
         let expected = row["permutation_utterance_p"].as_f64().unwrap();
