@@ -107,11 +107,11 @@ impl<'a> Lexicon<'a> {
 }
 
 /// Errors in the high half, substitutions in the low half, so that sums compare lexicographically.
-type Cost = u64;
-const GAP: Cost = 1 << 32;
-const SUBSTITUTION: Cost = GAP + 1;
+pub(crate) type Cost = u64;
+pub(crate) const GAP: Cost = 1 << 32;
+pub(crate) const SUBSTITUTION: Cost = GAP + 1;
 /// More than any alignment costs, with room to add to it.
-const UNREACHED: Cost = Cost::MAX / 2;
+pub(crate) const UNREACHED: Cost = Cost::MAX / 2;
 
 fn errors(cost: Cost) -> usize {
     (cost >> 32) as usize
@@ -124,12 +124,17 @@ pub(crate) fn count(reference: &[u64], hypothesis: &[u64]) -> Counts {
     let b = common.middle(hypothesis);
     let cost =
         if a.is_empty() || b.is_empty() { (a.len() + b.len()) as Cost * GAP } else { distance(a, b).0 };
+    counts_of(cost, reference.len(), hypothesis.len())
+}
+
+/// The counts of an alignment of that cost between sequences of these lengths.
+pub(crate) fn counts_of(cost: Cost, reference: usize, hypothesis: usize) -> Counts {
     let substitutions = cost & (GAP - 1);
     let gaps = (cost >> 32) - substitutions;
     // D - I is the difference in length.
-    let deletions = (gaps + a.len() as u64 - b.len() as u64) / 2;
+    let deletions = (gaps + reference as u64 - hypothesis as u64) / 2;
     Counts {
-        hits: reference.len() as u64 - substitutions - deletions,
+        hits: reference as u64 - substitutions - deletions,
         substitutions,
         deletions,
         insertions: gaps - deletions,
@@ -138,13 +143,13 @@ pub(crate) fn count(reference: &[u64], hypothesis: &[u64]) -> Counts {
 
 /// Lengths of what two sequences have in common at their beginning and end. Matching it is always optimal.
 #[derive(Clone, Copy)]
-struct CommonEnds {
-    start: usize,
-    end: usize,
+pub(crate) struct CommonEnds {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 impl CommonEnds {
-    fn middle<T>(self, tokens: &[T]) -> &[T] {
+    pub(crate) fn middle<T>(self, tokens: &[T]) -> &[T] {
         &tokens[self.start..tokens.len() - self.end]
     }
 }
@@ -157,7 +162,7 @@ fn common_ends(a: &[u64], b: &[u64]) -> CommonEnds {
 
 /// How far alignments may stray from the main diagonal.
 #[derive(Debug, Clone, Copy)]
-struct Band {
+pub(crate) struct Band {
     deletions: usize,
     insertions: usize,
 }
@@ -165,7 +170,7 @@ struct Band {
 impl Band {
     /// Holds every alignment of sequences of these lengths with at most `errors` errors (no fewer than the lengths
     /// differ by).
-    fn new(a: usize, b: usize, errors: usize) -> Self {
+    pub(crate) fn new(a: usize, b: usize, errors: usize) -> Self {
         Self { deletions: (errors + a - b) / 2, insertions: (errors + b - a) / 2 }
     }
 
@@ -174,7 +179,7 @@ impl Band {
     }
 
     /// The columns of a row that lie in the band and in the table.
-    fn columns(self, row: usize, b: usize) -> (usize, usize) {
+    pub(crate) fn columns(self, row: usize, b: usize) -> (usize, usize) {
         (row.saturating_sub(self.deletions), (row + self.insertions).min(b))
     }
 }

@@ -5,14 +5,20 @@
 //! paired differences and the [`standings`] of a board.
 
 mod align;
+mod assignment;
 mod board;
 mod bootstrap;
+mod compounds;
 mod counts;
+pub mod diarization;
 mod interval;
+pub mod meeting;
 mod normalize;
 pub mod pareto;
 mod profile;
 mod resample;
+pub mod segments;
+mod significance;
 mod speed;
 
 pub use align::{Step, align, count_chars, count_words, counts, split_words};
@@ -21,9 +27,12 @@ pub use bootstrap::{
     Difference, Draws, FEWEST_CLUSTERS, LengthMismatch, Replicates, Sample, Scheme, Unit, cluster_bootstrap,
     paired_difference,
 };
+pub use compounds::count_words_merged;
 pub use counts::Counts;
 pub use interval::{Interval, LEVEL, quantile};
 pub use normalize::{Normalizer, UnknownNormalizer};
 pub use profile::{ItemCounts, ScoringProfile};
 pub use resample::Bootstrap;
+pub use segments::{Segment, SegmentError};
+pub use significance::{MatchedPairs, holm, mapsswe, mcnemar, permutation_test};
 pub use speed::{STABLE_HALF_WIDTH, Speed, Timing, rtfx, rtfx_replicates};

@@ -27,16 +27,19 @@ pub enum Normalizer {
     /// `whisper-en@1`: `EnglishTextNormalizer` of openai-whisper 20250625 (Radford et al. 2022, appendix C). Also
     /// fillers, contractions, spelled-out numbers, currencies and British spelling.
     WhisperEnglish,
+    /// `open-asr-en@1`: the English normaliser of the Open ASR Leaderboard at commit d1e99b2 of 2026-08-21:
+    /// whisper's with more fillers, possessives kept apart, compounds, variants of names, and acronyms joined.
+    OpenAsrEnglish,
 }
 
 /// A normaliser name that is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown normaliser {0:?}: use one of none, basic@1, whisper-en@1")]
+#[error("unknown normaliser {0:?}: use one of none, basic@1, whisper-en@1, open-asr-en@1")]
 pub struct UnknownNormalizer(String);
 
 impl Normalizer {
     /// Every normaliser, for lists and help texts.
-    pub const ALL: [Self; 3] = [Self::None, Self::Basic, Self::WhisperEnglish];
+    pub const ALL: [Self; 4] = [Self::None, Self::Basic, Self::WhisperEnglish, Self::OpenAsrEnglish];
 
     /// Name and version, as [`FromStr`] reads it.
     pub const fn name(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Normalizer {
             Self::None => "none",
             Self::Basic => "basic@1",
             Self::WhisperEnglish => "whisper-en@1",
+            Self::OpenAsrEnglish => "open-asr-en@1",
         }
     }
 
@@ -52,7 +56,8 @@ impl Normalizer {
         match self {
             Self::None => input.to_owned(),
             Self::Basic => basic(input),
-            Self::WhisperEnglish => english::normalize(input),
+            Self::WhisperEnglish => english::normalize(input, &english::WHISPER),
+            Self::OpenAsrEnglish => english::normalize(input, &english::OPEN_ASR),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::align::{count_chars, count_words};
+use crate::compounds::count_words_merged;
 use crate::counts::Counts;
 use crate::normalize::Normalizer;
 
@@ -24,6 +25,8 @@ pub struct ItemCounts {
     pub words: Counts,
     /// Over characters, spaces between words included: CER. Compounds are never merged here.
     pub chars: Counts,
+    /// Compounds merged: shown beside the rate, since merging also forgives "a part" for "apart".
+    pub merged_compounds: u64,
 }
 
 impl ScoringProfile {
@@ -31,11 +34,15 @@ impl ScoringProfile {
     pub const FFASR: Self =
         Self { name: "ffasr", normalizer: Normalizer::WhisperEnglish, merge_compounds: false };
 
+    /// `open-asr`: as the Open ASR Leaderboard scores English since June 2026.
+    pub const OPEN_ASR: Self =
+        Self { name: "open-asr", normalizer: Normalizer::OpenAsrEnglish, merge_compounds: true };
+
     /// `raw`: the text as written.
     pub const RAW: Self = Self { name: "raw", normalizer: Normalizer::None, merge_compounds: false };
 
     /// All profiles, the ranking one first.
-    pub const ALL: [Self; 2] = [Self::FFASR, Self::RAW];
+    pub const ALL: [Self; 3] = [Self::FFASR, Self::OPEN_ASR, Self::RAW];
 
     /// The profile of that name.
     pub fn named(name: &str) -> Option<Self> {
@@ -46,9 +53,11 @@ impl ScoringProfile {
     pub fn score(&self, reference: &str, hypothesis: &str) -> ItemCounts {
         let reference = self.normalizer.normalize(reference);
         let hypothesis = self.normalizer.normalize(hypothesis);
-        ItemCounts {
-            words: count_words(&reference, &hypothesis),
-            chars: count_chars(&reference, &hypothesis),
-        }
+        let (words, merged_compounds) = if self.merge_compounds {
+            count_words_merged(&reference, &hypothesis)
+        } else {
+            (count_words(&reference, &hypothesis), 0)
+        };
+        ItemCounts { words, chars: count_chars(&reference, &hypothesis), merged_compounds }
     }
 }

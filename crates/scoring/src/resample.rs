@@ -38,6 +38,11 @@ impl Draw {
         ((u64::from(self.0.next_u32()) * n as u64) >> 32) as usize
     }
 
+    /// 64 fair coins.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// How often each of `weights.len()` units comes up when that many are drawn with replacement.
     pub(crate) fn multiplicities(&mut self, weights: &mut [u32]) {
         weights.fill(0);

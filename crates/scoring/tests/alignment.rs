@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a malformed vector file should fail the test")]
 
-use scoring::{Counts, align, count_chars, count_words, counts, split_words};
+use scoring::{
+    Counts, ScoringProfile, align, count_chars, count_words, count_words_merged, counts, split_words,
+};
 use serde_json::Value;
 
 fn pairs() -> Vec<Value> {
@@ -72,5 +74,39 @@ fn corpus_totals_equal_kaldialign() {
             .sum();
         assert_eq!(total.errors(), group["kaldialign"]["total"].as_u64().unwrap());
         assert_eq!(total.ref_words(), group["kaldialign"]["ref_len"].as_u64().unwrap());
+    }
+}
+
+#[test]
+fn merged_totals_equal_kaldialign() {
+    for pair in pairs() {
+        let (reference, hypothesis) = texts(&pair);
+        let (ours, _) = count_words_merged(reference, hypothesis);
+        assert_eq!(
+            ours.errors(),
+            pair["kaldialign_merge_compounds"]["total"].as_u64().unwrap(),
+            "{}",
+            pair["id"]
+        );
+        assert_eq!(ours.ref_words(), pair["kaldialign"]["ref_len"].as_u64().unwrap(), "{}", pair["id"]);
+    }
+}
+
+#[test]
+fn the_open_asr_profile_equals_the_leaderboard_from_raw_text() {
+    for line in include_str!("vectors/wer_end_to_end.jsonl").lines() {
+        let pair: Value = serde_json::from_str(line).unwrap();
+        let (reference, hypothesis) = texts(&pair);
+        let profile = ScoringProfile::OPEN_ASR;
+        let merged = profile.score(reference, hypothesis).words;
+        assert_eq!(merged.errors(), pair["merge_compounds"]["total"].as_u64().unwrap(), "{}", pair["id"]);
+        assert_eq!(
+            merged.ref_words(),
+            pair["merge_compounds"]["ref_len"].as_u64().unwrap(),
+            "{}",
+            pair["id"]
+        );
+        let plain = ScoringProfile { merge_compounds: false, ..profile }.score(reference, hypothesis).words;
+        assert_eq!(plain.errors(), pair["plain_total"].as_u64().unwrap(), "{}", pair["id"]);
     }
 }

@@ -36,6 +36,11 @@ fn whisper_english_equals_openai_whisper_20250625() {
 }
 
 #[test]
+fn open_asr_english_equals_the_leaderboard_at_d1e99b2() {
+    check("open_asr", Normalizer::OpenAsrEnglish);
+}
+
+#[test]
 fn basic_equals_openai_whisper_20250625() {
     check("basic", Normalizer::Basic);
 }

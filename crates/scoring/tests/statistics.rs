@@ -5,8 +5,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use scoring::{
-    Bootstrap, Counts, Interval, Replicates, Sample, Scheme, Timing, Unit, cluster_bootstrap,
-    paired_difference, rtfx, standings,
+    Bootstrap, Counts, Interval, Replicates, Sample, Scheme, Step, Timing, Unit, cluster_bootstrap, mapsswe,
+    mcnemar, paired_difference, permutation_test, rtfx, standings,
 };
 use serde_json::Value;
 
@@ -228,4 +228,88 @@ fn the_speed_of_steady_passes_is_stable_and_that_of_wild_ones_is_not() {
     assert!(!wild.stable && wild.relative_half_width > 0.1);
     assert_eq!(rtfx(&[], plan), None);
     assert_eq!(rtfx(&[vec![Timing { audio_s: 1.0, wall_s: 0.0 }]], plan), None);
+}
+
+/// The alignment that sclite writes as a string of C, S, D and I.
+fn steps(path: &str) -> Vec<Step> {
+    let (mut reference, mut hypothesis) = (0, 0);
+    path.chars()
+        .map(|letter| {
+            let step = match letter {
+                'C' => Step::Hit { reference, hypothesis },
+                'S' => Step::Substitution { reference, hypothesis },
+                'D' => Step::Deletion { reference },
+                _ => Step::Insertion { hypothesis },
+            };
+            reference += usize::from(letter != 'I');
+            hypothesis += usize::from(letter != 'D');
+            step
+        })
+        .collect()
+}
+
+fn significance_rows() -> Vec<Value> {
+    include_str!("vectors/significance.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn mapsswe_equals_sctk() {
+    for row in significance_rows() {
+        let paths: Vec<(Vec<Step>, Vec<Step>)> = row["utts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|u| (steps(u["path_a"].as_str().unwrap()), steps(u["path_b"].as_str().unwrap())))
+            .collect();
+        let ours = mapsswe(paths.iter().map(|(a, b)| (a.as_slice(), b.as_slice())));
+        let expected = &row["mapsswe"];
+        assert_eq!(ours.segments as u64, expected["segments"].as_u64().unwrap(), "{}", row["id"]);
+        for (ours, field) in
+            [(ours.mean, "mean"), (ours.std_dev, "std_dev"), (ours.z, "z"), (ours.p, "p_two_sided")]
+        {
+            let theirs = expected[field].as_f64().unwrap();
+            assert!((ours - theirs).abs() <= 1e-9 * theirs.abs(), "{field} {ours} {theirs}");
+        }
+    }
+}
+
+#[test]
+fn segments_that_always_differ_alike_are_tested_by_their_sign() {
+    // SCTK calls this "no difference" because the deviation is zero (scoring.md §6).
+    let (a, b) = (steps("SCCSCCS"), steps("CCCCCCC"));
+    let ours = mapsswe([(a.as_slice(), b.as_slice())]);
+    assert_eq!((ours.segments, ours.p), (3, 0.25));
+    assert!(ours.z.is_infinite() && ours.z > 0.0);
+}
+
+#[test]
+fn permutation_and_mcnemar_p_values_equal_the_reference() {
+    for row in significance_rows() {
+        let differences: Vec<i64> = numbers(&row, "errors_a")
+            .into_iter()
+            .zip(numbers(&row, "errors_b"))
+            .map(|(a, b)| a.cast_signed() - b.cast_signed())
+            .collect();
+        let by_utterance = permutation_test(&differences, Bootstrap::default());
+        let expected = row["permutation_utterance_p"].as_f64().unwrap();
+        // Both are Monte Carlo: ours with 10 000 flips, theirs with 200 000.
+        let tolerance = 4.0 * (expected * (1.0 - expected) / 10_000.0).sqrt() + 2e-4;
+        assert!((by_utterance - expected).abs() <= tolerance, "{by_utterance} {expected}");
+
+        let mut by_speaker = std::collections::BTreeMap::<&str, i64>::new();
+        for (utt, difference) in row["utts"].as_array().unwrap().iter().zip(&differences) {
+            *by_speaker.entry(utt["speaker"].as_str().unwrap()).or_default() += difference;
+        }
+        let blocks: Vec<i64> = by_speaker.into_values().collect();
+        let expected = row["permutation_speaker_p_exact"].as_f64().unwrap();
+        assert!((permutation_test(&blocks, Bootstrap::default()) - expected).abs() < 1e-12);
+
+        let sentences = &row["mcnemar_sentence"];
+        let count = |field: &str| sentences[field].as_u64().unwrap();
+        let p = mcnemar(count("only_a_correct"), count("only_b_correct"));
+        assert!((p - sentences["p_exact_two_sided"].as_f64().unwrap()).abs() < 1e-9);
+    }
 }

@@ -1,4 +1,5 @@
-//! The English text normaliser of openai-whisper 20250625, written anew from its observable behaviour.
+//! English text normalisers: openai-whisper's (20250625) and the Open ASR Leaderboard's (d1e99b2 of 2026-08-21),
+//! written anew from their observable behaviour.
 //!
 //! The order of the steps is part of the definition: brackets, fillers and contractions see lower-cased raw text,
 //! symbols and accents go afterwards, then numbers, then spelling. Quirks are kept (`scoring.md` lists them), since
@@ -11,11 +12,81 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::numbers;
 use super::text::{
-    Class, class, is_digit, is_space, remove_brackets, rewrite_runs, space_run, squeeze, word_run, words,
+    Class, class, is_digit, is_space, is_word, remove_brackets, rewrite_runs, space_run, squeeze, word_run,
+    words,
 };
 
-/// Hesitations that are deleted where they stand as whole words.
-const FILLERS: [&str; 6] = ["hmm", "mm", "mhm", "mmm", "uh", "um"];
+/// Words and what they become.
+type Table = FxHashMap<&'static str, &'static str>;
+
+/// Where the two normalisers differ.
+pub(super) struct Rules {
+    /// Hesitations that are deleted where they stand as whole words.
+    fillers: &'static [&'static str],
+    /// The words after which `'s` means "is"; after any if `None`.
+    is_contracted_after: Option<&'static [&'static str]>,
+    /// Two words and the one word they become.
+    compounds: &'static [(&'static str, &'static str, &'static str)],
+    spelling: LazyLock<Table>,
+    names: LazyLock<Table>,
+    /// Whether single characters in a row are one word.
+    join_acronyms: bool,
+}
+
+pub(super) static WHISPER: Rules = Rules {
+    fillers: &["hmm", "mm", "mhm", "mmm", "uh", "um"],
+    is_contracted_after: None,
+    compounds: &[],
+    spelling: LazyLock::new(|| table(include_str!("../../data/whisper-spelling.tsv")).collect()),
+    names: LazyLock::new(Table::default),
+    join_acronyms: false,
+};
+
+pub(super) static OPEN_ASR: Rules = Rules {
+    fillers: &[
+        "hmm", "mm", "mhm", "mmm", "uh", "um", "ah", "aha", "ahh", "ahm", "eh", "ehehe", "em", "hm", "huh",
+        "hum", "mhum", "uhm", "umm", "uhuh",
+    ],
+    is_contracted_after: Some(&[
+        "it", "he", "she", "what", "that", "who", "here", "there", "how", "when", "where", "why", "this",
+    ]),
+    compounds: &[
+        ("et", "cetera", "etc"),
+        ("al", "right", "alright"),
+        ("all", "right", "alright"),
+        ("how", "ever", "however"),
+        ("wi", "fi", "wifi"),
+        ("hi", "fi", "hifi"),
+        ("lo", "fi", "lofi"),
+        ("sci", "fi", "scifi"),
+        ("e", "mail", "email"),
+        ("e", "book", "ebook"),
+        ("e", "commerce", "ecommerce"),
+        ("x", "ray", "xray"),
+        ("t", "shirt", "tshirt"),
+        ("a", "m", "am"),
+        ("p", "m", "pm"),
+        ("o", "k", "okay"),
+    ],
+    spelling: LazyLock::new(|| {
+        let mut spelling = WHISPER.spelling.clone();
+        for (word, becomes) in table(include_str!("../../data/open-asr-spelling.tsv")) {
+            if becomes.is_empty() {
+                spelling.remove(word)
+            } else {
+                spelling.insert(word, becomes)
+            };
+        }
+        spelling
+    }),
+    names: LazyLock::new(|| table(include_str!("../../data/open-asr-names.tsv")).collect()),
+    join_acronyms: true,
+};
+
+/// Reads `word<TAB>replacement` lines; lines that start with `#` are comments.
+fn table(data: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    data.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t'))
+}
 
 /// Whole words (or a word and what follows its apostrophe) that are spelled out.
 const WORDS: [(&str, &str, &str); 35] = [
@@ -79,32 +150,26 @@ const CONTRACTIONS: [(&str, &str); 7] = [
 static WORD_RULES: LazyLock<FxHashMap<&str, (&str, &str)>> =
     LazyLock::new(|| WORDS.iter().map(|&(word, tail, becomes)| (word, (tail, becomes))).collect());
 
-static SPELLING: LazyLock<FxHashMap<&str, &str>> =
-    LazyLock::new(|| spelling_table(include_str!("../../data/whisper-spelling.tsv")));
-
-/// Reads a table of `word<TAB>replacement` lines; lines that start with `#` are comments.
-fn spelling_table(data: &'static str) -> FxHashMap<&'static str, &'static str> {
-    data.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t')).collect()
-}
-
 /// Normalises one English text.
-pub(super) fn normalize(text: &str) -> String {
+pub(super) fn normalize(text: &str, rules: &Rules) -> String {
     let text = remove_brackets(text.to_lowercase());
-    let text = remove_fillers(&text);
-    let text = expand_contractions(text);
+    let text = remove_fillers(&text, rules.fillers);
+    let text = expand_contractions(text, rules.is_contracted_after);
     let text = join_thousands(text);
     let text = drop_full_stops(text);
     let text = fold_symbols_and_accents(&text);
+    let text = join_compounds(text, rules.compounds);
     let text = numbers::normalize(&text);
-    let text = respell(&text, &SPELLING);
+    let text = respell(&text, rules);
+    let text = if rules.join_acronyms { join_acronyms(&text) } else { text };
     squeeze(&drop_stray_signs(&text))
 }
 
-fn remove_fillers(text: &str) -> String {
-    rewrite_runs(text, |_, run, _| (run.len() <= 3 && FILLERS.contains(&run)).then_some(run.len()))
+fn remove_fillers(text: &str, fillers: &[&str]) -> String {
+    rewrite_runs(text, |_, run, _| (run.len() <= 5 && fillers.contains(&run)).then_some(run.len()))
 }
 
-fn expand_contractions(text: String) -> String {
+fn expand_contractions(text: String, is_contracted_after: Option<&[&str]>) -> String {
     let apostrophe = text.contains('\'');
     let text = if apostrophe { join_apostrophes(&text) } else { text };
     let text = rewrite_runs(&text, |out, run, rest| {
@@ -116,7 +181,7 @@ fn expand_contractions(text: String) -> String {
         out.push_str(becomes);
         Some(length)
     });
-    if apostrophe { expand_endings(&text) } else { text }
+    if apostrophe { expand_endings(&text, is_contracted_after) } else { text }
 }
 
 /// Whether `tail` stands at byte `at` of `text` and no word character follows it.
@@ -138,26 +203,42 @@ fn join_apostrophes(text: &str) -> String {
     out
 }
 
-fn expand_endings(text: &str) -> String {
-    let text = replace_endings(text, '\'', &PERFECTS);
-    let text = if text.contains("n't") { replace_endings(&text, 'n', &NEGATION) } else { text };
-    replace_endings(&text, '\'', &CONTRACTIONS)
+fn expand_endings(text: &str, is_contracted_after: Option<&[&str]>) -> String {
+    let text = replace_endings(text, '\'', &PERFECTS, None);
+    let text = if text.contains("n't") { replace_endings(&text, 'n', &NEGATION, None) } else { text };
+    replace_endings(&text, '\'', &CONTRACTIONS, is_contracted_after)
 }
 
-/// Replaces endings that no word character follows. All of `rules` begin with `first`.
-fn replace_endings(text: &str, first: char, rules: &[(&str, &str)]) -> String {
+/// Replaces endings that no word character follows; `'s` only after certain words, if given. All of `rules` begin
+/// with `first`.
+fn replace_endings(
+    text: &str,
+    first: char,
+    rules: &[(&str, &str)],
+    is_contracted_after: Option<&[&str]>,
+) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
     while let Some(at) = rest.find(first) {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let rule = rules.iter().find(|(ending, _)| is_whole(rest, 0, ending));
+        let applies = |ending: &str| {
+            let is_allowed =
+                ending != "'s" || is_contracted_after.is_none_or(|words| words.contains(&last_run(&out)));
+            is_whole(rest, 0, ending) && is_allowed
+        };
+        let rule = rules.iter().find(|(ending, _)| applies(ending));
         let (ending, becomes) = rule.copied().unwrap_or((&rest[..1], &rest[..1]));
         out.push_str(becomes);
         rest = &rest[ending.len()..];
     }
     out.push_str(rest);
     out
+}
+
+/// The run of word characters at the end of `text`.
+fn last_run(text: &str) -> &str {
+    text.rsplit(|c| !is_word(c)).next().unwrap_or_default()
 }
 
 /// Rewrites pairs of neighbouring characters from left to right: where `rule` matches, both are dealt with and the
@@ -255,16 +336,50 @@ fn fold(out: &mut String, c: char) {
     }
 }
 
-/// Replaces every word that the table knows and joins the words with single spaces.
-fn respell(text: &str, table: &FxHashMap<&str, &str>) -> String {
-    let mut out = String::with_capacity(text.len());
+/// Joins two words with white space between them that are one word in the list.
+fn join_compounds(text: String, compounds: &[(&str, &str, &str)]) -> String {
+    if compounds.is_empty() {
+        return text;
+    }
+    rewrite_runs(&text, |out, run, rest| {
+        let gap = space_run(&rest[run.len()..]);
+        let second = &rest[run.len() + gap..];
+        let second = &second[..word_run(second)];
+        let (.., joined) = compounds.iter().find(|&&(a, b, _)| gap > 0 && a == run && b == second)?;
+        out.push_str(joined);
+        Some(run.len() + gap + second.len())
+    })
+}
+
+/// Replaces every word that the tables know and joins the words with single spaces.
+fn respell(text: &str, rules: &Rules) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
     for word in words(text) {
         if !out.is_empty() {
             out.push(' ');
         }
-        out.push_str(table.get(word).copied().unwrap_or(word));
+        let word = rules.spelling.get(word).copied().unwrap_or(word);
+        out.push_str(rules.names.get(word).copied().unwrap_or(word));
     }
     out
+}
+
+/// Joins runs of at least two words of one letter or digit each, or three where the run holds an "a" or "i".
+fn join_acronyms(text: &str) -> String {
+    let words: Vec<&str> = words(text).collect();
+    let is_single = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().is_some_and(|c| matches!(class(c), Class::Digit | Class::Letter))
+            && chars.next().is_none()
+    };
+    let parts: Vec<String> = words
+        .chunk_by(|a, b| is_single(a) && is_single(b))
+        .map(|run| {
+            let fewest = if run.contains(&"a") || run.contains(&"i") { 3 } else { 2 };
+            run.join(if run.len() >= fewest { "" } else { " " })
+        })
+        .collect();
+    parts.join(" ")
 }
 
 /// Drops currency signs and points that no digit follows, and percent signs that follow no digit.
@@ -290,7 +405,6 @@ fn drop_stray_signs(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::is_word;
     use super::*;
 
     #[test]
@@ -316,16 +430,16 @@ mod tests {
 
     #[test]
     fn words_with_apostrophes_are_whole_words() {
-        assert_eq!(expand_contractions("i'ma'am".into()), "i am going to'am");
-        assert_eq!(expand_contractions("he 's gotta".into()), "he has got to");
-        assert_eq!(expand_contractions("won'ts isn't've, 'tis".into()), "won'ts is not have,'tis");
-        assert_eq!(expand_contractions("'d been't".into()), " had bee not");
-        assert_eq!(expand_contractions("'tn't".into()), " not not");
+        assert_eq!(expand_contractions("i'ma'am".into(), None), "i am going to'am");
+        assert_eq!(expand_contractions("he 's gotta".into(), None), "he has got to");
+        assert_eq!(expand_contractions("won'ts isn't've, 'tis".into(), None), "won'ts is not have,'tis");
+        assert_eq!(expand_contractions("'d been't".into(), None), " had bee not");
+        assert_eq!(expand_contractions("'tn't".into(), None), " not not");
     }
 
     #[test]
     fn word_characters_bound_whole_words() {
         assert!(is_word('½'));
-        assert_eq!(expand_contractions("mr½ mr\u{301}".into()), "mr½ mister \u{301}");
+        assert_eq!(expand_contractions("mr½ mr\u{301}".into(), None), "mr½ mister \u{301}");
     }
 }

@@ -1,0 +1,468 @@
+//! Word error rates of several talkers, as `MeetEval` 0.4 defines them (von Neumann et al., arXiv 2307.11394 and
+//! 2211.16112).
+//!
+//! - cpWER: what each speaker says, joined in time order, against what each output stream holds, under the best
+//!   one-to-one assignment of speakers to streams.
+//! - ORC-WER: every reference segment may go to any stream; who spoke does not matter.
+//! - DI-cpWER: every hypothesis segment may go to any speaker; cpWER less DI-cpWER is the price of diarization errors.
+//! - tc…: a word can only answer to a word that it overlaps in time. Reference words share their segment in proportion
+//!   to their length; hypothesis words are the centre points of such shares, widened by a collar on both sides.
+//!
+//! Where `MeetEval` raises on an empty hypothesis, every reference word is deleted here.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::align::{Cost, GAP, Lexicon, SUBSTITUTION, UNREACHED, counts_of};
+use crate::assignment::assign;
+use crate::counts::Counts;
+use crate::normalize::text::words;
+use crate::segments::{Segment, SegmentError};
+
+/// Collar in seconds that CHiME-8 and `NOTSOFAR` use.
+pub const USUAL_COLLAR: f64 = 5.0;
+
+/// Whether times matter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TimeConstraint {
+    /// Any word may answer to any other.
+    None,
+    /// Only words that overlap in time, given a collar in seconds.
+    Collar(f64),
+}
+
+/// Errors under the best assignment of speakers to streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SpeakerErrors {
+    /// Counts over all speakers.
+    pub counts: Counts,
+    /// Reference speaker and hypothesis speaker; `None` where one side has no partner. Among equally good
+    /// assignments, the lexicographically smallest by speaker name.
+    pub assignment: Vec<(Option<String>, Option<String>)>,
+}
+
+/// Errors under the best assignment of segments to streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SegmentErrors {
+    /// Counts over all streams.
+    pub counts: Counts,
+    /// For each segment that was assigned, in the order given, the label of its stream; `None` if there is no stream.
+    pub assignment: Vec<Option<String>>,
+    /// Whether no assignment is better. False if the search was too large and a greedy one took its place.
+    pub is_optimal: bool,
+}
+
+/// cpWER, or tcpWER with a time constraint.
+///
+/// # Errors
+/// If times are missing where they are needed, or impossible.
+pub fn cp_wer(
+    reference: &[Segment],
+    hypothesis: &[Segment],
+    constraint: TimeConstraint,
+) -> Result<SpeakerErrors, SegmentError> {
+    let mut lexicon = Lexicon::default();
+    let references = Streams::new(reference, &mut lexicon, constraint, Role::Reference)?;
+    let hypotheses = Streams::new(hypothesis, &mut lexicon, constraint, Role::Hypothesis)?;
+    let (columns, costs) = pair_streams(&references, &hypotheses);
+    let mut counts = Counts::default();
+    let mut assignment = Vec::new();
+    for (row, &column) in columns.iter().enumerate() {
+        counts += counts_of(costs[row][column], references.word_count(row), hypotheses.word_count(column));
+        let label = |streams: &Streams, index: usize| streams.labels.get(index).cloned();
+        assignment.push((label(&references, row), label(&hypotheses, column)));
+    }
+    Ok(SpeakerErrors { counts, assignment })
+}
+
+/// ORC-WER, or tcORC-WER with a time constraint.
+///
+/// # Errors
+/// If times are missing where they are needed, or impossible.
+pub fn orc_wer(
+    reference: &[Segment],
+    hypothesis: &[Segment],
+    constraint: TimeConstraint,
+) -> Result<SegmentErrors, SegmentError> {
+    let mut lexicon = Lexicon::default();
+    let utterances = Streams::new(reference, &mut lexicon, constraint, Role::Reference)?;
+    let streams = Streams::new(hypothesis, &mut lexicon, constraint, Role::Hypothesis)?;
+    Ok(combine(&utterances, &streams))
+}
+
+/// DI-cpWER, or DI-tcpWER with a time constraint: ORC-WER with the roles of reference and hypothesis exchanged.
+///
+/// # Errors
+/// If times are missing where they are needed, or impossible.
+pub fn di_cp_wer(
+    reference: &[Segment],
+    hypothesis: &[Segment],
+    constraint: TimeConstraint,
+) -> Result<SegmentErrors, SegmentError> {
+    let mut lexicon = Lexicon::default();
+    let streams = Streams::new(reference, &mut lexicon, constraint, Role::Reference)?;
+    let utterances = Streams::new(hypothesis, &mut lexicon, constraint, Role::Hypothesis)?;
+    let mut errors = combine(&utterances, &streams);
+    let Counts { deletions, insertions, .. } = errors.counts;
+    errors.counts = Counts { deletions: insertions, insertions: deletions, ..errors.counts };
+    Ok(errors)
+}
+
+/// More than deleting one word and inserting the other.
+const FORBIDDEN: Cost = 3 * GAP;
+
+/// A word and when it is said. Without a time constraint, any time.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    token: u64,
+    start: f64,
+    end: f64,
+}
+
+impl Word {
+    /// The cost of putting this word against another.
+    fn cost(&self, other: &Self, substitution: Cost) -> Cost {
+        if self.start >= other.end || self.end <= other.start {
+            FORBIDDEN
+        } else if self.token == other.token {
+            0
+        } else {
+            substitution
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    Reference,
+    Hypothesis,
+}
+
+/// The segments of one side in time order, and the streams they belong to.
+struct Streams {
+    /// Stream labels, ascending.
+    labels: Vec<String>,
+    utterances: Vec<Utterance>,
+}
+
+struct Utterance {
+    /// Place in the input.
+    index: usize,
+    stream: usize,
+    words: Vec<Word>,
+}
+
+impl Streams {
+    fn new<'a>(
+        segments: &'a [Segment],
+        lexicon: &mut Lexicon<'a>,
+        constraint: TimeConstraint,
+        role: Role,
+    ) -> Result<Self, SegmentError> {
+        let mut labels: BTreeMap<&str, usize> = segments.iter().map(|s| (s.speaker.as_str(), 0)).collect();
+        for (number, stream) in labels.values_mut().enumerate() {
+            *stream = number;
+        }
+        let mut utterances = Vec::with_capacity(segments.len());
+        for (index, segment) in segments.iter().enumerate() {
+            let words = timed_words(segment, index, lexicon, constraint, role)?;
+            utterances.push(Utterance { index, stream: labels[segment.speaker.as_str()], words });
+        }
+        // Without any time, the order given is that of time.
+        let start = |utterance: &Utterance| segments[utterance.index].start_time.unwrap_or(0.0);
+        utterances.sort_by(|a, b| start(a).total_cmp(&start(b)));
+        Ok(Self { labels: labels.into_keys().map(str::to_owned).collect(), utterances })
+    }
+
+    /// All words of a stream; none for a stream that does not exist.
+    fn words(&self, stream: usize) -> Vec<Word> {
+        let own = self.utterances.iter().filter(|utterance| utterance.stream == stream);
+        own.flat_map(|utterance| utterance.words.iter().copied()).collect()
+    }
+
+    fn word_count(&self, stream: usize) -> usize {
+        let own = self.utterances.iter().filter(|utterance| utterance.stream == stream);
+        own.map(|utterance| utterance.words.len()).sum()
+    }
+}
+
+/// The words of a segment with their times.
+fn timed_words<'a>(
+    segment: &'a Segment,
+    index: usize,
+    lexicon: &mut Lexicon<'a>,
+    constraint: TimeConstraint,
+    role: Role,
+) -> Result<Vec<Word>, SegmentError> {
+    let TimeConstraint::Collar(collar) = constraint else {
+        if segment.start_time.is_some() && segment.end_time.is_some() {
+            segment.times(index)?;
+        }
+        let any_time =
+            |word| Word { token: lexicon.token(word), start: f64::NEG_INFINITY, end: f64::INFINITY };
+        return Ok(words(&segment.words).map(any_time).collect());
+    };
+    let (segment_start, segment_end) = segment.times(index)?;
+    let lengths: Vec<usize> = words(&segment.words).map(|word| word.chars().count()).collect();
+    let per_character = (segment_end - segment_start) / lengths.iter().sum::<usize>() as f64;
+    let mut characters = 0;
+    let place = |characters: usize| segment_start + per_character * characters as f64;
+    Ok(words(&segment.words)
+        .zip(&lengths)
+        .map(|(word, length)| {
+            let (mut start, mut end) = (place(characters), place(characters + length));
+            characters += length;
+            if lengths.len() == 1 {
+                (start, end) = (segment_start, segment_end);
+            }
+            if role == Role::Hypothesis {
+                let centre = start.midpoint(end);
+                (start, end) = (centre - collar, centre + collar);
+            }
+            Word { token: lexicon.token(word), start, end }
+        })
+        .collect())
+}
+
+/// The best pairing of streams, padded with empty ones to a square, and the cost of every pair.
+fn pair_streams(a: &Streams, b: &Streams) -> (Vec<usize>, Vec<Vec<Cost>>) {
+    let size = a.labels.len().max(b.labels.len());
+    let rows: Vec<Vec<Word>> = (0..size).map(|stream| a.words(stream)).collect();
+    let columns: Vec<Vec<Word>> = (0..size).map(|stream| b.words(stream)).collect();
+    let costs: Vec<Vec<Cost>> =
+        rows.iter().map(|row| columns.iter().map(|column| distance(row, column)).collect()).collect();
+    let errors: Vec<Vec<i64>> =
+        costs.iter().map(|row| row.iter().map(|cost| (cost >> 32).cast_signed()).collect()).collect();
+    (assign(&errors), costs)
+}
+
+/// The cost of aligning two word sequences.
+fn distance(a: &[Word], b: &[Word]) -> Cost {
+    let mut column = first_column(b.len());
+    advance(&mut column, a, b, SUBSTITUTION);
+    column[b.len()]
+}
+
+fn first_column(length: usize) -> Vec<Cost> {
+    (0..=length).map(|place| place as Cost * GAP).collect()
+}
+
+/// Moves a column of the table, one cell per place in a stream, past the words of an utterance.
+fn advance(column: &mut [Cost], utterance: &[Word], stream: &[Word], substitution: Cost) {
+    for word in utterance {
+        let mut diagonal = column[0];
+        column[0] += GAP;
+        let mut left = column[0];
+        for (cell, other) in column[1..].iter_mut().zip(stream) {
+            let step = diagonal + word.cost(other, substitution);
+            diagonal = *cell;
+            left = step.min(diagonal.min(left) + GAP);
+            *cell = left;
+        }
+    }
+}
+
+/// Assigns the utterances of one side to the streams of the other.
+fn combine(a: &Streams, b: &Streams) -> SegmentErrors {
+    let streams: Vec<Vec<Word>> = (0..b.labels.len()).map(|stream| b.words(stream)).collect();
+    let utterances: Vec<&[Word]> = a.utterances.iter().map(|utterance| utterance.words.as_slice()).collect();
+    if streams.is_empty() {
+        let deletions = utterances.iter().map(|utterance| utterance.len() as u64).sum();
+        let counts = Counts { deletions, ..Counts::default() };
+        return SegmentErrors { counts, assignment: vec![None; utterances.len()], is_optimal: true };
+    }
+    let exact = search(&utterances, &streams);
+    let is_optimal = exact.is_some();
+    let choice = exact.unwrap_or_else(|| improve(&utterances, &streams, initial_choice(a, b)));
+    let mut counts = Counts::default();
+    for (stream, words) in streams.iter().enumerate() {
+        let own = utterances.iter().zip(&choice).filter(|(_, choice)| **choice == stream);
+        let own: Vec<Word> = own.flat_map(|(utterance, _)| utterance.iter().copied()).collect();
+        counts += counts_of(distance(&own, words), own.len(), words.len());
+    }
+    let mut assignment = vec![None; a.utterances.len()];
+    for (utterance, stream) in a.utterances.iter().zip(choice) {
+        assignment[utterance.index] = b.labels.get(stream).cloned();
+    }
+    SegmentErrors { counts, assignment, is_optimal }
+}
+
+/// Cells that the exact search may fill, about 200 MB.
+const SEARCH_CELLS: usize = 1 << 24;
+/// Cell updates that the exact search may make.
+const SEARCH_STEPS: usize = 1 << 31;
+
+/// Where the best way to a state comes from: the stream that the last utterance went to, and the place there before.
+#[derive(Clone, Copy, Default)]
+struct Origin {
+    stream: u32,
+    place: u32,
+}
+
+/// Finds the best assignment by dynamic programming over the places reached in all streams at once; `None` if there
+/// are too many.
+fn search(utterances: &[&[Word]], streams: &[Vec<Word>]) -> Option<Vec<usize>> {
+    let mut strides = Vec::new();
+    let mut states = 1_usize;
+    for stream in streams {
+        strides.push(states);
+        states = states.checked_mul(stream.len() + 1).filter(|&states| states <= SEARCH_CELLS)?;
+    }
+    let words: usize = utterances.iter().map(|utterance| utterance.len() + 1).sum();
+    states.checked_mul(utterances.len()).filter(|&cells| cells <= SEARCH_CELLS)?;
+    states.checked_mul(words * streams.len()).filter(|&steps| steps <= SEARCH_STEPS)?;
+
+    let mut costs = vec![UNREACHED; states];
+    costs[0] = 0;
+    let mut origins = Vec::with_capacity(utterances.len());
+    for utterance in utterances {
+        let mut next = vec![UNREACHED; states];
+        let mut from = vec![Origin::default(); states];
+        for (number, (stream, &stride)) in streams.iter().zip(&strides).enumerate() {
+            // All states with place 0 in this stream begin a line along it.
+            for base in (0..states).filter(|state| state / stride % (stream.len() + 1) == 0) {
+                let line: Vec<Cost> = (0..=stream.len()).map(|place| costs[base + place * stride]).collect();
+                for (place, (cost, before)) in advance_line(&line, utterance, stream).into_iter().enumerate()
+                {
+                    let state = base + place * stride;
+                    if cost < next[state] {
+                        next[state] = cost;
+                        from[state] = Origin { stream: number as u32, place: before };
+                    }
+                }
+            }
+        }
+        costs = next;
+        origins.push(from);
+    }
+    let rest = |state: usize| -> usize {
+        let places = streams
+            .iter()
+            .zip(&strides)
+            .map(|(stream, stride)| (stream, state / stride % (stream.len() + 1)));
+        places.map(|(stream, place)| stream.len() - place).sum()
+    };
+    let mut state = (0..states).min_by_key(|&state| costs[state] + rest(state) as Cost * GAP)?;
+    let mut choice = vec![0; utterances.len()];
+    for (choice, from) in choice.iter_mut().zip(&origins).rev() {
+        let Origin { stream, place } = from[state];
+        let stride = *strides.get(stream as usize)?;
+        let here = state / stride % (streams[stream as usize].len() + 1);
+        state -= (here - place as usize) * stride;
+        *choice = stream as usize;
+    }
+    Some(choice)
+}
+
+/// Moves a line of states past an utterance, remembering where each way started.
+fn advance_line(line: &[Cost], utterance: &[Word], stream: &[Word]) -> Vec<(Cost, u32)> {
+    let mut cells: Vec<(Cost, u32)> = line.iter().zip(0..).map(|(&cost, place)| (cost, place)).collect();
+    let gap = |(cost, from): (Cost, u32)| (cost + GAP, from);
+    for place in 1..cells.len() {
+        cells[place] = cells[place].min(gap(cells[place - 1]));
+    }
+    for word in utterance {
+        let mut diagonal = cells[0];
+        cells[0] = gap(cells[0]);
+        for (place, other) in stream.iter().enumerate() {
+            let step = (diagonal.0 + word.cost(other, SUBSTITUTION), diagonal.1);
+            diagonal = cells[place + 1];
+            cells[place + 1] = step.min(gap(diagonal.min(cells[place])));
+        }
+    }
+    cells
+}
+
+/// Every utterance to the stream that its speaker pairs with best, or, without a partner, to the cheapest one.
+fn initial_choice(a: &Streams, b: &Streams) -> Vec<usize> {
+    let (columns, costs) = pair_streams(a, b);
+    let partner = |stream: usize| {
+        let column = columns[stream];
+        let cheapest = || (0..b.labels.len()).min_by_key(|&column| costs[stream][column]);
+        if column < b.labels.len() { column } else { cheapest().unwrap_or(0) }
+    };
+    a.utterances.iter().map(|utterance| partner(utterance.stream)).collect()
+}
+
+/// Rounds of improvement after which the greedy search gives up; it settles after a few.
+const ROUNDS: usize = 50;
+
+/// Moves one utterance after the other to its best stream until none moves: first with substitutions as dear as a
+/// deletion and an insertion, which keeps unrelated words apart, then with the true cost.
+fn improve(utterances: &[&[Word]], streams: &[Vec<Word>], mut choice: Vec<usize>) -> Vec<usize> {
+    for substitution in [2 * GAP, SUBSTITUTION] {
+        for _ in 0..ROUNDS {
+            if !improve_once(utterances, streams, &mut choice, substitution) {
+                break;
+            }
+        }
+    }
+    choice
+}
+
+/// One pass over the utterances; returns whether one has moved.
+fn improve_once(
+    utterances: &[&[Word]],
+    streams: &[Vec<Word>],
+    choice: &mut [usize],
+    substitution: Cost,
+) -> bool {
+    let mut after = suffix_columns(utterances, streams, choice, substitution);
+    let mut before: Vec<Vec<Cost>> = streams.iter().map(|stream| first_column(stream.len())).collect();
+    let mut moved = false;
+    for (utterance, choice) in utterances.iter().zip(choice.iter_mut()) {
+        let current = *choice;
+        // The column with this utterance; below it is the one without.
+        after[current].pop();
+        let mut best = (Cost::MAX, current);
+        let mut columns = Vec::with_capacity(streams.len());
+        for (number, stream) in streams.iter().enumerate() {
+            let mut with = before[number].clone();
+            advance(&mut with, utterance, stream, substitution);
+            // What follows this utterance in the stream is the same whether it goes there or not.
+            let rest = after[number].last().map_or(&[][..], Vec::as_slice);
+            let price = join(&with, rest) + UNREACHED - join(&before[number], rest);
+            if price < best.0 || (price == best.0 && number == current) {
+                best = (price, number);
+            }
+            columns.push(with);
+        }
+        moved |= best.1 != current;
+        *choice = best.1;
+        before[best.1] = columns.swap_remove(best.1);
+    }
+    moved
+}
+
+/// The least cost of a way through a table cut in two.
+fn join(before: &[Cost], after: &[Cost]) -> Cost {
+    before.iter().zip(after).map(|(a, b)| a + b).min().unwrap_or(0)
+}
+
+/// For each stream, the columns of the table from the end: the last entry is that before its first utterance, the
+/// first entry that after its last one.
+fn suffix_columns(
+    utterances: &[&[Word]],
+    streams: &[Vec<Word>],
+    choice: &[usize],
+    substitution: Cost,
+) -> Vec<Vec<Vec<Cost>>> {
+    let reversed = |words: &[Word]| words.iter().rev().copied().collect::<Vec<_>>();
+    streams
+        .iter()
+        .enumerate()
+        .map(|(number, stream)| {
+            let stream = reversed(stream);
+            let mut column = first_column(stream.len());
+            let flipped = |column: &[Cost]| column.iter().rev().copied().collect::<Vec<_>>();
+            let mut columns = vec![flipped(&column)];
+            for (utterance, _) in utterances.iter().zip(choice).rev().filter(|(_, choice)| **choice == number)
+            {
+                advance(&mut column, &reversed(utterance), &stream, substitution);
+                columns.push(flipped(&column));
+            }
+            columns
+        })
+        .collect()
+}
