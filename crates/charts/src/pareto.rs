@@ -58,7 +58,7 @@ pub struct ParetoPoint {
     pub error: f64,
     /// Interval of the word error rate, (low, high), as fractions.
     pub error_interval: Option<(f64, f64)>,
-    /// On the Pareto front; see [`pareto_front`].
+    /// On the Pareto front: no other model is both faster and more accurate.
     pub on_front: bool,
 }
 
@@ -79,20 +79,6 @@ pub enum Embedding {
     Inline,
     /// As a file: brings its style along, light or dark as the reader prefers.
     Standalone,
-}
-
-/// Which of the (speed, error) pairs are on the Pareto front: no other pair is at least as fast and at least as
-/// accurate, and better in one of the two. Equal pairs are on the front together; a pair with a number that is
-/// not finite never is.
-pub fn pareto_front(pairs: &[(f64, f64)]) -> Vec<bool> {
-    let usable = |&(speed, error): &(f64, f64)| speed.is_finite() && error.is_finite();
-    let dominates = |(speed, error): (f64, f64), (other_speed, other_error): (f64, f64)| {
-        speed >= other_speed && error <= other_error && (speed > other_speed || error < other_error)
-    };
-    pairs
-        .iter()
-        .map(|pair| usable(pair) && !pairs.iter().any(|other| usable(other) && dominates(*other, *pair)))
-        .collect()
 }
 
 /// Draws the chart: error downwards to 0 on a linear axis, speed to the right on a logarithmic one, the front as
