@@ -8,8 +8,9 @@ use axum::{
 
 use crate::error::AppError;
 
-const ASSETS: [(&str, &str, &str); 3] = [
+const ASSETS: [(&str, &str, &str); 4] = [
     ("ffasr.css", "text/css; charset=utf-8", include_str!("../../../static/ffasr.css")),
+    ("chart.css", "text/css; charset=utf-8", charts::STYLESHEET),
     ("ffasr.js", "text/javascript; charset=utf-8", include_str!("../../../static/ffasr.js")),
     ("favicon.svg", "image/svg+xml", include_str!("../../../static/favicon.svg")),
 ];
