@@ -43,6 +43,17 @@ async fn a_job_ends_with_its_results_in_storage_and_one_complete() {
     assert_eq!(results.report.num_params, Some(42));
     assert!(results.report.peak_memory_bytes.is_some());
     assert!(world.service.fails().is_empty());
+    let complete = &completes[0];
+    let beats = world
+        .service
+        .told()
+        .into_iter()
+        .filter_map(|it| if let Told::Heartbeat(it) = it { Some(it) } else { None });
+    let stages: Vec<Stage> = beats
+        .inspect(|it| assert_eq!((it.attempt, it.fencing_token), (complete.attempt, complete.fencing_token)))
+        .map(|it| it.stage)
+        .collect();
+    assert!(stages.is_sorted_by_key(|it| *it as u8) && stages.ends_with(&[Stage::Uploading]), "{stages:?}");
     let Some(Told::Claim(claim)) = world.service.told().into_iter().next() else { panic!("no claim") };
     assert_eq!((claim.protocol, claim.runtimes), (1, vec!["hostile".to_owned()]));
 }

@@ -60,10 +60,10 @@ pub(crate) struct Service {
 type Shared = State<Arc<Service>>;
 
 impl Service {
-    fn hear(&self, call: &'static str, headers: &HeaderMap, told: Told) -> Result<(), Response> {
+    fn hear(&self, call: &'static str, headers: &HeaderMap, told: Told) -> Result<(), u16> {
         assert_eq!(headers[header::AUTHORIZATION], format!("Bearer {TOKEN}"));
         if let Some(status) = self.refusal(call) {
-            return Err(problem(status));
+            return Err(status);
         }
         self.told.lock().unwrap().push(told);
         Ok(())
@@ -112,7 +112,7 @@ fn problem(status: u16) -> Response {
 
 async fn claim(State(service): Shared, headers: HeaderMap, Json(body): Json<Claim>) -> Response {
     if let Err(refusal) = service.hear("claim", &headers, Told::Claim(body)) {
-        return refusal;
+        return problem(refusal);
     }
     match service.script.lock().unwrap().jobs.pop_front() {
         Some(job) => Json(ClaimReply { job: Some(job) }).into_response(),
@@ -128,7 +128,7 @@ async fn heartbeat(
 ) -> Response {
     let stage = body.stage;
     if let Err(refusal) = service.hear("heartbeat", &headers, Told::Heartbeat(body)) {
-        return refusal;
+        return problem(refusal);
     }
     let script = service.script.lock().unwrap();
     let reached = |from: Stage| stage as u8 >= from as u8;
@@ -152,8 +152,8 @@ async fn fail(State(service): Shared, headers: HeaderMap, Json(body): Json<Fail>
     heard(service.hear("fail", &headers, Told::Fail(body)))
 }
 
-fn heard(result: Result<(), Response>) -> Response {
-    result.map_or_else(|refusal| refusal, |()| StatusCode::NO_CONTENT.into_response())
+fn heard(result: Result<(), u16>) -> Response {
+    result.map_or_else(problem, |()| StatusCode::NO_CONTENT.into_response())
 }
 
 async fn download(State(service): Shared, headers: HeaderMap, Path(name): Path<String>) -> Response {
