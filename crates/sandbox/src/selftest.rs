@@ -11,7 +11,7 @@ use std::{
             net::{SocketAddr, UnixListener},
         },
     },
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -104,6 +104,11 @@ impl Sandbox {
             Some(launcher) if test.passed() => Ok(Self { launcher, isolation: test.isolation }),
             _ => Err(NotIsolated(test)),
         }
+    }
+
+    /// The first directory on the way to `path` that the sandbox's user may not enter, if any.
+    pub fn barred_from(&self, path: &Path) -> Option<PathBuf> {
+        self.launcher.identity.barred_from(path)
     }
 
     /// What is in force, in words.

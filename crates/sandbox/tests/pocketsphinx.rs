@@ -1,0 +1,117 @@
+//! A real engine on real speech: prompts of Debian's `asterisk-core-sounds-en-g722` (Allison Smith, CC BY-SA 3.0).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up panics")]
+#![expect(dead_code, reason = "shares its surroundings with the other tests")]
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use ezk_g722::libg722::{Bitrate, decoder::Decoder};
+use protocol::{FailureClass, ModelManifest};
+use sandbox::{Audio, Cancel, RunSpec, runtime};
+
+const PROMPTS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn manifest(name: &str) -> ModelManifest {
+    let path = repository().join("deploy/demo/models").join(format!("{name}.toml"));
+    toml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn pocketsphinx() -> runtime::Installed {
+    runtime::load(&runtime::default_root().join("pocketsphinx"))
+        .unwrap_or_else(|error| panic!("{error} pocketsphinx"))
+}
+
+/// Decode a prompt (ITU-T G.722 at 64 kbit/s, 16 kHz) to a WAV file.
+fn prompt(name: &str, directory: &Path) -> Audio {
+    let path = Path::new(PROMPTS).join(format!("{name}.g722"));
+    let coded = fs::read(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}; install it with: apt-get install asterisk-core-sounds-en-g722", path.display())
+    });
+    let samples = Decoder::new(Bitrate::Mode1_64000, false, false).decode(&coded);
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let path = directory.join(format!("{name}.wav"));
+    let mut wav = hound::WavWriter::create(&path, spec).unwrap();
+    samples.iter().for_each(|sample| wav.write_sample(*sample).unwrap());
+    wav.finalize().unwrap();
+    Audio { path, seconds: samples.len() as f64 / 16_000.0 }
+}
+
+fn transcribe(
+    manifest: &ModelManifest,
+    items: &[Audio],
+    seed: u64,
+) -> Result<sandbox::RunResult, sandbox::RunError> {
+    let directory = common::public_directory();
+    let model = directory.path().join("model");
+    fs::create_dir(&model).unwrap();
+    let spec = RunSpec {
+        runtime: &pocketsphinx(),
+        manifest,
+        model: &model,
+        scratch: directory.path(),
+        warm_up: &items[..1],
+        items,
+        repeats: &[],
+        seed,
+        limits: common::LIMITS,
+    };
+    common::SANDBOX.run(&spec, &mut |_| {}, &Cancel::default())
+}
+
+#[test]
+fn real_speech_is_transcribed_and_no_item_depends_on_what_was_heard_before() {
+    let directory = common::public_directory();
+    let items = ["vm-dialout", "cannot-complete-as-dialed", "confbridge-invalid", "conf-waitforleader"]
+        .map(|name| prompt(name, directory.path()));
+    let manifest = manifest("pocketsphinx-accurate");
+    // Seeds whose orders differ.
+    let first = transcribe(&manifest, &items, 1).unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail));
+    let second = transcribe(&manifest, &items, 2).unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail));
+    let texts = common::texts(&first);
+    // What is said, by Debian's core-sounds-en.txt.
+    assert_eq!(
+        texts[..2],
+        ["please wait while i connect your call", "your call cannot be completed as dialed"]
+    );
+    assert_eq!(texts, common::texts(&second));
+    // Means and variances of 128 Gaussians x 39 dimensions in 42 codebooks, 42 transition matrices of 3 x 4, and
+    // mixture weights of 5126 states over 128 Gaussians in 3 streams.
+    assert_eq!(first.num_params, Some(2 * 128 * 39 * 42 + 42 * 3 * 4 + 5_126 * 128 * 3));
+    let seconds: f64 = first.items.iter().map(|it| it.seconds).sum();
+    assert!(seconds > 0.0 && first.ready_seconds > 0.0);
+}
+
+#[test]
+fn the_demos_models_fit_the_runtimes_declaration() {
+    let declaration = runtime::declaration(&repository().join("deploy/runtimes/pocketsphinx")).unwrap();
+    for name in ["pocketsphinx-accurate", "pocketsphinx-default", "pocketsphinx-fast"] {
+        let manifest = manifest(name);
+        assert_eq!(manifest.runtime, declaration.name);
+        assert_eq!(declaration.problems(&manifest.decoding, &[]), []);
+    }
+}
+
+#[test]
+fn a_file_the_decoder_cannot_read_is_a_load_error_with_its_reason_in_the_log() {
+    let directory = common::public_directory();
+    let item = prompt("vm-dialout", directory.path());
+    let mut manifest = manifest("pocketsphinx-fast");
+    manifest.decoding.insert("lm".into(), protocol::DecodingValue::Text("missing.lm".into()));
+    let error = transcribe(&manifest, &[item], 1).unwrap_err();
+    assert_eq!(error.fault.class(), Some(FailureClass::LoadError));
+    assert!(error.log_tail.contains("/model/missing.lm"), "{}", error.log_tail);
+}

@@ -1,0 +1,333 @@
+//! One attempt, from claim to `complete` or `fail`.
+
+use std::{
+    fs::Permissions,
+    io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use protocol::{
+    AttemptResults, AudioItem, EvaluateJob, FailureClass, ItemResult, Job, RunReport, Stage, Work,
+};
+use sandbox::{Audio, Progress, RunError, RunResult, RunSpec, Sandbox, TimedOutcome, runtime::Installed};
+use sha2::{Digest, Sha256};
+use tokio::{fs, sync::watch, time::Instant};
+
+use crate::{
+    fetch::{FetchError, Wanted, fetch_all},
+    fingerprint,
+    lease::{Ending, Failure, Lease},
+    service::{CallError, Service, checked, passing},
+};
+
+/// Attempts' directories start so; anything left with this name is removed at start.
+pub(crate) const DIRECTORY_PREFIX: &str = "attempt-";
+
+/// How long a stopped worker tries to hand its attempt back.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+const BYTES_PER_SECOND_OF_AUDIO: f64 = 32_000.0;
+const MOST_WAV_OVERHEAD_BYTES: u64 = 1 << 20;
+
+/// All that attempts need and that outlives them.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) service: Service,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) runtimes: Vec<Installed>,
+    pub(crate) work_directory: PathBuf,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Whether to claim more after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Claim,
+    Drained,
+}
+
+impl Next {
+    pub(crate) fn is_drained(self) -> bool {
+        self == Self::Drained
+    }
+}
+
+/// Why an attempt has no results.
+#[derive(Debug)]
+enum Setback {
+    /// It is not ours any more.
+    Over(Ending),
+    /// It failed, and the service is to know.
+    Failed(Failure),
+}
+
+impl From<Ending> for Setback {
+    fn from(ending: Ending) -> Self {
+        Self::Over(ending)
+    }
+}
+
+impl Setback {
+    fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self::Failed(Failure { class, message: message.into(), log_tail: String::new() })
+    }
+
+    fn disk(error: &io::Error) -> Self {
+        Self::new(FailureClass::WorkerLost, format!("the node's disk: {error}"))
+    }
+}
+
+/// Where the files of one attempt are.
+#[derive(Debug)]
+struct Places {
+    /// Searchable by the sandbox's user, who learns of one audio file at a time.
+    scratch: PathBuf,
+    /// Readable by the sandbox's user.
+    model: PathBuf,
+    /// For this worker's eyes only.
+    audio: PathBuf,
+}
+
+impl Node {
+    /// Do one job. Whatever happens is told to the service, or the lease is over and nobody wants to know.
+    pub(crate) async fn attempt(&self, job: Job) -> Next {
+        let attempt = job.attempt;
+        tracing::info!(%attempt, "claimed");
+        let lease = Lease::hold(self.service.clone(), &job, Instant::now(), self.stop.clone());
+        let Work::Evaluate(evaluate) = job.work;
+        let directory = self.work_directory.join(format!("{DIRECTORY_PREFIX}{attempt}"));
+        let result = self.evaluate(*evaluate, &directory, &lease).await;
+        if let Err(error) = fs::remove_dir_all(&directory).await {
+            tracing::warn!(%attempt, %error, "the attempt's files could not be removed");
+        }
+        match result {
+            Ok(()) => tracing::info!(%attempt, "completed"),
+            Err(Setback::Over(Ending::Stopped)) => hand_back(&lease).await,
+            Err(Setback::Over(ending)) => tracing::warn!(%attempt, ?ending, "the attempt is over"),
+            Err(Setback::Failed(failure)) => {
+                tracing::warn!(%attempt, class = %failure.class, message = failure.message, "failed");
+                let told = lease.persist(|| lease.fail(&failure)).await;
+                if !matches!(told, Ok(Ok(()))) {
+                    tracing::warn!(%attempt, ?told, "the failure could not be reported; the lease will run out");
+                }
+            }
+        }
+        if lease.is_draining() { Next::Drained } else { Next::Claim }
+    }
+
+    async fn evaluate(&self, job: EvaluateJob, directory: &Path, lease: &Lease) -> Result<(), Setback> {
+        let runtime = self.runtime_for(&job)?;
+        let places = Places::make(directory).await.map_err(|error| Setback::disk(&error))?;
+        self.fetch(&job, &places, lease).await?;
+        let result = self.run(&job, &places, runtime.clone(), lease).await?;
+        let results = AttemptResults {
+            report: RunReport {
+                runtime: runtime.declaration.name.clone(),
+                runtime_digest: runtime.digest.clone(),
+                isolation: self.sandbox.isolation().to_owned(),
+                ready_seconds: result.ready_seconds,
+                num_params: result.num_params,
+                peak_memory_bytes: result.peak_memory_bytes,
+                fingerprint: fingerprint(),
+                seed: job.seed,
+            },
+            items: with_ids(&job.items, result.items),
+            repeats: job.repeats.iter().zip(result.repeats).map(|(items, it)| with_ids(items, it)).collect(),
+        };
+        self.hand_in(&results, lease).await
+    }
+
+    fn runtime_for(&self, job: &EvaluateJob) -> Result<&Installed, Setback> {
+        let name = &job.model.runtime;
+        let runtime = self.runtimes.iter().find(|it| it.declaration.name == *name).ok_or_else(|| {
+            Setback::new(
+                FailureClass::WorkerLost,
+                format!("the runtime `{name}` is not installed on this node"),
+            )
+        })?;
+        let files: Vec<&str> = job.files.iter().map(|it| it.name.as_str()).collect();
+        if let Some(name) = files.iter().find(|name| !is_plain(name)) {
+            let message = format!("the model's file name `{name}` is not a plain file name");
+            return Err(Setback::new(FailureClass::InvalidManifest, message));
+        }
+        match runtime.declaration.problems(&job.model.decoding, &files).first() {
+            Some(problem) => Err(Setback::new(FailureClass::InvalidManifest, problem.to_string())),
+            None => Ok(runtime),
+        }
+    }
+
+    async fn fetch(&self, job: &EvaluateJob, places: &Places, lease: &Lease) -> Result<(), Setback> {
+        let files: Vec<Wanted> = job
+            .files
+            .iter()
+            .map(|file| Wanted {
+                url: file.url.clone(),
+                path: places.model.join(&file.name),
+                sha256: file.sha256.clone(),
+                most_bytes: file.bytes,
+            })
+            .collect();
+        let audio: Vec<Wanted> = passes(job)
+            .flat_map(|(pass, items)| items.iter().enumerate().map(move |(index, item)| (pass, index, item)))
+            .map(|(pass, index, item)| Wanted {
+                url: item.url.clone(),
+                path: places.audio(pass, index),
+                sha256: item.sha256.clone(),
+                most_bytes: (item.seconds * BYTES_PER_SECOND_OF_AUDIO) as u64 + MOST_WAV_OVERHEAD_BYTES,
+            })
+            .collect();
+        let reporter = lease.reporter();
+        reporter.stage(Stage::Fetching, 0, (files.len() + audio.len()) as u32);
+        let step = || reporter.step();
+        let http = &self.service.http;
+        lease.unless_over(fetch_all(http, files, step)).await?.map_err(|error| {
+            let class = match error {
+                FetchError::Content { .. } => FailureClass::DownloadFailed,
+                FetchError::Storage(_) => FailureClass::StorageError,
+                FetchError::Disk { .. } => FailureClass::WorkerLost,
+            };
+            Setback::new(class, error.to_string())
+        })?;
+        let fetched = lease.unless_over(fetch_all(http, audio, step)).await?;
+        fetched.map_err(|error| Setback::new(FailureClass::StorageError, error.to_string()))
+    }
+
+    /// Run the model on a thread of its own, and stay until nothing of it is left, even when the lease is over.
+    async fn run(
+        &self,
+        job: &EvaluateJob,
+        places: &Places,
+        runtime: Installed,
+        lease: &Lease,
+    ) -> Result<RunResult, Setback> {
+        let audio = |pass: usize, items: &[AudioItem]| -> Vec<Audio> {
+            let of = |(index, item): (usize, &AudioItem)| Audio {
+                path: places.audio(pass, index),
+                seconds: item.seconds,
+            };
+            items.iter().enumerate().map(of).collect()
+        };
+        let mut passes = passes(job).map(|(pass, items)| audio(pass, items));
+        let (warm_up, items) = (passes.next().unwrap_or_default(), passes.next().unwrap_or_default());
+        let repeats: Vec<Vec<Audio>> = passes.collect();
+        let (model, scratch) = (places.model.clone(), places.scratch.clone());
+        let (manifest, seed, limits) = (job.model.clone(), job.seed, job.limits);
+        let (sandbox, cancel, reporter) = (self.sandbox.clone(), lease.cancel(), lease.reporter());
+        let running = tokio::task::spawn_blocking(move || {
+            let spec = RunSpec {
+                runtime: &runtime,
+                manifest: &manifest,
+                model: &model,
+                scratch: &scratch,
+                warm_up: &warm_up,
+                items: &items,
+                repeats: &repeats,
+                seed,
+                limits,
+            };
+            let mut report = |progress| match progress {
+                Progress::Stage { stage, done, total } => reporter.stage(stage, done, total),
+                Progress::Log(text) => reporter.log(&text),
+            };
+            sandbox.run(&spec, &mut report, &cancel)
+        });
+        let result =
+            running.await.map_err(|error| Setback::new(FailureClass::WorkerLost, error.to_string()))?;
+        lease.ship_log().await;
+        match (result, lease.ending()) {
+            (_, Some(ending)) => Err(ending.into()),
+            (Ok(result), None) => Ok(result),
+            (Err(error), None) => Err(failed(error)),
+        }
+    }
+
+    /// Put the results into storage, then say so; both again and again while the lease lasts.
+    async fn hand_in(&self, results: &AttemptResults, lease: &Lease) -> Result<(), Setback> {
+        lease.reporter().stage(Stage::Uploading, 0, 1);
+        let body = serde_json::to_vec(results)
+            .map_err(|error| Setback::new(FailureClass::WorkerLost, error.to_string()))?;
+        let sha256 = hex::encode(Sha256::digest(&body));
+        let put = || async {
+            let url = lease.upload_url().await?;
+            let response = self.service.http.put(url).body(body.clone()).send().await.map_err(passing)?;
+            checked(response).await.map(drop)
+        };
+        // The store's own conflict is about the object and not about the lease.
+        let put = || async {
+            put().await.map_err(|error| match error {
+                CallError::Stale(reason) if lease.ending().is_none() => CallError::Refused(reason),
+                other => other,
+            })
+        };
+        let stored = lease.persist(put).await?;
+        stored.map_err(|reason| Setback::new(FailureClass::StorageError, reason))?;
+        let told = lease.persist(|| lease.complete(&sha256)).await?;
+        told.map_err(|reason| Setback::new(FailureClass::StorageError, reason))
+    }
+}
+
+impl Places {
+    async fn make(directory: &Path) -> io::Result<Self> {
+        let places = Self {
+            scratch: directory.join("scratch"),
+            model: directory.join("model"),
+            audio: directory.join("audio"),
+        };
+        for (path, mode) in
+            [(directory, 0o711), (&places.scratch, 0o711), (&places.model, 0o755), (&places.audio, 0o700)]
+        {
+            fs::create_dir(path).await?;
+            fs::set_permissions(path, Permissions::from_mode(mode)).await?;
+        }
+        Ok(places)
+    }
+
+    fn audio(&self, pass: usize, index: usize) -> PathBuf {
+        self.audio.join(format!("{pass}-{index}.wav"))
+    }
+}
+
+/// Warm-up, scored pass, repeat passes, numbered.
+fn passes(job: &EvaluateJob) -> impl Iterator<Item = (usize, &[AudioItem])> {
+    [job.warm_up.as_slice(), job.items.as_slice()]
+        .into_iter()
+        .chain(job.repeats.iter().map(Vec::as_slice))
+        .enumerate()
+}
+
+fn with_ids(items: &[AudioItem], outcomes: Vec<TimedOutcome>) -> Vec<ItemResult> {
+    let with_id = |(item, it): (&AudioItem, TimedOutcome)| ItemResult {
+        id: item.id,
+        outcome: it.outcome,
+        seconds: it.seconds,
+    };
+    items.iter().zip(outcomes).map(with_id).collect()
+}
+
+fn failed(RunError { fault, log_tail }: RunError) -> Setback {
+    match fault.class() {
+        Some(class) => Setback::Failed(Failure { class, message: fault.to_string(), log_tail }),
+        // Only a lease that is over cancels a run.
+        None => Setback::Over(Ending::Cancelled),
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0'])
+}
+
+/// A stopped worker gives its attempt back, so that it is repeated at once and not when the lease runs out.
+async fn hand_back(lease: &Lease) {
+    let failure = Failure {
+        class: FailureClass::WorkerLost,
+        message: "the worker was told to stop by its operator".to_owned(),
+        log_tail: String::new(),
+    };
+    if let Ok(Ok(())) = tokio::time::timeout(FAREWELL, lease.fail(&failure)).await {
+        tracing::info!("the attempt is handed back");
+    } else {
+        tracing::warn!("the attempt could not be handed back; its lease will run out");
+    }
+}

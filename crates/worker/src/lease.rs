@@ -1,0 +1,296 @@
+//! The lease of one attempt: heartbeats and log shipping in the background, and when it is over.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use protocol::{
+    AttemptId, Complete, Directive, Events, Fail, FencingToken, Heartbeat, HeartbeatReply, Job, Progress,
+    Stage,
+};
+use sandbox::Cancel;
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use crate::{
+    Pause,
+    service::{CallError, Service},
+};
+
+/// How often new log text is shipped, at most.
+const LOG_PERIOD: Duration = Duration::from_secs(3);
+
+/// Log text kept while the service does not answer, in bytes.
+const UNSHIPPED_LOG_BYTES: usize = 256 * 1024;
+
+/// Why an attempt is over before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Somebody else holds the attempt now, or nobody does any more.
+    Stale,
+    /// The service asked for it.
+    Cancelled,
+    /// No heartbeat went through for as long as the lease lasts.
+    Expired,
+    /// This worker was told to stop.
+    Stopped,
+}
+
+/// What the background tasks and the attempt share.
+#[derive(Debug)]
+struct Shared {
+    service: Service,
+    attempt: AttemptId,
+    fencing_token: FencingToken,
+    duration: Duration,
+    status: Mutex<Status>,
+    ending: watch::Sender<Option<Ending>>,
+    cancel: Cancel,
+}
+
+#[derive(Debug)]
+struct Status {
+    stage: Stage,
+    progress: Progress,
+    unshipped: String,
+    renewed: Instant,
+    drain: bool,
+}
+
+/// A held lease. Dropping it stops the heartbeats.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    shared: Arc<Shared>,
+    _tasks: JoinSet<()>,
+}
+
+impl Lease {
+    /// Hold the lease of `job`, claimed at `claimed`.
+    pub(crate) fn hold(service: Service, job: &Job, claimed: Instant, stop: watch::Receiver<bool>) -> Self {
+        let status = Status {
+            stage: Stage::Fetching,
+            progress: Progress { done: 0, total: 0 },
+            unshipped: String::new(),
+            renewed: claimed,
+            drain: false,
+        };
+        let shared = Arc::new(Shared {
+            service,
+            attempt: job.attempt,
+            fencing_token: job.fencing_token,
+            duration: Duration::from_secs(job.lease_seconds.into()),
+            status: Mutex::new(status),
+            ending: watch::Sender::new(None),
+            cancel: Cancel::default(),
+        });
+        let mut tasks = JoinSet::new();
+        let period = Duration::from_secs(job.heartbeat_seconds.max(1).into());
+        tasks.spawn(beat(Arc::clone(&shared), period));
+        tasks.spawn(expire(Arc::clone(&shared)));
+        tasks.spawn(ship_logs(Arc::clone(&shared)));
+        tasks.spawn(watch_stop(Arc::clone(&shared), stop));
+        Self { shared, _tasks: tasks }
+    }
+
+    /// Stops the model as soon as the attempt is over.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.shared.cancel.clone()
+    }
+
+    /// A cheap handle that reports where the attempt is, from any thread.
+    pub(crate) fn reporter(&self) -> Reporter {
+        Reporter(Arc::clone(&self.shared))
+    }
+
+    /// Why the attempt is over, if it is.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        *self.shared.ending.borrow()
+    }
+
+    /// Whether the service wants no more attempts after this one.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.shared.status().drain
+    }
+
+    /// `work`, unless the attempt is over before it is done.
+    pub(crate) async fn unless_over<T>(&self, work: impl Future<Output = T>) -> Result<T, Ending> {
+        let mut ending = self.shared.ending.subscribe();
+        tokio::select! {
+            biased;
+            over = ending.wait_for(Option::is_some) => Err(over.ok().and_then(|it| *it).unwrap_or(Ending::Stale)),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Repeat `call` while it fails in a way that may pass and the attempt is not over.
+    pub(crate) async fn persist<T, F>(&self, call: impl Fn() -> F) -> Result<Result<T, String>, Ending>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let mut pause = Pause::default();
+        loop {
+            match self.unless_over(call()).await? {
+                Ok(done) => return Ok(Ok(done)),
+                Err(CallError::Stale(_)) => return Err(Ending::Stale),
+                Err(CallError::Refused(reason)) => return Ok(Err(reason)),
+                Err(CallError::Passing(reason)) => {
+                    tracing::warn!(attempt = %self.shared.attempt, reason, "trying again");
+                    self.unless_over(pause.wait()).await?;
+                }
+            }
+        }
+    }
+
+    /// Where to put the results; asked for anew each time, since it is valid for some minutes only.
+    pub(crate) async fn upload_url(&self) -> Result<String, CallError> {
+        self.shared.heartbeat().await.map(|reply| reply.upload_url)
+    }
+
+    /// Ship the log there is now; what cannot be shipped is tried again with the next tick.
+    pub(crate) async fn ship_log(&self) {
+        self.shared.ship_log().await;
+    }
+
+    /// The results are in storage.
+    pub(crate) async fn complete(&self, results_sha256: &str) -> Result<(), CallError> {
+        let Shared { attempt, fencing_token, .. } = *self.shared;
+        let complete = Complete { attempt, fencing_token, results_sha256: results_sha256.to_owned() };
+        self.shared.service.complete(&complete).await
+    }
+
+    /// The attempt ended without results.
+    pub(crate) async fn fail(&self, failure: &Failure) -> Result<(), CallError> {
+        let Shared { attempt, fencing_token, .. } = *self.shared;
+        let Failure { class, message, log_tail } = failure.clone();
+        self.shared.service.fail(&Fail { attempt, fencing_token, class, message, log_tail }).await
+    }
+}
+
+/// What to tell the submitter about an attempt without results.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) class: protocol::FailureClass,
+    pub(crate) message: String,
+    pub(crate) log_tail: String,
+}
+
+/// Reports where an attempt is.
+#[derive(Debug, Clone)]
+pub(crate) struct Reporter(Arc<Shared>);
+
+impl Reporter {
+    /// The attempt is in `stage`, `done` of `total`.
+    pub(crate) fn stage(&self, stage: Stage, done: u32, total: u32) {
+        let mut status = self.0.status();
+        (status.stage, status.progress) = (stage, Progress { done, total });
+    }
+
+    /// One more of the current stage.
+    pub(crate) fn step(&self) {
+        self.0.status().progress.done += 1;
+    }
+
+    /// New log text.
+    pub(crate) fn log(&self, text: &str) {
+        let unshipped = &mut self.0.status().unshipped;
+        if unshipped.len() + text.len() <= UNSHIPPED_LOG_BYTES {
+            unshipped.push_str(text);
+        }
+    }
+}
+
+impl Shared {
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first ending counts.
+    fn end(&self, ending: Ending) {
+        self.ending.send_if_modified(|it| it.is_none() && it.replace(ending).is_none());
+        self.cancel.cancel();
+    }
+
+    async fn heartbeat(&self) -> Result<HeartbeatReply, CallError> {
+        let heartbeat = {
+            let status = self.status();
+            Heartbeat {
+                attempt: self.attempt,
+                fencing_token: self.fencing_token,
+                stage: status.stage,
+                progress: status.progress,
+            }
+        };
+        // The lease runs from when the service saw this, which is after now: never too long.
+        let sent = Instant::now();
+        let reply = self.service.heartbeat(&heartbeat).await;
+        match &reply {
+            Ok(reply) => {
+                let mut status = self.status();
+                status.renewed = sent;
+                status.drain |= reply.directive == Directive::Drain;
+                drop(status);
+                if reply.directive == Directive::Cancel {
+                    self.end(Ending::Cancelled);
+                }
+            }
+            Err(CallError::Stale(_)) => self.end(Ending::Stale),
+            Err(error) => tracing::warn!(attempt = %self.attempt, %error, "a heartbeat did not go through"),
+        }
+        reply
+    }
+
+    async fn ship_log(&self) {
+        let log = std::mem::take(&mut self.status().unshipped);
+        if log.is_empty() {
+            return;
+        }
+        let events = Events { attempt: self.attempt, fencing_token: self.fencing_token, log };
+        match self.service.events(&events).await {
+            Err(CallError::Passing(_)) => self.status().unshipped.insert_str(0, &events.log),
+            Err(CallError::Stale(_)) => self.end(Ending::Stale),
+            Ok(()) | Err(CallError::Refused(_)) => {}
+        }
+    }
+}
+
+async fn beat(shared: Arc<Shared>, period: Duration) {
+    let mut pause = Pause::default();
+    loop {
+        if let Err(CallError::Passing(_)) = shared.heartbeat().await {
+            pause.wait().await;
+        } else {
+            pause = Pause::default();
+            tokio::time::sleep(period).await;
+        }
+    }
+}
+
+async fn expire(shared: Arc<Shared>) {
+    loop {
+        let end = shared.status().renewed + shared.duration;
+        tokio::time::sleep_until(end).await;
+        if shared.status().renewed + shared.duration <= Instant::now() {
+            return shared.end(Ending::Expired);
+        }
+    }
+}
+
+async fn ship_logs(shared: Arc<Shared>) {
+    let mut ticks = interval(LOG_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        shared.ship_log().await;
+    }
+}
+
+async fn watch_stop(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stopped| *stopped).await.is_ok() {
+        shared.end(Ending::Stopped);
+    }
+}
