@@ -68,7 +68,14 @@ pub fn rms_level(samples: &[f32]) -> f64 {
 }
 
 fn energy(samples: &[f32]) -> f64 {
-    samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum()
+    // Eight sums side by side: one alone would wait for each addition before the next.
+    let mut sums = [0.0; 8];
+    for chunk in samples.chunks(8) {
+        for (sum, &sample) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(sample) * f64::from(sample);
+        }
+    }
+    sums.iter().sum()
 }
 
 fn decibels(amplitude: f64) -> f64 {
@@ -82,32 +89,56 @@ fn threshold_octave(step: usize) -> f64 {
 /// For each threshold, how many samples are active. A sample is active when the envelope was above the
 /// threshold at it or within the hangover before it: when the running maximum is.
 fn active_counts(samples: &[f32], sample_rate: u32, long_term: f64) -> [usize; STEPS] {
+    let thresholds: [f64; STEPS] = std::array::from_fn(|step| long_term * threshold_octave(step).exp2());
     let rate = f64::from(sample_rate);
     let keep = (-1.0 / (rate * TIME_CONSTANT)).exp();
-    let hangover = (rate * HANGOVER).ceil() as usize;
     let (mut first, mut envelope) = (0.0_f64, 0.0_f64);
-    let mut recent: VecDeque<(usize, f64)> = VecDeque::new();
-    let mut counts = [0; STEPS];
-    for (n, &sample) in samples.iter().enumerate() {
+    let mut running = RunningMaximum::new((rate * HANGOVER).ceil() as usize);
+    // How many thresholds the maximum reaches. It moves little from sample to sample, so it is followed.
+    let mut reached = 0;
+    let mut samples_reaching = [0; STEPS + 1];
+    for &sample in samples {
         first = keep * first + (1.0 - keep) * f64::from(sample).abs();
         envelope = keep * envelope + (1.0 - keep) * first;
-        while recent.back().is_some_and(|&(_, value)| value <= envelope) {
-            recent.pop_back();
+        let maximum = running.push(envelope);
+        while reached < STEPS && maximum >= thresholds[reached] {
+            reached += 1;
         }
-        recent.push_back((n, envelope));
-        if recent.front().is_some_and(|&(at, _)| at + hangover < n) {
-            recent.pop_front();
+        while reached > 0 && maximum < thresholds[reached - 1] {
+            reached -= 1;
         }
-        let maximum = recent.front().map_or(0.0, |&(_, value)| value);
-        let step = ((maximum / long_term).log2() - LOWEST_OCTAVE) * STEPS_PER_OCTAVE;
-        if step >= 0.0 {
-            counts[(step as usize).min(STEPS - 1)] += 1;
-        }
+        samples_reaching[reached] += 1;
     }
     for step in (1..STEPS).rev() {
-        counts[step - 1] += counts[step];
+        samples_reaching[step] += samples_reaching[step + 1];
     }
-    counts
+    std::array::from_fn(|step| samples_reaching[step + 1])
+}
+
+/// The largest of the latest value and a number of values before it.
+struct RunningMaximum {
+    before: usize,
+    count: usize,
+    /// Values that no later one exceeds, with their index, oldest and largest first.
+    candidates: VecDeque<(usize, f64)>,
+}
+
+impl RunningMaximum {
+    fn new(before: usize) -> Self {
+        Self { before, count: 0, candidates: VecDeque::new() }
+    }
+
+    fn push(&mut self, value: f64) -> f64 {
+        while self.candidates.back().is_some_and(|&(_, candidate)| candidate <= value) {
+            self.candidates.pop_back();
+        }
+        self.candidates.push_back((self.count, value));
+        if self.candidates.front().is_some_and(|&(at, _)| at + self.before < self.count) {
+            self.candidates.pop_front();
+        }
+        self.count += 1;
+        self.candidates.front().map_or(value, |&(_, largest)| largest)
+    }
 }
 
 #[cfg(test)]
@@ -182,6 +213,21 @@ mod tests {
         assert_eq!(active_speech_level(&vec![0.0; 16_000], RATE), None);
         assert_eq!(active_speech_level(&[], RATE), None);
         assert!(rms_level(&[0.0; 4]) < f64::MIN);
+    }
+
+    proptest! {
+        #[test]
+        fn the_running_maximum_is_that_of_the_window(
+            values in prop::collection::vec(0.0_f64..1.0, 1..60),
+            before in 0_usize..12,
+        ) {
+            let mut running = RunningMaximum::new(before);
+            for (n, &value) in values.iter().enumerate() {
+                let window = &values[n.saturating_sub(before)..=n];
+                let expected = window.iter().copied().fold(0.0, f64::max);
+                prop_assert!((running.push(value) - expected).abs() < 1e-15);
+            }
+        }
     }
 
     proptest! {

@@ -50,7 +50,7 @@ mod tests {
 
     const RATE: u32 = 16_000;
 
-    /// Power in a band of one octave below `top_hz`, by correlation with sines (all of one second).
+    /// Mean power at some whole frequencies, by correlation over the first second.
     fn power_near(signal: &[f32], hz: impl Iterator<Item = u32>) -> f64 {
         let bins: Vec<f64> = hz
             .map(|f| {
