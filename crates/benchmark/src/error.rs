@@ -50,6 +50,9 @@ pub enum Error {
     /// The specification of a release contradicts itself.
     #[error("release specification: {0}")]
     Specification(String),
+    /// A release is not what it should be.
+    #[error("{} wrong in the release:\n{}", count(.0.len()), .0.join("\n"))]
+    Unsound(Vec<String>),
     /// A room or a scene could not be simulated.
     #[error("{what}: {problem}")]
     Simulation {
@@ -76,4 +79,8 @@ impl Error {
     pub(crate) fn line(path: impl Into<PathBuf>, line: usize, problem: impl Into<String>) -> Self {
         Self::Line { path: path.into(), line, problem: problem.into() }
     }
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 thing is".to_owned() } else { format!("{problems} things are") }
 }

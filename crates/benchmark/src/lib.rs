@@ -1,13 +1,54 @@
 //! What a release is: corpora, rooms, tracks, recipes and manifests; building and verifying one.
+//!
+//! Does file I/O, and nothing else with the outside world: no SQL, no HTTP, no async.
+//!
+//! - A [`corpus`] is a directory of dry recordings with their texts, licence and origin. [`corpus::import`] makes
+//!   one from Asterisk prompts, the `LibriSpeech` layout or a JSONL manifest.
+//! - A [`release::ReleaseSpec`] says in TOML what a release shall be: [`Track`]s, [`Room`]s, noise, a seed.
+//! - [`release::build`] chooses utterances, draws a [`release::Recipe`] for every item, simulates the rooms and
+//!   renders the audio. [`release::verify`] checks what lies on disk.
+//!
+//! # A release on disk
+//!
+//! | file | what |
+//! |---|---|
+//! | `release.json` | `manifest_sha256`, and under `release` a [`release::Header`]: format, renderer, corpus (licence and attribution), specification with all rooms |
+//! | `manifest.jsonl` | one [`release::Item`] a line: scored items track by track, then warm-up, then repeat passes |
+//! | `audio/<sha256>.wav` | mono, 16 kHz, 16-bit PCM, named by its content |
+//!
+//! `manifest.jsonl` holds the reference transcripts; of the three only `audio/` may reach a machine that runs a
+//! model. `manifest_sha256` freezes the release: SHA-256 of the header as one line of compact JSON (keys in the
+//! order of the file) followed by `manifest.jsonl` byte for byte. No file says when, where or by whom it was made.
+//!
+//! An item's line, wrapped here:
+//!
+//! ```json
+//! {"id":"…","role":"scored","track":"far-mid","utterance":"conf-locked","reference":"…","talker":"…",
+//!  "audio_filepath":"audio/….wav","sha256":"…","seconds":2.71,
+//!  "conditions":{"room":"kitchen","distance_m":1.64,"snr_db":9.87,"t30_s":0.41,"edt_s":0.38,"c50_db":9.1,
+//!                "drr_db":0.4,"noise":["ventilation","coughs"]},
+//!  "recipe":{"speech_sha256":"…","lead_in_samples":0,"level_dbov":-26.0,"dither_seed":…,
+//!            "scene":{"room":"kitchen","talker":1,"microphone":0,"snr_db":9.87,
+//!                     "noises":[{"kind":"ventilation","position":0,"relative_level_db":0.0,"seed":…},…]}}}
+//! ```
+//!
+//! `role` is `scored`, `warm-up`, or `repeat` with a `pass` from 1. Warm-up items are utterances of their own;
+//! repeats are a fixed subset of the scored utterances rendered afresh. Neither is ever scored. On the `near` track
+//! `conditions` and `scene` are `null`.
 
 pub mod corpus;
+pub mod release;
 
 mod audio;
 mod error;
+mod room;
 mod staging;
+mod track;
 
 pub use audio::SAMPLE_RATE;
 pub use error::Error;
+pub use room::{BareSurfaces, Furnishing, Room, Side};
+pub use track::{SnrRange, Track, UnknownTrack};
 
 /// Called with (done, total) as work goes on, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);

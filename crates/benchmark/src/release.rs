@@ -9,9 +9,9 @@ mod spec;
 mod verify;
 
 pub use build::build;
-pub use manifest::{Conditions, Item, ReleaseManifest, Role};
+pub use manifest::{Conditions, Header, Item, ReleaseManifest, Role};
 pub use recipe::{NoiseRecipe, Recipe, SceneRecipe};
-pub use render::Renderer;
+pub use render::{Audio, Renderer};
 pub use spec::{Noise, NoiseKind, ReleaseSpec, Speech, Speed};
 pub use verify::{Report, verify};
 

@@ -79,8 +79,9 @@ pub enum Role {
     },
 }
 
-/// What the far field of an item is like. Measures of the response from talker to microphone are those of
-/// ISO 3382-1, over the whole band.
+/// What the far field of an item is like. T30, EDT and C50 are those of ISO 3382-1 for the response from talker
+/// to microphone, as means of the octaves at 500 Hz and 1 kHz; the direct-to-reverberant ratio is over all
+/// frequencies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conditions {
     /// Name of the room.

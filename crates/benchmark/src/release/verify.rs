@@ -1,0 +1,127 @@
+//! Verifying a release: is it what was frozen, and is it sound?
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    path::Path,
+};
+
+use rayon::prelude::*;
+
+use super::{Item, ReleaseManifest, Role};
+use crate::{Error, audio, staging::sha256};
+
+/// The ratio asked for and the ratio measured agree to this, in decibels.
+const SNR_TOLERANCE_DB: f64 = 0.05;
+
+/// A release that was verified.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The hash that freezes it.
+    pub manifest_sha256: String,
+    /// Number of items.
+    pub items: usize,
+    /// Length of all audio, in seconds.
+    pub seconds: f64,
+}
+
+/// Verifies a release directory: the manifest's hash, every file's hash and form, every signal-to-noise ratio,
+/// and that all tracks have the same utterances.
+///
+/// # Errors
+/// [`Error::Unsound`] names every item that is wrong and says how; other errors if it cannot be read at all.
+pub fn verify(directory: &Path) -> Result<Report, Error> {
+    let manifest = ReleaseManifest::read(directory)?;
+    let mut problems: Vec<String> = manifest
+        .items
+        .par_iter()
+        .filter_map(|item| verify_item(directory, item).err().map(|problem| format!("item {}: {problem}", item.id)))
+        .collect();
+    problems.extend(verify_whole(directory, &manifest)?);
+    if !problems.is_empty() {
+        return Err(Error::Unsound(problems));
+    }
+    Ok(Report {
+        manifest_sha256: manifest.sha256()?,
+        items: manifest.items.len(),
+        seconds: manifest.items.iter().map(|item| item.seconds).sum(),
+    })
+}
+
+fn verify_item(directory: &Path, item: &Item) -> Result<(), String> {
+    verify_audio(directory, item)?;
+    verify_conditions(item)
+}
+
+fn verify_audio(directory: &Path, item: &Item) -> Result<(), String> {
+    // Also keeps a manifest from elsewhere from naming a file outside the release.
+    if item.audio_filepath != Path::new("audio").join(format!("{}.wav", item.sha256)) {
+        return Err("its audio is not named by its content".to_owned());
+    }
+    let path = directory.join(&item.audio_filepath);
+    let content = fs::read(&path).map_err(|error| format!("{}: {error}", item.audio_filepath.display()))?;
+    if sha256(&content) != item.sha256 {
+        return Err(format!("{} was changed: its SHA-256 is another", item.audio_filepath.display()));
+    }
+    let samples = audio::decode_wav(&content)?;
+    let seconds = audio::seconds(samples.len());
+    if (seconds - item.seconds).abs() > 1e-6 {
+        return Err(format!("its audio lasts {seconds} s, the manifest says {} s", item.seconds));
+    }
+    Ok(())
+}
+
+fn verify_conditions(item: &Item) -> Result<(), String> {
+    let (range, asked, measured) = match (item.track.snr_range(), &item.recipe.scene, &item.conditions) {
+        (None, None, None) => return Ok(()),
+        (Some(range), Some(scene), Some(conditions)) => (range, scene.snr_db, conditions.snr_db),
+        (None, ..) => return Err(format!("track {} is dry, but it has a scene", item.track)),
+        (Some(_), ..) => return Err(format!("track {} has scenes, but it has none", item.track)),
+    };
+    if !range.contains(asked) {
+        let (track, low, high) = (item.track, range.low_db, range.high_db);
+        return Err(format!("its ratio of {asked} dB is outside track {track}, {low} to {high} dB"));
+    }
+    if (measured - asked).abs() > SNR_TOLERANCE_DB {
+        return Err(format!("its ratio is {measured} dB, its recipe asks for {asked} dB"));
+    }
+    Ok(())
+}
+
+/// What no single item shows.
+fn verify_whole(directory: &Path, manifest: &ReleaseManifest) -> Result<Vec<String>, Error> {
+    let mut problems = Vec::new();
+    let mut ids = HashSet::new();
+    for item in &manifest.items {
+        if !ids.insert(item.id) {
+            problems.push(format!("item {}: another item has the same id", item.id));
+        }
+    }
+    let utterances = |track| manifest.scored(track).map(|item| item.utterance.as_str()).collect::<BTreeSet<_>>();
+    let tracks = &manifest.release.spec.tracks;
+    for pair in tracks.windows(2) {
+        if utterances(pair[0]) != utterances(pair[1]) {
+            problems.push(format!("tracks {} and {} have different utterances", pair[0], pair[1]));
+        }
+    }
+    let scored: HashSet<&str> = tracks.iter().flat_map(|&track| utterances(track)).collect();
+    let warm_up = manifest.warm_up().filter(|item| scored.contains(item.utterance.as_str()));
+    problems.extend(warm_up.map(|item| format!("item {}: warms up with a scored utterance", item.id)));
+    problems.extend(strangers(directory, manifest)?);
+    Ok(problems)
+}
+
+/// Files in `audio/` that no item names.
+fn strangers(directory: &Path, manifest: &ReleaseManifest) -> Result<Vec<String>, Error> {
+    let known: HashSet<&Path> = manifest.items.iter().map(|item| item.audio_filepath.as_path()).collect();
+    let audio = directory.join("audio");
+    let mut strangers = Vec::new();
+    for entry in fs::read_dir(&audio).map_err(Error::io(&audio))? {
+        let name = Path::new("audio").join(entry.map_err(Error::io(&audio))?.file_name());
+        if !known.contains(name.as_path()) {
+            strangers.push(format!("{} belongs to no item", name.display()));
+        }
+    }
+    strangers.sort();
+    Ok(strangers)
+}

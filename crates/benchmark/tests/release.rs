@@ -1,0 +1,323 @@
+//! Building, reading and verifying a release, on a tiny corpus made on the spot.
+
+mod common;
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use benchmark::{
+    Error, Track,
+    corpus::Corpus,
+    release::{self, Item, NoiseKind, ReleaseManifest, ReleaseSpec, Renderer, Role, text_not_in_release},
+};
+use common::{import_lines, line, speech_like, write_wav};
+use tempfile::TempDir;
+
+/// Twelve utterances of two seconds and one that is too long for the demo.
+fn tiny_corpus(directory: &Path) -> PathBuf {
+    let mut lines = Vec::new();
+    for index in 0..13 {
+        let name = format!("u{index:02}.wav");
+        let seconds = if index == 12 { 8.0 } else { 2.0 + 0.1 * f64::from(index) };
+        write_wav(&directory.join(&name), &speech_like(seconds, index as u64));
+        lines.push(line(&name, &format!("this is utterance number {index}")));
+    }
+    let corpus = directory.join("corpus");
+    import_lines(directory, &lines, &corpus).unwrap();
+    corpus
+}
+
+/// The demo with two of its rooms and two repeat passes.
+fn tiny_spec() -> ReleaseSpec {
+    let mut spec = ReleaseSpec::demo().unwrap();
+    spec.rooms.truncate(2);
+    spec.speed.passes = 2;
+    spec
+}
+
+struct Built {
+    temporary: TempDir,
+    corpus: PathBuf,
+    release: PathBuf,
+    manifest: ReleaseManifest,
+}
+
+fn built() -> Built {
+    let temporary = tempfile::tempdir().unwrap();
+    let corpus = tiny_corpus(temporary.path());
+    let release = temporary.path().join("release");
+    let manifest = release::build(&tiny_spec(), &corpus, &release, 6, &|_, _| ()).unwrap();
+    Built { temporary, corpus, release, manifest }
+}
+
+/// Rewrites `manifest.jsonl` and the hash, as somebody would who hides a change.
+fn forge(release: &Path, change: impl Fn(&mut Item)) {
+    let mut manifest = ReleaseManifest::read(release).unwrap();
+    change(&mut manifest.items[6]);
+    let lines: Vec<_> = manifest.items.iter().map(|item| serde_json::to_string(item).unwrap() + "\n").collect();
+    fs::write(release.join("manifest.jsonl"), lines.concat()).unwrap();
+    let file = release.join("release.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    json["manifest_sha256"] = manifest.sha256().unwrap().into();
+    fs::write(file, json.to_string()).unwrap();
+}
+
+fn verdict(release: &Path) -> String {
+    release::verify(release).unwrap_err().to_string()
+}
+
+#[test]
+fn the_same_specification_and_corpus_give_the_same_release() {
+    let first = built();
+    let again = first.temporary.path().join("again");
+    let manifest = release::build(&tiny_spec(), &first.corpus, &again, 6, &|_, _| ()).unwrap();
+    assert_eq!(manifest.sha256().unwrap(), first.manifest.sha256().unwrap());
+    assert_eq!(fs::read(again.join("release.json")).unwrap(), fs::read(first.release.join("release.json")).unwrap());
+
+    let mut other = tiny_spec();
+    other.seed += 1;
+    let other = release::build(&other, &first.corpus, &first.temporary.path().join("other"), 6, &|_, _| ()).unwrap();
+    let ids = |manifest: &ReleaseManifest| manifest.items.iter().map(|item| item.id).collect::<HashSet<_>>();
+    assert!(ids(&other).is_disjoint(&ids(&first.manifest)));
+}
+
+#[test]
+fn a_release_that_was_built_verifies_and_reads_back_as_it_was() {
+    let built = built();
+    let Built { release, manifest, .. } = &built;
+    let report = release::verify(&release).unwrap();
+    assert_eq!(report.manifest_sha256, manifest.sha256().unwrap());
+    assert_eq!(report.items, 4 * 6 + 3 + 2 * 4);
+    assert_eq!(ReleaseManifest::read(&release).unwrap(), manifest);
+}
+
+#[test]
+fn tracks_are_paired_and_far_tracks_differ_in_the_ratio_alone() {
+    let built = built();
+    let Built { manifest, .. } = &built;
+    let utterances = |track| manifest.scored(track).map(|item| &item.utterance).collect::<Vec<_>>();
+    for track in Track::PRIMARY {
+        assert_eq!(utterances(track), utterances(Track::Near));
+        assert_eq!(utterances(track).into_iter().collect::<BTreeSet<_>>().len(), 6);
+    }
+    for (high, low) in manifest.scored(Track::FarHigh).zip(manifest.scored(Track::FarLow)) {
+        let (mut high, low) = (high.recipe.scene.clone().unwrap(), low.recipe.scene.clone().unwrap());
+        assert!(high.snr_db > low.snr_db);
+        high.snr_db = low.snr_db;
+        assert_eq!(high, low);
+    }
+}
+
+#[test]
+fn every_far_scene_has_a_transient_and_a_continuous_noise_at_the_ratio_of_its_track() {
+    let built = built();
+    let Built { manifest, .. } = &built;
+    for item in &manifest.items {
+        let Some(range) = item.track.snr_range() else {
+            assert!(item.conditions.is_none());
+            continue;
+        };
+        let conditions = item.conditions.as_ref().unwrap();
+        assert_eq!(conditions.noise, [NoiseKind::Ventilation, NoiseKind::Coughs]);
+        let asked = item.recipe.scene.as_ref().unwrap().snr_db;
+        assert!(range.contains(asked) && (conditions.snr_db - asked).abs() < 0.01, "{conditions:?}");
+    }
+}
+
+#[test]
+fn rooms_are_dealt_out_evenly() {
+    let built = built();
+    let Built { manifest, .. } = &built;
+    let rooms: Vec<_> = manifest.scored(Track::FarMid).map(|item| &item.conditions.as_ref().unwrap().room).collect();
+    assert_eq!(rooms.iter().filter(|&&room| room == "bathroom").count(), 3);
+    assert_eq!(rooms.iter().filter(|&&room| room == "bedroom").count(), 3);
+}
+
+#[test]
+fn warm_up_uses_utterances_that_are_never_scored_and_repeats_only_scored_ones() {
+    let built = built();
+    let Built { manifest, .. } = &built;
+    let scored: HashSet<_> = manifest.scored(Track::Near).map(|item| &item.utterance).collect();
+    assert_eq!(manifest.warm_up().count(), 3);
+    assert!(manifest.warm_up().all(|item| !scored.contains(&item.utterance)));
+    for pass in 1..=2 {
+        let repeats: Vec<_> = manifest.repeat(pass).collect();
+        let tracks: Vec<_> = repeats.iter().map(|item| item.track).collect();
+        assert_eq!(tracks, Track::PRIMARY);
+        assert!(repeats.iter().all(|item| scored.contains(&item.utterance)));
+    }
+}
+
+#[test]
+fn a_repeat_is_the_same_scene_with_other_noise_another_level_and_another_beginning() {
+    let built = built();
+    let Built { manifest, .. } = &built;
+    let repeats = manifest.items.iter().filter(|item| matches!(item.role, Role::Repeat { .. }));
+    for repeat in repeats {
+        let original = manifest.scored(repeat.track).find(|item| item.utterance == repeat.utterance).unwrap();
+        assert!((repeat.recipe.level_dbov - original.recipe.level_dbov).abs() <= 0.1);
+        assert!(repeat.recipe.lead_in_samples <= 3_200);
+        assert_ne!(repeat.sha256, original.sha256);
+        if let (Some(mut again), Some(first)) = (repeat.recipe.scene.clone(), original.recipe.scene.clone()) {
+            for (again, first) in again.noises.iter_mut().zip(&first.noises) {
+                assert_ne!(again.seed, first.seed);
+                again.seed = first.seed;
+            }
+            assert_eq!(again, first);
+        }
+    }
+    let all: HashSet<_> = manifest.items.iter().map(|item| &item.sha256).collect();
+    assert_eq!(all.len(), manifest.items.len(), "no two items have the same audio");
+}
+
+#[test]
+fn a_recipe_alone_renders_its_item_again_byte_for_byte() {
+    let built = built();
+    let Built { corpus, release, .. } = &built;
+    let manifest = ReleaseManifest::read(&release).unwrap();
+    let corpus = Corpus::open(&corpus).unwrap();
+    let recipes = manifest.items.iter().map(|item| &item.recipe);
+    let renderer = Renderer::new(&manifest.release.spec.rooms, &corpus, recipes).unwrap();
+    for item in &manifest.items {
+        let utterance = corpus.utterances.iter().find(|utterance| utterance.id == item.utterance).unwrap();
+        let audio = renderer.render(utterance, &item.recipe).unwrap();
+        let mut written = hound::WavReader::open(release.join(&item.audio_filepath)).unwrap();
+        assert!(written.samples::<i16>().map(Result::unwrap).eq(audio.samples));
+        assert_eq!(audio.conditions, item.conditions);
+    }
+}
+
+#[test]
+fn the_order_of_the_corpus_does_not_matter() {
+    let built = built();
+    let Built { temporary, corpus, manifest, .. } = &built;
+    let file = corpus.join("manifest.jsonl");
+    let content = fs::read_to_string(&file).unwrap();
+    let mut lines: Vec<_> = content.lines().collect();
+    lines.reverse();
+    fs::write(&file, lines.join("\n")).unwrap();
+    let again = release::build(&tiny_spec(), &corpus, &temporary.path().join("again"), 6, &|_, _| ()).unwrap();
+    assert_eq!(again, manifest);
+}
+
+#[test]
+fn no_file_of_a_release_names_a_path_of_this_machine_and_only_the_manifest_holds_references() {
+    let built = built();
+    let Built { temporary, release, manifest, .. } = &built;
+    let place = temporary.path().display().to_string();
+    let header = fs::read_to_string(release.join("release.json")).unwrap();
+    let lines = fs::read_to_string(release.join("manifest.jsonl")).unwrap();
+    assert!(!header.contains(&place) && !lines.contains(&place));
+    assert!(manifest.items.iter().all(|item| !header.contains(&item.reference)));
+}
+
+#[test]
+fn progress_counts_every_item_once() {
+    let temporary = tempfile::tempdir().unwrap();
+    let corpus = tiny_corpus(temporary.path());
+    let seen = Mutex::new(Vec::new());
+    let note = |done, total| seen.lock().unwrap().push((done, total));
+    release::build(&tiny_spec(), &corpus, &temporary.path().join("release"), 2, &note).unwrap();
+    let mut seen = seen.into_inner().unwrap();
+    seen.sort_unstable();
+    let total = 4 * 2 + 3 + 2 * 4;
+    assert_eq!(seen, (1..=total).map(|done| (done, total)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_corpus_that_is_too_small_is_refused_and_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let corpus = tiny_corpus(temporary.path());
+    let release = temporary.path().join("release");
+    let error = release::build(&tiny_spec(), &corpus, &release, 10, &|_, _| ()).unwrap_err();
+    // Twelve of the thirteen fit the demo's 2 to 7 s.
+    assert!(matches!(error, Error::TooFewUtterances { needed: 13, found: 12, .. }), "{error}");
+    let left = fs::read_dir(temporary.path()).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".unfinished")
+    });
+    assert!(!release.exists() && left.count() == 0);
+}
+
+#[test]
+fn a_dry_recording_that_was_changed_is_refused() {
+    let temporary = tempfile::tempdir().unwrap();
+    let corpus = tiny_corpus(temporary.path());
+    for entry in fs::read_dir(corpus.join("audio")).unwrap() {
+        write_wav(&entry.unwrap().path(), &speech_like(3.0, 99));
+    }
+    let error = release::build(&tiny_spec(), &corpus, &temporary.path().join("release"), 2, &|_, _| ()).unwrap_err();
+    assert!(error.to_string().contains("is not the file that was imported"), "{error}");
+}
+
+#[test]
+fn verifying_names_the_item_whose_audio_was_changed() {
+    let built = built();
+    let Built { release, manifest, .. } = &built;
+    let item = &manifest.items[3];
+    write_wav(&release.join(&item.audio_filepath), &speech_like(1.0, 5));
+    let verdict = verdict(&release);
+    assert!(verdict.starts_with("1 thing is wrong") && verdict.contains(&format!("item {}", item.id)), "{verdict}");
+    assert!(verdict.contains("was changed"), "{verdict}");
+}
+
+#[test]
+fn verifying_names_every_missing_file_and_every_stranger() {
+    let built = built();
+    let Built { release, manifest, .. } = &built;
+    for item in &manifest.items[..2] {
+        fs::remove_file(release.join(&item.audio_filepath)).unwrap();
+    }
+    fs::write(release.join("audio/stranger.wav"), "").unwrap();
+    let verdict = verdict(&release);
+    assert!(verdict.starts_with("3 things are wrong"), "{verdict}");
+    assert!(manifest.items[..2].iter().all(|item| verdict.contains(&item.id.to_string())), "{verdict}");
+    assert!(verdict.contains("audio/stranger.wav belongs to no item"), "{verdict}");
+}
+
+#[test]
+fn a_manifest_that_was_changed_is_not_the_one_that_was_frozen() {
+    let built = built();
+    let Built { release, .. } = &built;
+    let file = release.join("manifest.jsonl");
+    let changed = fs::read_to_string(&file).unwrap().replacen("utterance number", "utterance numbers", 1);
+    fs::write(&file, changed).unwrap();
+    assert!(verdict(&release).contains("not what manifest_sha256"));
+}
+
+#[test]
+fn verifying_finds_what_a_new_hash_would_hide() {
+    let case = |change: &dyn Fn(&mut Item), expected: &str| {
+        let built = built();
+    let Built { release, .. } = &built;
+        forge(&release, change);
+        let verdict = verdict(&release);
+        assert!(verdict.contains(expected), "{verdict}");
+    };
+    let set_snr = |item: &mut Item, asked: f64, measured: f64| {
+        item.recipe.scene.as_mut().unwrap().snr_db = asked;
+        item.conditions.as_mut().unwrap().snr_db = measured;
+    };
+    case(&|item| set_snr(item, 13.0, 13.0), "outside track far-high, 14 to 24 dB");
+    case(&|item| set_snr(item, 15.0, 16.0), "its ratio is 16 dB, its recipe asks for 15 dB");
+    case(&|item| item.conditions = None, "track far-high has scenes, but it has none");
+    case(&|item| item.track = Track::Near, "track near is dry, but it has a scene");
+    case(&|item| item.seconds = 9.0, "the manifest says 9 s");
+    case(&|item| item.audio_filepath = "../../etc/passwd".into(), "not named by its content");
+    case(&|item| item.utterance = "another".to_owned(), "have different utterances");
+}
+
+#[test]
+fn what_a_language_model_may_read_holds_no_reference() {
+    let built = built();
+    let Built { corpus, manifest, .. } = &built;
+    let corpus = Corpus::open(&corpus).unwrap();
+    let texts = text_not_in_release(&corpus, &manifest);
+    let references: HashSet<_> = manifest.items.iter().map(|item| &item.reference).collect();
+    assert_eq!(references.len(), 6 + 3);
+    assert_eq!(texts.len(), 13 - 9);
+    assert!(texts.iter().all(|text| !references.contains(text)));
+}
