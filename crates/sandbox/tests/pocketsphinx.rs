@@ -45,7 +45,9 @@ fn prompt(name: &str, directory: &Path) -> Audio {
     };
     let path = directory.join(format!("{name}.wav"));
     let mut wav = hound::WavWriter::create(&path, spec).unwrap();
-    samples.iter().for_each(|sample| wav.write_sample(*sample).unwrap());
+    for sample in &samples {
+        wav.write_sample(*sample).unwrap();
+    }
     wav.finalize().unwrap();
     Audio { path, seconds: samples.len() as f64 / 16_000.0 }
 }
