@@ -272,10 +272,13 @@ fn only_the_item_in_question_is_there_under_a_name_that_says_nothing() {
 }
 
 #[test]
-fn an_items_time_covers_the_models_work() {
-    let result = Case::new("slow", &["audio"]).run().unwrap();
-    // The model sleeps for 50 ms, and a sleep is never shorter than asked for.
-    assert!(result.items[0].seconds >= 0.05, "{}", result.items[0].seconds);
+fn an_items_time_is_never_shorter_than_what_the_model_measures_itself() {
+    // Both read the same clock. The model may get the processor before the supervisor has returned from writing.
+    let result = Case::new("stopwatch", &["audio"; 300]).run().unwrap();
+    for (item, own) in result.items.iter().zip(texts(&result)) {
+        let own = own.parse::<f64>().unwrap() / 1e9;
+        assert!(item.seconds >= own, "{} s for {own} s of work", item.seconds);
+    }
 }
 
 #[test]
