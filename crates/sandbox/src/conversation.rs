@@ -43,14 +43,19 @@ impl<'a> Conversation<'a> {
         Self { confined, cancel, progress, buffer: Vec::new() }
     }
 
-    /// Send one line; returns when its last byte was written. Anything the model sent unasked is a fault.
+    /// Send one line; returns when it was sent. Anything the model sent unasked is a fault.
+    ///
+    /// The clock is read before the write and not after it: the kernel may run the model, and let it finish,
+    /// before it lets the writer go on. A write this small is one step, so this charges the model with no more
+    /// than the system call.
     pub(crate) fn send(&mut self, message: &impl serde::Serialize) -> Result<Instant, Fault> {
         self.expect_silence()?;
         let mut line = serde_json::to_vec(message).map_err(io::Error::other)?;
         line.push(b'\n');
         // The pipe holds 64 KiB and every request waits for its answer, so a full pipe is the model's doing.
+        let sent = Instant::now();
         match self.confined.requests.write_all(&line) {
-            Ok(()) => Ok(Instant::now()),
+            Ok(()) => Ok(sent),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 Err(Fault::RuntimeError("the model does not read its requests".to_owned()))
             }

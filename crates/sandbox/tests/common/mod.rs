@@ -133,9 +133,12 @@ impl Case {
 }
 
 pub(crate) fn texts(result: &RunResult) -> Vec<String> {
-    let text = |outcome: &protocol::Outcome| match outcome {
+    result.items.iter().map(|it| text(&it.outcome)).collect()
+}
+
+pub(crate) fn text(outcome: &protocol::Outcome) -> String {
+    match outcome {
         protocol::Outcome::Text(text) => text.clone(),
         protocol::Outcome::Error(error) => format!("error: {error}"),
-    };
-    result.items.iter().map(|it| text(&it.outcome)).collect()
+    }
 }

@@ -44,6 +44,13 @@ def slow(request):
     answer(request, "")
 
 
+def stopwatch(request):
+    started = time.monotonic_ns()
+    while time.monotonic_ns() - started < 200_000:
+        pass
+    answer(request, str(time.monotonic_ns() - started))
+
+
 def own_error(request):
     send({"id": request["id"], "error": "no speech found"})
 
