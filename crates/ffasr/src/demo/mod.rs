@@ -3,6 +3,8 @@
 //! The models are submitted over the API, a worker process claims them over HTTP with its own token, and the board is
 //! read back over the API. What is there from an earlier run is used again.
 
+mod language_model;
+
 use std::{
     fs,
     io::Write as _,
@@ -14,11 +16,14 @@ use std::{
 
 use benchmark::{
     corpus::{Corpus, Import, import},
-    release::{ReleaseManifest, ReleaseSpec, build},
+    release::{ReleaseManifest, ReleaseSpec, build, text_not_in_release},
 };
 use clap::Args;
 use protocol::UserId;
-use reqwest::{Client, StatusCode, multipart::Form};
+use reqwest::{
+    Client, StatusCode,
+    multipart::{Form, Part},
+};
 use serde_json::Value;
 use store::{
     Secret, accounts, releases,
@@ -41,11 +46,13 @@ const DEFAULT_ITEMS: usize = 16;
 const FEWEST_ITEMS: usize = 12;
 const ADMIN: &str = "admin";
 const WORKER: &str = "demo-worker";
+/// Name of the file with the language model of the prompts, as the models' descriptions give it.
+const LANGUAGE_MODEL: &str = "prompts.arpa";
 /// Three settings of one recogniser, so that accuracy and speed trade off.
 const MODELS: [&str; 3] = [
-    include_str!("../../../deploy/demo/models/pocketsphinx-accurate.toml"),
-    include_str!("../../../deploy/demo/models/pocketsphinx-default.toml"),
-    include_str!("../../../deploy/demo/models/pocketsphinx-fast.toml"),
+    include_str!("../../../../deploy/demo/models/pocketsphinx-accurate.toml"),
+    include_str!("../../../../deploy/demo/models/pocketsphinx-default.toml"),
+    include_str!("../../../../deploy/demo/models/pocketsphinx-fast.toml"),
 ];
 
 /// Run everything on this machine.
@@ -94,7 +101,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let server = tokio::spawn(web::serve(service, listener, serve::stop_requested()));
     let mut worker = start_worker(&backend, &arguments, &url, &secrets).await?;
 
-    let api = Api { client: Client::new(), url: url.clone(), token: api_token(&backend, admin).await? };
+    let api = Api {
+        client: Client::new(),
+        url: url.clone(),
+        token: api_token(&backend, admin).await?,
+        language_model: language_model(&data, &directory)?,
+    };
     let left_open = open_submissions(&backend, admin).await?;
     let board = evaluate(&api, &release, left_open, &mut worker).await?;
     if arguments.json {
@@ -142,10 +154,10 @@ async fn api_token(backend: &Backend, admin: UserId) -> Result<String, Failure> 
 
 /// The directory of the rendered release, rendered now if it is not there.
 async fn rendered(data: &Path, items: usize) -> Result<PathBuf, Failure> {
-    let (corpora, built) = (data.join("corpora"), data.join("releases"));
-    directories::private(&corpora)?;
+    let built = data.join("releases");
+    directories::private(&data.join("corpora"))?;
     directories::private(&built)?;
-    let corpus = corpora.join("asterisk-prompts-en");
+    let corpus = corpus_directory(data);
     let release = built.join(format!("demo-{items}"));
     let mut spec = ReleaseSpec::demo().map_err(Failure::failed)?;
     if items != DEFAULT_ITEMS {
@@ -166,6 +178,17 @@ async fn rendered(data: &Path, items: usize) -> Result<PathBuf, Failure> {
     };
     tokio::task::spawn_blocking(work).await.map_err(Failure::failed)??;
     Ok(directory)
+}
+
+/// A language model of the prompts that are not in the release: no sentence of the test set is in it.
+fn language_model(data: &Path, release: &Path) -> Result<String, Failure> {
+    let corpus = Corpus::open(&corpus_directory(data)).map_err(Failure::failed)?;
+    let manifest = ReleaseManifest::read(release).map_err(Failure::failed)?;
+    Ok(language_model::trigram_arpa(&text_not_in_release(&corpus, &manifest)))
+}
+
+fn corpus_directory(data: &Path) -> PathBuf {
+    data.join("corpora/asterisk-prompts-en")
 }
 
 /// Slug of the release, frozen now if it is not.
@@ -283,12 +306,16 @@ struct Api {
     client: Client,
     url: String,
     token: String,
+    language_model: String,
 }
 
 impl Api {
-    /// Submits a manifest; nothing if the model is there already.
+    /// Submits a manifest, with the language model if it names it; nothing if the model is there already.
     async fn submit(&self, manifest: &str, release: &str) -> Result<Option<String>, Failure> {
-        let form = Form::new().text("manifest", manifest.to_owned()).text("release", release.to_owned());
+        let mut form = Form::new().text("manifest", manifest.to_owned()).text("release", release.to_owned());
+        if manifest.contains(LANGUAGE_MODEL) {
+            form = form.part("files", Part::text(self.language_model.clone()).file_name(LANGUAGE_MODEL));
+        }
         let request = self.client.post(format!("{}/api/v1/submissions", self.url)).bearer_auth(&self.token);
         let answer = request.multipart(form).send().await.map_err(Failure::failed)?;
         let status = answer.status();
