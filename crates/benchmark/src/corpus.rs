@@ -113,7 +113,11 @@ pub(crate) fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<
 
 /// Lines that hold something, numbered from 1.
 fn numbered_lines(content: &str) -> impl Iterator<Item = (usize, &str)> {
-    content.lines().enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.trim().is_empty())
+    content
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line))
+        .filter(|(_, line)| !line.trim().is_empty())
 }
 
 /// What is wrong with a line of JSON, without quoting from it: a value may be a reference text.

@@ -20,7 +20,8 @@ use crate::corpus::Corpus;
 /// Texts of the corpus that no item of the release uses, in the corpus's order: what a language model may be
 /// trained on without having seen a reference.
 pub fn text_not_in_release(corpus: &Corpus, manifest: &ReleaseManifest) -> Vec<String> {
-    let used: std::collections::HashSet<&str> = manifest.items.iter().map(|item| item.utterance.as_str()).collect();
+    let used: std::collections::HashSet<&str> =
+        manifest.items.iter().map(|item| item.utterance.as_str()).collect();
     let unused = corpus.utterances.iter().filter(|utterance| !used.contains(utterance.id.as_str()));
     unused.map(|utterance| utterance.text.clone()).collect()
 }

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use acoustics::{
-    Air, BoxRoom, ImageSourceSettings, Material, Octaves, Position, Rir, SoundField, Surfaces, image_source_rirs,
-    room_acoustics,
+    Air, BoxRoom, ImageSourceSettings, Material, Octaves, Position, Rir, SoundField, Surfaces,
+    image_source_rirs, room_acoustics,
 };
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +125,9 @@ impl Room {
     /// # Errors
     /// Says which size, material or furnishing is impossible.
     pub fn to_box(&self) -> Result<BoxRoom, String> {
+        // The size first: the areas that furnishings cover come from it.
+        let bare = Material::named(&self.surfaces.floor).map_err(text)?;
+        BoxRoom::new(self.size, Surfaces::uniform(&bare), Air::default()).map_err(text)?;
         let surfaces = Surfaces {
             west: self.covered(Side::West)?,
             east: self.covered(Side::East)?,
@@ -146,7 +149,9 @@ impl Room {
         }
         let covered: f64 = furnishings().map(|furnishing| furnishing.area_m2).sum();
         if covered > area {
-            return Err(format!("furnishings cover {covered} m² of the {side:?} surface, which has {area:.1} m²"));
+            return Err(format!(
+                "furnishings cover {covered} m² of the {side:?} surface, which has {area:.1} m²"
+            ));
         }
         let mut absorbed: Octaves = bare.absorption().map(|coefficient| coefficient * (area - covered));
         for furnishing in furnishings() {
@@ -221,8 +226,12 @@ impl Room {
             for microphone in &self.microphones {
                 let distance = talker.distance(*microphone);
                 if !DISTANCES.contains(&distance) {
-                    return Err(format!("{distance:.2} m from talker {talker} to microphone {microphone}: \
-                         make it {} to {} m", DISTANCES.start(), DISTANCES.end()));
+                    return Err(format!(
+                        "{distance:.2} m from talker {talker} to microphone {microphone}: \
+                         make it {} to {} m",
+                        DISTANCES.start(),
+                        DISTANCES.end()
+                    ));
                 }
             }
         }
@@ -234,7 +243,8 @@ impl Response {
     fn measure(rir: Rir, distance_m: f64) -> Result<Self, String> {
         let acoustics = room_acoustics(&rir);
         let mid = |value: fn(&SoundField) -> Option<f64>| {
-            let octaves = acoustics.octaves.iter().filter(|octave| MID_FREQUENCIES.contains(&octave.centre_hz));
+            let octaves =
+                acoustics.octaves.iter().filter(|octave| MID_FREQUENCIES.contains(&octave.centre_hz));
             let values = octaves.map(|octave| value(&octave.field)).collect::<Option<Vec<_>>>();
             let values = values.ok_or("its response is too short to measure by ISO 3382-1")?;
             Ok::<_, String>(values.iter().sum::<f64>() / values.len() as f64)

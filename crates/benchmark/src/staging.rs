@@ -47,10 +47,15 @@ impl Staging {
     }
 
     /// Writes one JSON object a line.
-    pub(crate) fn write_lines<T: Serialize>(&self, name: &str, records: impl IntoIterator<Item = T>) -> Result<(), Error> {
+    pub(crate) fn write_lines<T: Serialize>(
+        &self,
+        name: &str,
+        records: impl IntoIterator<Item = T>,
+    ) -> Result<(), Error> {
         let mut content = Vec::new();
         for record in records {
-            serde_json::to_writer(&mut content, &record).map_err(|error| Error::file(name, error.to_string()))?;
+            serde_json::to_writer(&mut content, &record)
+                .map_err(|error| Error::file(name, error.to_string()))?;
             content.push(b'\n');
         }
         self.write(name, &content)

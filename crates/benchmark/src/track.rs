@@ -85,7 +85,10 @@ impl FromStr for Track {
     type Err = UnknownTrack;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::PRIMARY.into_iter().find(|track| track.name() == name).ok_or_else(|| UnknownTrack(name.to_owned()))
+        Self::PRIMARY
+            .into_iter()
+            .find(|track| track.name() == name)
+            .ok_or_else(|| UnknownTrack(name.to_owned()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Importing a corpus: what is taken, what is left out, and what is refused.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod common;
 
 use std::{collections::HashSet, fs, path::Path};
@@ -16,7 +18,11 @@ fn directory() -> TempDir {
 fn refusal(directory: &Path, lines: &[String]) -> String {
     let error = import_lines(directory, lines, &directory.join("out")).unwrap_err();
     let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
-    let left: Vec<_> = names.filter(|name| !["source.jsonl", "a.wav", "b.wav", "good.wav", "loud.wav"].iter().any(|known| name == known)).collect();
+    let left: Vec<_> = names
+        .filter(|name| {
+            !["source.jsonl", "a.wav", "b.wav", "good.wav", "loud.wav"].iter().any(|known| name == known)
+        })
+        .collect();
     assert!(left.is_empty(), "a failed import left {left:?} behind");
     error.to_string()
 }
@@ -73,7 +79,7 @@ fn every_reason_to_leave_something_out_is_found() {
     write("same-audio.wav", &speech_like(2.0, 1));
     write("short.wav", &speech_like(0.5, 3));
     write("long.wav", &speech_like(30.5, 4));
-    write("silent.wav", &[3; 32_000]);
+    write("silent.wav", &vec![3; 32_000]);
     write("few.wav", &speech_like(2.0, 5));
     let lines = [
         line("good.wav", "please hold  the line"),
@@ -170,16 +176,24 @@ fn a_missing_file_is_refused_by_file_and_line() {
 #[test]
 fn a_line_that_is_not_json_is_refused_without_quoting_it() {
     let temporary = directory();
-    let error = refusal(temporary.path(), &[r#"{"audio_filepath": "a.wav", "text": "secret words"#.to_owned()]);
+    let error =
+        refusal(temporary.path(), &[r#"{"audio_filepath": "a.wav", "text": "secret words"#.to_owned()]);
     assert!(error.contains("line 1: is not the JSON object it should be"), "{error}");
-    let error = refusal(temporary.path(), &[r#"{"audio_filepath":"a.wav","text":"x","speaker":"y","duration":"secret words"}"#.to_owned()]);
-    assert!(error.contains("line 1: is not the JSON object it should be") && !error.contains("secret"), "{error}");
+    let error = refusal(
+        temporary.path(),
+        &[r#"{"audio_filepath":"a.wav","text":"x","speaker":"y","duration":"secret words"}"#.to_owned()],
+    );
+    assert!(
+        error.contains("line 1: is not the JSON object it should be") && !error.contains("secret"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_line_without_a_speaker_says_so() {
     let temporary = directory();
-    let error = refusal(temporary.path(), &[r#"{"audio_filepath":"a.wav","text":"one two three four"}"#.to_owned()]);
+    let error =
+        refusal(temporary.path(), &[r#"{"audio_filepath":"a.wav","text":"one two three four"}"#.to_owned()]);
     assert!(error.contains("line 1: missing field `speaker`"), "{error}");
 }
 
@@ -193,7 +207,7 @@ fn audio_of_another_form_is_refused_with_what_to_do() {
         sample_format: hound::SampleFormat::Int,
     };
     let text = "one two three four";
-    let mut try_it = |spec: hound::WavSpec| {
+    let try_it = |spec: hound::WavSpec| {
         let mut writer = hound::WavWriter::create(temporary.path().join("a.wav"), spec).unwrap();
         (0..32_000).for_each(|_| writer.write_sample(1_000_i32).unwrap());
         writer.finalize().unwrap();
@@ -254,7 +268,8 @@ fn a_manifest_whose_duration_is_not_the_file_s_is_refused() {
 fn two_lines_with_one_id_are_refused() {
     let temporary = directory();
     write_wav(&temporary.path().join("a.wav"), &speech_like(2.0, 1));
-    let error = refusal(temporary.path(), &[line("a.wav", "one two three four"), line("a.wav", "five six seven")]);
+    let error =
+        refusal(temporary.path(), &[line("a.wav", "one two three four"), line("a.wav", "five six seven")]);
     assert!(error.contains("line 2: has the id a, as has line 1"), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! From a source to a corpus directory: what is taken, what is left out and why.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{HashMap, HashSet},
     fmt,
     path::Path,
 };
@@ -177,7 +177,8 @@ fn describe(description: &Description) -> Result<String, Error> {
         importer: &'a str,
     }
     let importer = concat!("ffasr ", env!("CARGO_PKG_VERSION"));
-    toml::to_string(&CorpusFile { description, importer }).map_err(|error| Error::file("corpus.toml", error.to_string()))
+    toml::to_string(&CorpusFile { description, importer })
+        .map_err(|error| Error::file("corpus.toml", error.to_string()))
 }
 
 /// What was taken so far, and what that rules out.
@@ -195,7 +196,11 @@ struct Selection {
 impl Selection {
     /// Writes the recording and returns its utterance, or says why not. The text is looked at first: most of
     /// what is left out need not be decoded.
-    fn consider(&mut self, candidate: &Candidate, staging: &Staging) -> Result<Result<Utterance, Reason>, Error> {
+    fn consider(
+        &mut self,
+        candidate: &Candidate,
+        staging: &Staging,
+    ) -> Result<Result<Utterance, Reason>, Error> {
         let (file, stated_seconds) = match &candidate.recording {
             Recording::None => return Ok(Err(Reason::NoRecording)),
             Recording::File(file) => (file, None),
@@ -262,7 +267,7 @@ impl Selection {
     }
 
     fn report(self) -> ImportReport {
-        let speakers: BTreeMap<&str, ()> = self.taken.iter().map(|taken| (taken.speaker.as_str(), ())).collect();
+        let speakers: HashSet<&str> = self.taken.iter().map(|taken| taken.speaker.as_str()).collect();
         ImportReport {
             utterances: self.taken.len(),
             seconds: self.taken.iter().map(|taken| taken.duration).sum(),

@@ -74,7 +74,10 @@ impl Source {
 
 fn asterisk(prompts: &Path, transcript: &Path, speaker: &str) -> Result<Vec<Candidate>, Error> {
     if !prompts.is_dir() {
-        return Err(Error::file(prompts, "is not a directory of prompts (Debian: asterisk-core-sounds-en-g722)"));
+        return Err(Error::file(
+            prompts,
+            "is not a directory of prompts (Debian: asterisk-core-sounds-en-g722)",
+        ));
     }
     let content = read_text(transcript)?;
     numbered_lines(&content)
@@ -118,16 +121,19 @@ fn chapter(list: &Path) -> Result<Vec<Candidate>, Error> {
     let content = read_text(list)?;
     numbered_lines(&content)
         .map(|(number, line)| {
-            let (id, text) =
-                line.split_once(' ').ok_or_else(|| Error::line(list, number, "is not an id, a space and a text"))?;
-            let (speaker, _) = id
-                .split_once('-')
-                .ok_or_else(|| Error::line(list, number, "the id does not begin with a talker and a hyphen"))?;
+            let (id, text) = line
+                .split_once(' ')
+                .ok_or_else(|| Error::line(list, number, "is not an id, a space and a text"))?;
+            let (speaker, _) = id.split_once('-').ok_or_else(|| {
+                Error::line(list, number, "the id does not begin with a talker and a hyphen")
+            })?;
             let file = ["flac", "wav"]
                 .map(|extension| list.with_file_name(format!("{id}.{extension}")))
                 .into_iter()
                 .find(|file| file.is_file())
-                .ok_or_else(|| Error::line(list, number, format!("there is no {id}.flac or {id}.wav beside it")))?;
+                .ok_or_else(|| {
+                    Error::line(list, number, format!("there is no {id}.flac or {id}.wav beside it"))
+                })?;
             Ok(candidate(id, text, speaker, Recording::File(file), list, number))
         })
         .collect()
@@ -151,10 +157,14 @@ fn manifest(file: &Path) -> Result<Vec<Candidate>, Error> {
     let mut seen = HashMap::new();
     numbered_lines(&content)
         .map(|(number, line)| {
-            let record: Record =
-                serde_json::from_str(line).map_err(|error| Error::line(file, number, json_problem(&error)))?;
+            let record: Record = serde_json::from_str(line)
+                .map_err(|error| Error::line(file, number, json_problem(&error)))?;
             if record.offset != 0.0 {
-                return Err(Error::line(file, number, "has an `offset`: cut the segment into a file of its own"));
+                return Err(Error::line(
+                    file,
+                    number,
+                    "has an `offset`: cut the segment into a file of its own",
+                ));
             }
             let path = directory.join(&record.audio_filepath);
             if !path.is_file() {
@@ -183,7 +193,14 @@ fn id_of_path(path: &Path, directory: &Path) -> String {
     named.with_extension("").display().to_string()
 }
 
-fn candidate(id: &str, text: &str, speaker: &str, recording: Recording, list: &Path, line: usize) -> Candidate {
+fn candidate(
+    id: &str,
+    text: &str,
+    speaker: &str,
+    recording: Recording,
+    list: &Path,
+    line: usize,
+) -> Candidate {
     Candidate {
         id: id.trim().to_owned(),
         text: text.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -202,5 +219,6 @@ fn read_text(path: &Path) -> Result<String, Error> {
         MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked).map_err(Error::io(path))?;
         bytes = unpacked;
     }
-    String::from_utf8(bytes).map_err(|error| Error::file(path, format!("is not UTF-8 text ({})", error.utf8_error())))
+    String::from_utf8(bytes)
+        .map_err(|error| Error::file(path, format!("is not UTF-8 text ({})", error.utf8_error())))
 }

@@ -64,7 +64,8 @@ pub fn build(
 fn make(planned: Planned<'_>, renderer: &Renderer<'_>, staging: &Staging) -> Result<Item, Error> {
     let Planned { id, role, track, utterance, recipe } = planned;
     let rendered = renderer.render(utterance, &recipe)?;
-    let wav = audio::encode_wav(&rendered.samples).map_err(|error| Error::file(&utterance.id, error.to_string()))?;
+    let wav = audio::encode_wav(&rendered.samples)
+        .map_err(|error| Error::file(&utterance.id, error.to_string()))?;
     let sha256 = sha256(&wav);
     let name = format!("audio/{sha256}.wav");
     staging.write(&name, &wav)?;

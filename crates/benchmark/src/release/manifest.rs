@@ -163,7 +163,8 @@ impl ReleaseManifest {
         }
         let manifest = Self { release, items: corpus::read_lines(&directory.join("manifest.jsonl"))? };
         if manifest.sha256()? != manifest_sha256 {
-            let problem = "its content is not what manifest_sha256 in release.json froze: something was changed";
+            let problem =
+                "its content is not what manifest_sha256 in release.json froze: something was changed";
             return Err(Error::file(directory, problem));
         }
         Ok(manifest)
@@ -172,7 +173,8 @@ impl ReleaseManifest {
 
 /// One line of compact JSON.
 fn line(record: &impl Serialize) -> Result<Vec<u8>, Error> {
-    let mut line = serde_json::to_vec(record).map_err(|error| Error::file("manifest.jsonl", error.to_string()))?;
+    let mut line =
+        serde_json::to_vec(record).map_err(|error| Error::file("manifest.jsonl", error.to_string()))?;
     line.push(b'\n');
     Ok(line)
 }

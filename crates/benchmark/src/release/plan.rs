@@ -31,7 +31,11 @@ pub(super) struct Planned<'a> {
 ///
 /// An utterance keeps its room, its positions and its noise through all tracks, so that two far tracks differ in
 /// the signal-to-noise ratio alone.
-pub(super) fn plan<'a>(spec: &ReleaseSpec, corpus: &'a Corpus, items: usize) -> Result<Vec<Planned<'a>>, Error> {
+pub(super) fn plan<'a>(
+    spec: &ReleaseSpec,
+    corpus: &'a Corpus,
+    items: usize,
+) -> Result<Vec<Planned<'a>>, Error> {
     let chosen = choose(spec, corpus, items)?;
     let (scored, warm_up) = chosen.split_at(items);
     let mut planned = Vec::new();
@@ -41,7 +45,8 @@ pub(super) fn plan<'a>(spec: &ReleaseSpec, corpus: &'a Corpus, items: usize) -> 
     let tracks = spec.tracks.iter().cycle();
     planned.extend(warm_up.iter().zip(tracks).map(|(cast, &track)| item(spec, cast, track, Role::WarmUp)));
     for pass in 1..=spec.speed.passes {
-        planned.extend(subset(spec, scored).map(|(cast, track)| item(spec, cast, track, Role::Repeat { pass })));
+        planned
+            .extend(subset(spec, scored).map(|(cast, track)| item(spec, cast, track, Role::Repeat { pass })));
     }
     Ok(planned)
 }
@@ -53,9 +58,14 @@ struct Cast<'a, 's> {
 }
 
 /// Draws utterances, as many talkers among them as can be, and deals the rooms out evenly.
-fn choose<'a, 's>(spec: &'s ReleaseSpec, corpus: &'a Corpus, items: usize) -> Result<Vec<Cast<'a, 's>>, Error> {
+fn choose<'a, 's>(
+    spec: &'s ReleaseSpec,
+    corpus: &'a Corpus,
+    items: usize,
+) -> Result<Vec<Cast<'a, 's>>, Error> {
     let needed = items + spec.speed.warm_up;
-    let mut fit: Vec<&Utterance> = corpus.utterances.iter().filter(|utterance| fits(spec, utterance)).collect();
+    let mut fit: Vec<&Utterance> =
+        corpus.utterances.iter().filter(|utterance| fits(spec, utterance)).collect();
     if items == 0 || fit.len() < needed {
         let asked = format!("{items} items and {} to warm up", spec.speed.warm_up);
         return Err(Error::TooFewUtterances { needed, asked, found: fit.len() });

@@ -47,11 +47,13 @@ impl<'a> Renderer<'a> {
         corpus: &'a Corpus,
         recipes: impl Iterator<Item = &'r Recipe>,
     ) -> Result<Self, Error> {
-        let paths: BTreeSet<Path> = recipes.filter_map(|recipe| recipe.scene.as_ref()).flat_map(paths).collect();
+        let paths: BTreeSet<Path> =
+            recipes.filter_map(|recipe| recipe.scene.as_ref()).flat_map(paths).collect();
         let simulate = |path: Path| {
             let room = rooms.iter().find(|room| room.name == path.room);
             let room = room.ok_or_else(|| failure(&path.room, "there is no such room"))?;
-            let response = room.response(path.place, path.microphone).map_err(|problem| failure(&path.room, problem))?;
+            let response =
+                room.response(path.place, path.microphone).map_err(|problem| failure(&path.room, problem))?;
             Ok((path, response))
         };
         let responses = paths.into_par_iter().map(simulate).collect::<Result<_, Error>>()?;
@@ -67,7 +69,8 @@ impl<'a> Renderer<'a> {
             return Err(failure(&utterance.id, "the recipe was made for another recording"));
         }
         let mut speech = vec![0.0; recipe.lead_in_samples];
-        speech.extend(self.corpus.recording(utterance)?.into_iter().map(|sample| f32::from(sample) / 32_768.0));
+        speech
+            .extend(self.corpus.recording(utterance)?.into_iter().map(|sample| f32::from(sample) / 32_768.0));
         let (samples, conditions) = match &recipe.scene {
             None => {
                 let near = scene::render_dry(&speech, SAMPLE_RATE, recipe.level_dbov)
@@ -115,7 +118,9 @@ impl<'a> Renderer<'a> {
 
     fn response(&self, setting: &SceneRecipe, place: Place) -> Result<&Response, Error> {
         let path = Path { room: setting.room.clone(), place, microphone: setting.microphone };
-        self.responses.get(&path).ok_or_else(|| failure(&setting.room, "this renderer was made for other recipes"))
+        self.responses
+            .get(&path)
+            .ok_or_else(|| failure(&setting.room, "this renderer was made for other recipes"))
     }
 }
 

@@ -155,7 +155,8 @@ impl ReleaseSpec {
         require(all_differ(&names), || "two rooms have the same name".to_owned())?;
         for room in &self.rooms {
             require(is_slug(&room.name), || format!("room `{}`: use a-z, 0-9 and hyphens", room.name))?;
-            room.validate().map_err(|problem| Error::Specification(format!("room `{}`: {problem}", room.name)))?;
+            room.validate()
+                .map_err(|problem| Error::Specification(format!("room `{}`: {problem}", room.name)))?;
         }
         Ok(())
     }
@@ -170,7 +171,8 @@ fn within(value: f64, range: RangeInclusive<f64>) -> bool {
 }
 
 fn is_slug(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn all_differ<T: PartialEq>(values: &[T]) -> bool {

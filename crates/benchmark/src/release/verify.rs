@@ -8,7 +8,7 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{Item, ReleaseManifest, Role};
+use super::{Item, ReleaseManifest};
 use crate::{Error, audio, staging::sha256};
 
 /// The ratio asked for and the ratio measured agree to this, in decibels.
@@ -35,7 +35,9 @@ pub fn verify(directory: &Path) -> Result<Report, Error> {
     let mut problems: Vec<String> = manifest
         .items
         .par_iter()
-        .filter_map(|item| verify_item(directory, item).err().map(|problem| format!("item {}: {problem}", item.id)))
+        .filter_map(|item| {
+            verify_item(directory, item).err().map(|problem| format!("item {}: {problem}", item.id))
+        })
         .collect();
     problems.extend(verify_whole(directory, &manifest)?);
     if !problems.is_empty() {
@@ -97,7 +99,8 @@ fn verify_whole(directory: &Path, manifest: &ReleaseManifest) -> Result<Vec<Stri
             problems.push(format!("item {}: another item has the same id", item.id));
         }
     }
-    let utterances = |track| manifest.scored(track).map(|item| item.utterance.as_str()).collect::<BTreeSet<_>>();
+    let utterances =
+        |track| manifest.scored(track).map(|item| item.utterance.as_str()).collect::<BTreeSet<_>>();
     let tracks = &manifest.release.spec.tracks;
     for pair in tracks.windows(2) {
         if utterances(pair[0]) != utterances(pair[1]) {

@@ -28,7 +28,9 @@ pub(crate) fn write_wav(path: &Path, samples: &[i16]) {
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    for &sample in samples {
+        writer.write_sample(sample).unwrap();
+    }
     writer.finalize().unwrap();
 }
 
@@ -43,10 +45,15 @@ pub(crate) fn description() -> Description {
 }
 
 /// Imports a manifest of these lines.
-pub(crate) fn import_lines(directory: &Path, lines: &[String], destination: &Path) -> Result<ImportReport, Error> {
+pub(crate) fn import_lines(
+    directory: &Path,
+    lines: &[String],
+    destination: &Path,
+) -> Result<ImportReport, Error> {
     let file = directory.join("source.jsonl");
     fs::write(&file, lines.join("\n")).unwrap();
-    let what = Import { source: Source::Manifest { file }, description: description(), limits: Limits::default() };
+    let what =
+        Import { source: Source::Manifest { file }, description: description(), limits: Limits::default() };
     corpus::import(&what, destination, &|_, _| ())
 }
 
