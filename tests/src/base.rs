@@ -30,7 +30,7 @@ pub struct Base {
 }
 
 /// A directory in a place short enough for a Unix socket, which the database's user may pass through.
-pub(crate) fn short_directory() -> TempDir {
+pub fn short_directory() -> TempDir {
     let directory = tempfile::Builder::new().prefix("ffasr-").tempdir_in("/tmp").unwrap();
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     directory
@@ -43,7 +43,9 @@ impl Base {
         let cluster = Cluster::start(&directory.path().join("postgres")).await.unwrap();
         let pool = store::connect(cluster.options("postgres")).await.unwrap();
         let server =
-            ObjectServer::start(&directory.path().join("objects"), SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+            ObjectServer::start(&directory.path().join("objects"), SocketAddr::from(([127, 0, 0, 1], 0)))
+                .await
+                .unwrap();
         let objects = ObjectStore::open(&server.config()).await.unwrap();
         Self { pool, objects, cluster, directory }
     }

@@ -1,12 +1,16 @@
 //! What the end-to-end tests share: real parts, started for one test and gone with it.
 //!
-//! - [`Base`]: a private PostgreSQL cluster and an S3 protocol server;
-//! - [`Site`]: the service in this process, over a [`Base`];
-//! - [`Program`]: the built `ffasr` binary, as a process that can be killed;
-//! - [`Browser`]: Chromium.
+//! - `Base`: a private PostgreSQL cluster and an S3 protocol server;
+//! - `Site`: the service in this process, over a `Base`;
+//! - `Program`: the built `ffasr` binary, as a process that can be killed;
+//! - `Browser`: Chromium.
 //!
 //! Nothing here sleeps for a fixed time: [`until`] waits for a condition.
-#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "test support: a failure is a panic with a place")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "test support: a failure is a panic with a place"
+)]
 
 mod base;
 mod browser;
@@ -19,14 +23,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use base::Base;
+pub use base::{Base, short_directory};
 pub use browser::Browser;
 pub use node::{Node, fingerprint};
 pub use program::Program;
 pub use site::Site;
 
 /// Longest wait for a condition; only a broken test gets there.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A plain HTTP client.
 pub fn client() -> reqwest::Client {

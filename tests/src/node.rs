@@ -1,8 +1,8 @@
 //! A worker as the service sees it: the worker protocol, spoken by the test.
 
 use protocol::{
-    AttemptResults, Claim, ClaimReply, Complete, EvaluateJob, Heartbeat, HeartbeatReply, ItemResult, Job, NodeFingerprint,
-    Outcome, PROTOCOL_VERSION, Progress, RunReport, Stage, Work,
+    AttemptResults, Claim, ClaimReply, Complete, EvaluateJob, Heartbeat, HeartbeatReply, ItemResult, Job,
+    NodeFingerprint, Outcome, PROTOCOL_VERSION, Progress, RunReport, Stage, Work,
 };
 use reqwest::{Client, Response};
 use serde::Serialize;

@@ -65,7 +65,7 @@ impl Program {
     /// Waits for a line of standard error that starts with `start`; the rest of it.
     pub fn said(&self, start: &str) -> String {
         loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(120));
+            let line = self.lines.recv_timeout(Duration::from_mins(2));
             let line = line.unwrap_or_else(|error| panic!("ffasr did not say `{start}…`: {error}"));
             if let Some(rest) = line.strip_prefix(start) {
                 return rest.to_owned();

@@ -1,5 +1,4 @@
 //! The embedded servers: a private PostgreSQL cluster and an S3 protocol server.
-#![expect(clippy::unwrap_used, reason = "a test's failure is a panic with a place")]
 
 use std::{fs, os::unix::fs::MetadataExt, time::Duration};
 
@@ -88,7 +87,8 @@ async fn a_killed_service_takes_its_cluster_with_it() {
     let pid_file = data.join("postgres/data/postmaster.pid");
     let pid: u32 = fs::read_to_string(&pid_file).unwrap().lines().next().unwrap().parse().unwrap();
     service.kill();
-    until("PostgreSQL stops", || async { (!fs::exists(format!("/proc/{pid}")).unwrap()).then_some(()) }).await;
+    until("PostgreSQL stops", || async { (!fs::exists(format!("/proc/{pid}")).unwrap()).then_some(()) })
+        .await;
     let again = Program::start(&data, &["serve", "--listen", "127.0.0.1:0"]);
     again.said("listening on ");
 }
@@ -104,7 +104,7 @@ async fn objects_come_back_as_they_were_stored_and_presigned_addresses_need_no_c
     let too_large = base.objects.get("audio/abc", 99_999).await.unwrap_err().to_string();
     assert!(too_large.contains("99999"), "{too_large}");
 
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let client = end_to_end::client();
     let read = base.objects.presign_get("audio/abc", minute).await.unwrap();
     assert_eq!(client.get(&read).send().await.unwrap().bytes().await.unwrap(), content);
@@ -113,7 +113,11 @@ async fn objects_come_back_as_they_were_stored_and_presigned_addresses_need_no_c
     assert_eq!(base.objects.get("results/x", 10).await.unwrap(), b"text");
 
     let elsewhere = read.replace("audio/abc", "results/x");
-    assert_eq!(client.get(elsewhere).send().await.unwrap().status(), 403, "an address is good for its object alone");
+    assert_eq!(
+        client.get(elsewhere).send().await.unwrap().status(),
+        403,
+        "an address is good for its object alone"
+    );
     let bare = read.split('?').next().unwrap().to_owned();
     assert_eq!(client.get(bare).send().await.unwrap().status(), 403, "nothing is public");
 }

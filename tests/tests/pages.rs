@@ -38,7 +38,10 @@ async fn open_site() -> Site {
     let site = Site::start().await;
     site.release().await;
     site.user("sam", Role::Submitter).await;
-    until("the release is on the board", || async { site.get("/api/v1/boards/tiny").await.0.eq(&200).then_some(()) }).await;
+    until("the release is on the board", || async {
+        site.get("/api/v1/boards/tiny").await.0.eq(&200).then_some(())
+    })
+    .await;
     site
 }
 
@@ -64,7 +67,9 @@ async fn evaluated(site: &Site, name: &str, text: &str) -> String {
 #[tokio::test]
 async fn an_empty_service_says_so_instead_of_failing() {
     let site = Site::start().await;
-    for path in ["/", "/external", "/queue", "/method", "/login", "/healthz", "/api/v1/boards", "/api/v1/external"] {
+    for path in
+        ["/", "/external", "/queue", "/method", "/login", "/healthz", "/api/v1/boards", "/api/v1/external"]
+    {
         assert_eq!(site.get(path).await.0, 200, "{path}");
     }
     assert_eq!(site.get("/nothing-here").await.0, 404);
@@ -128,7 +133,10 @@ async fn strangers_cannot_submit_and_submitters_cannot_see_the_admin_page() {
     let site = open_site().await;
     let visitor = site.visitor();
     assert_eq!(site.get("/submit").await.0, 401);
-    assert_eq!(visitor.post(format!("{}/submit", site.url)).multipart(model("m")).send().await.unwrap().status(), 401);
+    assert_eq!(
+        visitor.post(format!("{}/submit", site.url)).multipart(model("m")).send().await.unwrap().status(),
+        401
+    );
     assert_eq!(site.submit("ffa_wrong", model("m")).await.status(), 401);
     assert_eq!(site.get("/admin").await.0, 401);
     let sam = site.signed_in("sam").await;
@@ -137,7 +145,11 @@ async fn strangers_cannot_submit_and_submitters_cannot_see_the_admin_page() {
     let ada = site.signed_in("ada").await;
     assert_eq!(ada.get(format!("{}/admin", site.url)).send().await.unwrap().status(), 200);
     ada.post(format!("{}/logout", site.url)).send().await.unwrap();
-    assert_eq!(ada.get(format!("{}/admin", site.url)).send().await.unwrap().status(), 401, "after logging out");
+    assert_eq!(
+        ada.get(format!("{}/admin", site.url)).send().await.unwrap().status(),
+        401,
+        "after logging out"
+    );
 }
 
 #[tokio::test]
@@ -210,7 +222,10 @@ async fn a_result_is_scored_ranked_and_shown_with_its_provenance() {
     // "jumps over the lazy dog" (5 words) against "the quick brown fox": "the" is right, so 4 errors of 9 words.
     let near = &best["tracks"]["near"];
     assert_eq!(near["ref_words"], 9);
-    assert!((near["wer"].as_f64().unwrap() - best["avg_wer"].as_f64().unwrap()).abs() < 1e-12, "all tracks are alike");
+    assert!(
+        (near["wer"].as_f64().unwrap() - best["avg_wer"].as_f64().unwrap()).abs() < 1e-12,
+        "all tracks are alike"
+    );
     assert!((best["rtfx"].as_f64().unwrap() - 4.0).abs() < 1e-9, "2 s of audio in half a second");
     assert_eq!(best["pareto"], true);
     assert_eq!(board["rows"][1]["pareto"], false, "as fast and less accurate");
@@ -248,7 +263,10 @@ async fn results_that_do_not_fit_the_release_are_our_fault_and_are_tried_again()
     node.complete(&job, &results, &hash(&results)).await;
     let path = format!("/api/v1/submissions/{}", answer["id"].as_str().unwrap());
     let ended = until("scoring gives up", || async {
-        sqlx::query("UPDATE jobs SET run_after = now() WHERE state = 'queued'").execute(&site.pool).await.unwrap();
+        sqlx::query("UPDATE jobs SET run_after = now() WHERE state = 'queued'")
+            .execute(&site.pool)
+            .await
+            .unwrap();
         let submission: Value = serde_json::from_str(&site.get(&path).await.1).unwrap();
         (submission["state"] == "failed").then_some(submission)
     })
@@ -274,7 +292,16 @@ async fn the_log_of_a_failed_model_is_for_its_submitter_alone() {
     assert_eq!(node.post("fail", &fail).await.status(), 204);
     assert_eq!(node.post("fail", &fail).await.status(), 409, "the lease is over");
     let path = format!("/submissions/{id}");
-    let own = site.signed_in("sam").await.get(format!("{}{path}", site.url)).send().await.unwrap().text().await.unwrap();
+    let own = site
+        .signed_in("sam")
+        .await
+        .get(format!("{}{path}", site.url))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert!(own.contains("no such file: &#60;weights&#62;") || own.contains("no such file: &lt;weights&gt;"));
     assert!(own.contains("load_error"));
     let (status, foreign) = site.get(&path).await;
@@ -327,12 +354,26 @@ async fn a_table_published_elsewhere_is_shown_apart_with_its_own_front() {
     let row = |model: &str, avg_wer: f64, rtfx: Option<f64>| ExternalRow {
         model: model.to_owned(),
         avg_wer,
-        tracks: ["near", "far-high", "far-mid", "far-low"].map(|track| (track.to_owned(), avg_wer)).into_iter().collect::<BTreeMap<_, _>>(),
+        tracks: ["near", "far-high", "far-mid", "far-low"]
+            .map(|track| (track.to_owned(), avg_wer))
+            .into_iter()
+            .collect::<BTreeMap<_, _>>(),
         rtfx,
         num_params: None,
     };
-    let rows = [row("a/exact", 0.1338, Some(20.0)), row("b/fast", 0.36, Some(300.0)), row("c/neither", 0.4, Some(20.0)), row("d/untimed", 0.01, None)];
-    let board = NewExternalBoard { label: "Elsewhere, 2026", slug: "elsewhere", source_url: None, note: None, rows: &rows };
+    let rows = [
+        row("a/exact", 0.1338, Some(20.0)),
+        row("b/fast", 0.36, Some(300.0)),
+        row("c/neither", 0.4, Some(20.0)),
+        row("d/untimed", 0.01, None),
+    ];
+    let board = NewExternalBoard {
+        label: "Elsewhere, 2026",
+        slug: "elsewhere",
+        source_url: None,
+        note: None,
+        rows: &rows,
+    };
     external::replace(&site.pool, board).await.unwrap();
     let page = until("it is shown", || async {
         let (_, page) = site.get("/external").await;

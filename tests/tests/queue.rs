@@ -14,7 +14,7 @@ use store::{
     submissions,
 };
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 async fn claim(base: &Base, worker: &Worker) -> Option<ClaimedAttempt> {
     queue::claim(&base.pool, worker, "cpu-2core", &["pocketsphinx".to_owned()], LEASE).await.unwrap()
@@ -26,7 +26,8 @@ async fn state(base: &Base, submission: SubmissionId) -> SubmissionState {
 
 async fn beat(base: &Base, claimed: &ClaimedAttempt) -> Result<LeaseStatus, StoreError> {
     let progress = Progress { done: 1, total: 8 };
-    queue::heartbeat(&base.pool, claimed.attempt, claimed.fencing_token, Stage::Transcribing, progress, LEASE).await
+    queue::heartbeat(&base.pool, claimed.attempt, claimed.fencing_token, Stage::Transcribing, progress, LEASE)
+        .await
 }
 
 /// Lets the leases of all jobs run out, without waiting for it.
@@ -107,7 +108,10 @@ async fn an_attempt_has_one_winner_among_many_workers() {
     let claims = (0..8).map(|_| {
         let (pool, worker) = (base.pool.clone(), worker.clone());
         tokio::spawn(async move {
-            queue::claim(&pool, &worker, "cpu-2core", &["pocketsphinx".to_owned()], LEASE).await.unwrap().is_some()
+            queue::claim(&pool, &worker, "cpu-2core", &["pocketsphinx".to_owned()], LEASE)
+                .await
+                .unwrap()
+                .is_some()
         })
     });
     let mut winners = 0;
@@ -123,7 +127,9 @@ async fn a_worker_gets_only_what_its_class_and_runtimes_can_run() {
     let (_, worker) = scene(&base).await;
     let runtimes = ["pocketsphinx".to_owned()];
     assert!(queue::claim(&base.pool, &worker, "nvidia-l4", &runtimes, LEASE).await.unwrap().is_none());
-    assert!(queue::claim(&base.pool, &worker, "cpu-2core", &["nemo".to_owned()], LEASE).await.unwrap().is_none());
+    assert!(
+        queue::claim(&base.pool, &worker, "cpu-2core", &["nemo".to_owned()], LEASE).await.unwrap().is_none()
+    );
     assert!(queue::claim(&base.pool, &worker, "cpu-2core", &runtimes, LEASE).await.unwrap().is_some());
 }
 
@@ -131,7 +137,8 @@ async fn a_worker_gets_only_what_its_class_and_runtimes_can_run() {
 async fn a_submitter_with_nothing_running_comes_before_one_with_something_running() {
     let base = Base::start().await;
     let release = base.release().await;
-    let (eager, patient) = (base.user("eager", Role::Submitter).await, base.user("patient", Role::Submitter).await);
+    let (eager, patient) =
+        (base.user("eager", Role::Submitter).await, base.user("patient", Role::Submitter).await);
     for model in ["one", "two", "three"] {
         base.submission(eager, release, model).await;
     }
@@ -184,7 +191,9 @@ async fn platform_faults_are_tried_four_times_and_end_with_their_class() {
     for _ in 0..4 {
         let claimed = claim(&base, &worker).await.expect("a platform fault is tried again");
         let (attempt, token) = (claimed.attempt, claimed.fencing_token);
-        queue::fail(&base.pool, attempt, token, FailureClass::GpuFault, "The GPU fell off the bus.", "").await.unwrap();
+        queue::fail(&base.pool, attempt, token, FailureClass::GpuFault, "The GPU fell off the bus.", "")
+            .await
+            .unwrap();
     }
     assert!(claim(&base, &worker).await.is_none());
     let ended = submissions::get(&base.pool, submission).await.unwrap();
@@ -311,7 +320,10 @@ async fn a_frozen_release_takes_no_other_content() {
         about: &serde_json::json!({}),
         items: &[],
     };
-    assert!(matches!(store::releases::freeze(&base.pool, &other).await, Err(StoreError::ReleaseFrozen { .. })));
+    assert!(matches!(
+        store::releases::freeze(&base.pool, &other).await,
+        Err(StoreError::ReleaseFrozen { .. })
+    ));
 }
 
 /// One step of a random history.
@@ -361,7 +373,8 @@ async fn any_interleaving_keeps_one_lease_moves_only_along_the_table_and_loses_n
         let submission = base.submission(user, release, &format!("model {round}")).await;
         let mut held: Vec<ClaimedAttempt> = Vec::new();
         for act in history {
-            let chosen = |index: usize| held.get(index).map(|claimed| (claimed.attempt, claimed.fencing_token));
+            let chosen =
+                |index: usize| held.get(index).map(|claimed| (claimed.attempt, claimed.fencing_token));
             match act {
                 Act::Claim => held.extend(claim(&base, &worker).await),
                 Act::Beat(index) => {
@@ -376,7 +389,8 @@ async fn any_interleaving_keeps_one_lease_moves_only_along_the_table_and_loses_n
                 }
                 Act::FailOurs(index) => {
                     if let Some((attempt, token)) = chosen(index) {
-                        let _ = queue::fail(&base.pool, attempt, token, FailureClass::StorageError, "m", "").await;
+                        let _ = queue::fail(&base.pool, attempt, token, FailureClass::StorageError, "m", "")
+                            .await;
                     }
                 }
                 Act::RunOut => run_out(&base).await,

@@ -9,8 +9,7 @@ use std::{
 use clap::{Args, Subcommand, ValueEnum};
 use protocol::SubmissionId;
 use store::{
-    Secret, accounts, external,
-    releases,
+    Secret, accounts, external, releases,
     submissions::{self, Filter},
 };
 
@@ -187,7 +186,8 @@ async fn user(command: UserCommand) -> Result<(), Failure> {
                 Role::Reviewer => accounts::Role::Reviewer,
                 Role::Admin => accounts::Role::Admin,
             };
-            let password = if password_stdin { read_password()? } else { Secret::generate("")?.expose().to_owned() };
+            let password =
+                if password_stdin { read_password()? } else { Secret::generate("")?.expose().to_owned() };
             accounts::put_user(&backend.pool, &name, role, &password).await?;
             if password_stdin {
                 println!("{name} may sign in as {}", role.as_str());
@@ -229,7 +229,8 @@ async fn worker(command: WorkerCommand) -> Result<(), Failure> {
                     (false, true) => "draining",
                     (false, false) => "active",
                 };
-                let seen = worker.last_seen_at.map_or_else(|| "never seen".to_owned(), |at| format!("seen {at}"));
+                let seen =
+                    worker.last_seen_at.map_or_else(|| "never seen".to_owned(), |at| format!("seen {at}"));
                 println!("{}\t{state}\t{}\t{seen}", worker.name, worker.hardware_classes.join(","));
             }
         }
@@ -239,7 +240,9 @@ async fn worker(command: WorkerCommand) -> Result<(), Failure> {
         WorkerCommand::Resume { name, backend } => {
             accounts::set_draining(&guest(&backend).await?.pool, &name, false).await?;
         }
-        WorkerCommand::Revoke { name, backend } => accounts::revoke_worker(&guest(&backend).await?.pool, &name).await?,
+        WorkerCommand::Revoke { name, backend } => {
+            accounts::revoke_worker(&guest(&backend).await?.pool, &name).await?;
+        }
     }
     Ok(())
 }
@@ -253,7 +256,10 @@ async fn release(command: ReleaseCommand) -> Result<(), Failure> {
         ReleaseCommand::List { backend } => {
             let backend = guest(&backend).await?;
             for release in releases::frozen(&backend.pool).await? {
-                println!("{} {}\t{}\t{}", release.slug, release.version, release.manifest_sha256, release.title);
+                println!(
+                    "{} {}\t{}\t{}",
+                    release.slug, release.version, release.manifest_sha256, release.title
+                );
             }
         }
     }
@@ -280,7 +286,8 @@ async fn submission(command: SubmissionCommand) -> Result<(), Failure> {
 
 async fn import_table(arguments: ImportResults) -> Result<(), Failure> {
     let path = arguments.file.display();
-    let file = File::open(&arguments.file).map_err(|error| Failure::input(format!("{path} cannot be read: {error}")))?;
+    let file = File::open(&arguments.file)
+        .map_err(|error| Failure::input(format!("{path} cannot be read: {error}")))?;
     let rows = import_results::read(file).map_err(|error| Failure::input(format!("{path}: {error}")))?;
     let label = arguments.label.trim();
     if !(1..=120).contains(&label.chars().count()) {

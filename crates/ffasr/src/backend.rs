@@ -74,8 +74,9 @@ async fn database(
 ) -> Result<(PgConnectOptions, Option<Cluster>), Failure> {
     if let Some(url) = &arguments.database_url {
         // The URL may hold a password, so it is not repeated.
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| Failure::input("DATABASE_URL is no PostgreSQL address (postgres://user:password@host/name)"))?;
+        let options = PgConnectOptions::from_str(url).map_err(|_| {
+            Failure::input("DATABASE_URL is no PostgreSQL address (postgres://user:password@host/name)")
+        })?;
         return Ok((options, None));
     }
     directories::open_to_pass(&arguments.data)?;

@@ -65,7 +65,8 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 
 fn run_import(arguments: &ImportArguments) -> Result<(), Failure> {
     let what = what_to_import(arguments)?;
-    let report = import(&what, &arguments.destination, &crate::progress::percent("importing")).map_err(Failure::input)?;
+    let report = import(&what, &arguments.destination, &crate::progress::percent("importing"))
+        .map_err(Failure::input)?;
     println!(
         "{} utterances, {:.1} minutes, {} talkers; {} recordings left out (reasons in {})",
         report.utterances,
@@ -85,7 +86,8 @@ fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
             Ok(value.to_owned())
         }
     };
-    let source = || arguments.source.clone().ok_or_else(|| Failure::input("--source is needed for this layout"));
+    let source =
+        || arguments.source.clone().ok_or_else(|| Failure::input("--source is needed for this layout"));
     let source = match arguments.layout {
         Layout::DebianPrompts => return Ok(Import::debian_prompts()),
         Layout::Librispeech => Source::LibriSpeech { root: source()? },
@@ -105,7 +107,8 @@ fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
 }
 
 fn list(arguments: &ListArguments) -> Result<(), Failure> {
-    let directory = arguments.directory.clone().unwrap_or_else(|| directories::default_data().join("corpora"));
+    let directory =
+        arguments.directory.clone().unwrap_or_else(|| directories::default_data().join("corpora"));
     let entries = std::fs::read_dir(&directory)
         .map_err(|error| Failure::input(format!("{} cannot be read: {error}", directory.display())))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();

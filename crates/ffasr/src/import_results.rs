@@ -6,12 +6,8 @@ use csv::StringRecord;
 use store::external::ExternalRow;
 
 /// Column of the public board → our track.
-const TRACKS: [(&str, &str); 4] = [
-    ("Near Field Speech", "near"),
-    ("High SNR", "far-high"),
-    ("Mid SNR", "far-mid"),
-    ("Low SNR", "far-low"),
-];
+const TRACKS: [(&str, &str); 4] =
+    [("Near Field Speech", "near"), ("High SNR", "far-high"), ("Mid SNR", "far-mid"), ("Low SNR", "far-low")];
 const MODEL: &str = "Model";
 const AVERAGE: &str = "Avg WER (%)";
 const SPEED: &str = "RTFx";
@@ -38,9 +34,9 @@ pub(crate) fn read(input: impl Read) -> Result<Vec<ExternalRow>, TableError> {
     let mut reader = csv::Reader::from_reader(input);
     let head = reader.headers().map_err(|error| TableError::Csv(error.to_string()))?.clone();
     let find = |name: &'static str| {
-        head.iter().position(|column| column.trim() == name).ok_or_else(|| {
-            TableError::MissingColumn(name, head.iter().collect::<Vec<_>>().join(", "))
-        })
+        head.iter()
+            .position(|column| column.trim() == name)
+            .ok_or_else(|| TableError::MissingColumn(name, head.iter().collect::<Vec<_>>().join(", ")))
     };
     let (model, average, speed, parameters) = (find(MODEL)?, find(AVERAGE)?, find(SPEED)?, find(PARAMETERS)?);
     let mut tracks = Vec::with_capacity(TRACKS.len());
@@ -87,7 +83,9 @@ impl Line<'_> {
     fn text(&self, index: usize, column: &'static str) -> Result<String, TableError> {
         match self.cell(index) {
             "" => Err(self.fault(column, "the cell is empty")),
-            text if text.chars().count() > 200 => Err(self.fault(column, "the name has more than 200 characters")),
+            text if text.chars().count() > 200 => {
+                Err(self.fault(column, "the name has more than 200 characters"))
+            }
             text => Ok(text.to_owned()),
         }
     }
@@ -114,7 +112,11 @@ impl Line<'_> {
             return Ok(None);
         }
         let number = self.number(index, column)?;
-        if number > 0.0 { Ok(Some(number)) } else { Err(self.fault(column, format!("{number} is not above zero"))) }
+        if number > 0.0 {
+            Ok(Some(number))
+        } else {
+            Err(self.fault(column, format!("{number} is not above zero")))
+        }
     }
 }
 
@@ -161,8 +163,17 @@ mod tests {
     #[test]
     fn a_bad_number_is_named_with_line_and_column() {
         let error = parse("m,1,1,1,1,1,2,1\nn,1,1,x7,1,1,2,1\n").unwrap_err();
-        assert_eq!(error.to_string(), "line 3, column \u{201c}High SNR\u{201d}: \u{201c}x7\u{201d} is not a number");
-        for bad in ["m,NaN,1,1,1,1,2,1", "m,inf,1,1,1,1,2,1", "m,-1,1,1,1,1,2,1", "m,1,1,1,1,1,0,1", ",1,1,1,1,1,2,1"] {
+        assert_eq!(
+            error.to_string(),
+            "line 3, column \u{201c}High SNR\u{201d}: \u{201c}x7\u{201d} is not a number"
+        );
+        for bad in [
+            "m,NaN,1,1,1,1,2,1",
+            "m,inf,1,1,1,1,2,1",
+            "m,-1,1,1,1,1,2,1",
+            "m,1,1,1,1,1,0,1",
+            ",1,1,1,1,1,2,1",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
@@ -171,7 +182,10 @@ mod tests {
     fn a_missing_column_a_short_row_a_repeated_model_and_an_empty_table_are_refused() {
         assert!(matches!(read("Model,RTFx\n".as_bytes()), Err(TableError::MissingColumn(AVERAGE, _))));
         assert!(matches!(parse("m,1,1\n"), Err(TableError::Csv(_))));
-        assert!(matches!(parse("m,1,1,1,1,1,2,1\nm,1,1,1,1,1,2,1\n"), Err(TableError::Twice { line: 3, .. })));
+        assert!(matches!(
+            parse("m,1,1,1,1,1,2,1\nm,1,1,1,1,1,2,1\n"),
+            Err(TableError::Twice { line: 3, .. })
+        ));
         assert_eq!(parse(""), Err(TableError::Empty));
     }
 

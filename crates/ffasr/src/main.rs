@@ -50,7 +50,10 @@ enum Command {
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(EnvFilter::try_from_env("FFASR_LOG").unwrap_or_else(|_| EnvFilter::new("warn,web=info,worker=info")))
+        .with_env_filter(
+            EnvFilter::try_from_env("FFASR_LOG")
+                .unwrap_or_else(|_| EnvFilter::new("warn,web=info,worker=info")),
+        )
         .init();
     // The HTTP client brings no provider of its own, so that only one is in the program.
     if rustls::crypto::ring::default_provider().install_default().is_err() {

@@ -24,7 +24,7 @@ pub(crate) struct BuildArguments {
     #[arg(long)]
     spec: Option<PathBuf>,
     /// Utterances of each track.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 24)]
     items: usize,
     /// Directory to make; must not exist.
     destination: PathBuf,

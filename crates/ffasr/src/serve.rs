@@ -84,9 +84,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}; choose another with --listen")))
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!("cannot listen on {address}: {error}; choose another with --listen"))
+    })
 }
 
 /// Ready when the process is asked to stop.

@@ -37,7 +37,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.check {
         let check = tokio::task::spawn_blocking(sandbox::check).await.map_err(Failure::failed)?;
         println!("{check}");
-        return if check.passed() { Ok(()) } else { Err(Failure::failed("isolation is not in force on this machine")) };
+        return if check.passed() {
+            Ok(())
+        } else {
+            Err(Failure::failed("isolation is not in force on this machine"))
+        };
     }
     let (Some(service), Some(token_file)) = (arguments.service, arguments.token_file) else {
         return Err(Failure::input("--service and --token-file are needed"));

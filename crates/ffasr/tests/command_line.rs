@@ -43,11 +43,26 @@ fn a_wav_that_is_not_one_is_refused_with_its_name_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("a.wav"), "this is text").unwrap();
     let manifest = directory.path().join("speech.jsonl");
-    fs::write(&manifest, "{\"audio_filepath\": \"a.wav\", \"text\": \"one two three four\", \"speaker\": \"s\"}\n").unwrap();
+    fs::write(
+        &manifest,
+        "{\"audio_filepath\": \"a.wav\", \"text\": \"one two three four\", \"speaker\": \"s\"}\n",
+    )
+    .unwrap();
     let destination = directory.path().join("corpus");
     let arguments = [
-        "corpus", "import", "--layout", "manifest", "--source", manifest.to_str().unwrap(), "--name", "n", "--licence",
-        "MIT", "--attribution", "me", destination.to_str().unwrap(),
+        "corpus",
+        "import",
+        "--layout",
+        "manifest",
+        "--source",
+        manifest.to_str().unwrap(),
+        "--name",
+        "n",
+        "--licence",
+        "MIT",
+        "--attribution",
+        "me",
+        destination.to_str().unwrap(),
     ];
     refused(&arguments, &["a.wav"]);
     assert!(!destination.exists());

@@ -106,10 +106,11 @@ pub async fn replace(pool: &PgPool, board: NewExternalBoard<'_>) -> Result<(), S
 pub async fn list(pool: &PgPool) -> Result<Vec<ExternalBoard>, StoreError> {
     type Row = (String, f64, Json<BTreeMap<String, f64>>, Option<f64>, Option<f64>);
     type Board = (String, String, Option<String>, Option<String>, OffsetDateTime);
-    let boards: Vec<Board> =
-        sqlx::query_as("SELECT label, slug, source_url, note, imported_at FROM external_boards ORDER BY label")
-            .fetch_all(pool)
-            .await?;
+    let boards: Vec<Board> = sqlx::query_as(
+        "SELECT label, slug, source_url, note, imported_at FROM external_boards ORDER BY label",
+    )
+    .fetch_all(pool)
+    .await?;
     let mut list = Vec::with_capacity(boards.len());
     for (label, slug, source_url, note, imported_at) in boards {
         let rows: Vec<Row> = sqlx::query_as(

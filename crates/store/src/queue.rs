@@ -369,15 +369,12 @@ async fn expire_one(pool: &PgPool) -> Result<bool, StoreError> {
         return Ok(false);
     };
     let lost = LostLease { submission_id, number, actor: "service".to_owned() };
-    match (kind.as_str(), attempt) {
-        ("score", Some(attempt)) => {
-            retry_scoring(&mut transaction, AttemptId(attempt), &lost, "The service stopped while scoring.")
-                .await?
-        }
-        _ => {
-            let message = "The worker stopped sending heartbeats.";
-            after_failure(&mut transaction, &lost, FailureClass::WorkerLost, message).await?;
-        }
+    if let ("score", Some(attempt)) = (kind.as_str(), attempt) {
+        let message = "The service stopped while scoring.";
+        retry_scoring(&mut transaction, AttemptId(attempt), &lost, message).await?;
+    } else {
+        let message = "The worker stopped sending heartbeats.";
+        after_failure(&mut transaction, &lost, FailureClass::WorkerLost, message).await?;
     }
     transaction.commit().await?;
     Ok(true)

@@ -57,7 +57,10 @@ pub(crate) async fn boards(State(service): State<Service>) -> impl IntoResponse 
             version: release.version.clone(),
             title: release.title.clone(),
             manifest_sha256: release.manifest_sha256.clone(),
-            hardware_classes: snapshot.boards_of(release.id).map(|board| board.hardware_class.clone()).collect(),
+            hardware_classes: snapshot
+                .boards_of(release.id)
+                .map(|board| board.hardware_class.clone())
+                .collect(),
             href: format!("/api/v1/boards/{}", release.slug),
         })
         .collect();
@@ -105,9 +108,10 @@ pub(crate) async fn board_csv(
 
 fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut head: Vec<String> = ["rank", "rank_low", "rank_high", "model", "organisation", "licence", "avg_wer"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut head: Vec<String> =
+        ["rank", "rank_low", "rank_high", "model", "organisation", "licence", "avg_wer"]
+            .map(str::to_owned)
+            .to_vec();
     head.extend(["avg_wer_low", "avg_wer_high"].map(str::to_owned));
     head.extend(TRACKS.iter().map(|track| track.name.replace('-', "_") + "_wer"));
     head.extend(["rtfx", "latency_p50_s", "latency_p95_s", "num_params", "pareto"].map(str::to_owned));
@@ -125,7 +129,9 @@ fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
             number(summary.avg_wer_interval.map(|interval| interval.0)),
             number(summary.avg_wer_interval.map(|interval| interval.1)),
         ];
-        cells.extend(TRACKS.iter().map(|track| number(summary.tracks.get(track.name).and_then(|track| track.wer))));
+        cells.extend(
+            TRACKS.iter().map(|track| number(summary.tracks.get(track.name).and_then(|track| track.wer))),
+        );
         cells.extend([
             number(summary.rtfx),
             number(Some(summary.latency.p50)),
@@ -247,19 +253,19 @@ pub(crate) async fn submit(
     multipart: Multipart,
 ) -> Result<Response, Problem> {
     let upload = submit::read(multipart).await?;
-    let manifest = submit::understand(&upload).map_err(invalid)?;
+    let manifest = submit::understand(&upload).map_err(|errors| invalid(&errors))?;
     let board = service.board();
     let slug = Some(upload.release.as_str()).filter(|slug| !slug.is_empty());
-    let release = board
-        .release(slug)
-        .ok_or_else(|| AppError::Invalid(vec![("release".to_owned(), submit::no_release(&upload.release))]))?;
+    let release = board.release(slug).ok_or_else(|| {
+        AppError::Invalid(vec![("release".to_owned(), submit::no_release(&upload.release))])
+    })?;
     let id = submit::accept(&service, &user, release, &manifest, upload.files).await?;
     let body = describe(&service, id).await?;
     let location = format!("/api/v1/submissions/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
 }
 
-fn invalid(errors: crate::views::FieldErrors) -> AppError {
+fn invalid(errors: &crate::views::FieldErrors) -> AppError {
     AppError::Invalid(errors.all().to_vec())
 }
 

@@ -75,7 +75,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let user = session_user(parts, &Service::from_ref(state)).await?;
-        user.map(Self).ok_or_else(|| AppError::Unauthorized("This page needs an account: log in first.".to_owned()))
+        user.map(Self)
+            .ok_or_else(|| AppError::Unauthorized("This page needs an account: log in first.".to_owned()))
     }
 }
 
@@ -104,7 +105,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let refused = || {
-            let message = "Send a personal token as `Authorization: Bearer ffa_…`; the one sent, if any, is not valid.";
+            let message =
+                "Send a personal token as `Authorization: Bearer ffa_…`; the one sent, if any, is not valid.";
             Problem(AppError::Unauthorized(message.to_owned()))
         };
         let secret = bearer(parts).await.ok_or_else(refused)?;
@@ -122,7 +124,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let refused = || {
-            let message = "The worker token is missing, unknown or revoked; issue one with `ffasr admin worker add`.";
+            let message =
+                "The worker token is missing, unknown or revoked; issue one with `ffasr admin worker add`.";
             Problem(AppError::Unauthorized(message.to_owned()))
         };
         let secret = bearer(parts).await.ok_or_else(refused)?;

@@ -12,9 +12,9 @@ use crate::{Service, board::Snapshot, scorer};
 /// Leases are looked at this often.
 const RECONCILE: Duration = Duration::from_secs(1);
 /// The board is rebuilt at least this often.
-const REBUILD: Duration = Duration::from_secs(60);
+const REBUILD: Duration = Duration::from_mins(1);
 /// How long scoring may take before somebody else tries.
-const SCORING_LEASE: Duration = Duration::from_secs(300);
+const SCORING_LEASE: Duration = Duration::from_mins(5);
 /// Pause after an error, so that a database that is away is not flooded.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
@@ -33,7 +33,8 @@ async fn listen(service: Service) {
             listener.listen_all([JOBS_CHANNEL, BOARD_CHANNEL]).await?;
             loop {
                 // None: the connection was lost and is up again; whatever was notified meanwhile is gone.
-                let channel = listener.try_recv().await?.map(|notification| notification.channel().to_owned());
+                let channel =
+                    listener.try_recv().await?.map(|notification| notification.channel().to_owned());
                 if channel.as_deref() != Some(BOARD_CHANNEL) {
                     wake(&service.jobs_changed);
                 }

@@ -92,9 +92,10 @@ impl From<StoreError> for AppError {
             | StoreError::Transition { .. }
             | StoreError::ReleaseFrozen { .. } => Self::Conflict(capitalised(&error.to_string())),
             StoreError::Database(_) | StoreError::Objects { .. } => Self::Unavailable(error),
-            StoreError::Migration(_) | StoreError::Corrupt(_) | StoreError::Password(_) | StoreError::Random(_) => {
-                Self::Internal(error.to_string())
-            }
+            StoreError::Migration(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Password(_)
+            | StoreError::Random(_) => Self::Internal(error.to_string()),
         }
     }
 }
@@ -140,7 +141,8 @@ impl IntoResponse for Problem {
             "detail": self.0.to_string(),
         });
         if let AppError::Invalid(fields) = &self.0 {
-            body["errors"] = fields.iter().map(|(field, message)| json!({"field": field, "detail": message})).collect();
+            body["errors"] =
+                fields.iter().map(|(field, message)| json!({"field": field, "detail": message})).collect();
         }
         (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
     }

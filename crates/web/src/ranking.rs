@@ -30,7 +30,9 @@ fn rank_rows(results: Vec<(Published, Vec<ItemCounts>)>) -> Result<Vec<Row>, Sto
     let replicates = results.iter().map(|(_, counts)| average(counts)).collect::<Result<Vec<_>, _>>()?;
     let points: Vec<(f64, f64)> = results
         .iter()
-        .map(|(result, _)| (result.summary.avg_wer.unwrap_or(f64::NAN), result.summary.rtfx.unwrap_or(f64::NAN)))
+        .map(|(result, _)| {
+            (result.summary.avg_wer.unwrap_or(f64::NAN), result.summary.rtfx.unwrap_or(f64::NAN))
+        })
         .collect();
     let places = standings(&replicates);
     let mut rows: Vec<(usize, Row)> = results

@@ -16,7 +16,7 @@ use tower_http::{
 use crate::{Service, api, assets, pages, submit, worker_api};
 
 /// Longer than the longest wait of a claim, short enough to free a connection that hangs.
-const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+const REQUEST_LIMIT: Duration = Duration::from_mins(1);
 /// Nothing from elsewhere, nothing inline.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

@@ -58,7 +58,8 @@ impl ScoringFailure {
 
 /// Scores one attempt.
 pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<NewScores, ScoringFailure> {
-    let unavailable = |error: store::StoreError| ScoringFailure::new(FailureClass::StorageError, error.to_string());
+    let unavailable =
+        |error: store::StoreError| ScoringFailure::new(FailureClass::StorageError, error.to_string());
     let key = objects::results_key(job.attempt);
     let content = service.objects.get(&key, RESULTS_LIMIT).await.map_err(unavailable)?;
     let references = releases::references(&service.pool, job.release).await.map_err(unavailable)?;
@@ -79,12 +80,15 @@ fn score_results(
     }
     let results: AttemptResults = serde_json::from_slice(content).map_err(|error| {
         // Not `error` itself, whose text may quote a hypothesis.
-        let message = format!("The results cannot be read (line {}, column {}).", error.line(), error.column());
+        let message =
+            format!("The results cannot be read (line {}, column {}).", error.line(), error.column());
         ScoringFailure::new(FailureClass::ScorerError, message)
     })?;
     let answers = index(&results.items)?;
-    let scored: Vec<&Reference> = references.iter().filter(|reference| reference.part == Part::Scored).collect();
-    let items = scored.iter().map(|reference| score_item(reference, &answers)).collect::<Result<Vec<_>, _>>()?;
+    let scored: Vec<&Reference> =
+        references.iter().filter(|reference| reference.part == Part::Scored).collect();
+    let items =
+        scored.iter().map(|reference| score_item(reference, &answers)).collect::<Result<Vec<_>, _>>()?;
     if answers.len() > scored.len() {
         let message = "The results hold items that are not in the release.";
         return Err(ScoringFailure::new(FailureClass::ScorerError, message));
@@ -146,7 +150,10 @@ fn repeat_timings(results: &AttemptResults, references: &[Reference]) -> Result<
         .map(|pass| {
             let audio: Option<f64> = pass.iter().map(|item| seconds.get(&item.id)).sum();
             let audio_s = audio.ok_or_else(|| {
-                ScoringFailure::new(FailureClass::ScorerError, "A repeat pass holds an item that is not in the release.")
+                ScoringFailure::new(
+                    FailureClass::ScorerError,
+                    "A repeat pass holds an item that is not in the release.",
+                )
             })?;
             Ok(Timing { audio_s, wall_s: pass.iter().map(|item| item.seconds).sum() })
         })
@@ -196,7 +203,8 @@ fn summarise(
             insertions: total.insertions,
             ref_words: total.ref_words(),
             items: u32::try_from(of_track.len()).unwrap_or(u32::MAX),
-            failed: u32::try_from(of_track.iter().filter(|(_, item)| item.failed).count()).unwrap_or(u32::MAX),
+            failed: u32::try_from(of_track.iter().filter(|(_, item)| item.failed).count())
+                .unwrap_or(u32::MAX),
             rtfx: rtfx(of_track.iter().copied()),
         };
         tracks.insert(track.clone(), summary);
@@ -225,8 +233,9 @@ fn summarise(
 
 /// Σ audio seconds / Σ processing seconds.
 fn rtfx<'a>(items: impl Iterator<Item = (&'a Reference, &'a ItemScore)>) -> Option<f64> {
-    let (audio, processing) = items
-        .fold((0.0, 0.0), |(audio, processing), (reference, item)| (audio + reference.seconds, processing + item.seconds));
+    let (audio, processing) = items.fold((0.0, 0.0), |(audio, processing), (reference, item)| {
+        (audio + reference.seconds, processing + item.seconds)
+    });
     (processing > 0.0).then(|| audio / processing)
 }
 
@@ -266,7 +275,11 @@ mod tests {
     }
 
     fn results(references: &[Reference], answer: impl Fn(&Reference) -> Outcome) -> AttemptResults {
-        let result = |reference: &Reference, seconds| ItemResult { id: reference.id, outcome: answer(reference), seconds };
+        let result = |reference: &Reference, seconds| ItemResult {
+            id: reference.id,
+            outcome: answer(reference),
+            seconds,
+        };
         let of = |part: fn(Part) -> bool| references.iter().filter(move |reference| part(reference.part));
         AttemptResults {
             report: RunReport {
@@ -301,7 +314,11 @@ mod tests {
         let references = release();
         // Near: nothing wrong. Everywhere else one of the eight words of the track is missing.
         let results = results(&references, |reference| {
-            let text = if reference.track != "near" && reference.utterance == "u1" { "the quick fox" } else { &reference.text };
+            let text = if reference.track != "near" && reference.utterance == "u1" {
+                "the quick fox"
+            } else {
+                &reference.text
+            };
             Outcome::Text(text.to_owned())
         });
         let scores = score_all(&results, &references).unwrap_or_else(|failure| panic!("{}", failure.message));
@@ -320,7 +337,8 @@ mod tests {
             "u1" => Outcome::Error("no".to_owned()),
             _ => Outcome::Text(reference.text.clone()),
         });
-        let summary = score_all(&results, &references).unwrap_or_else(|failure| panic!("{}", failure.message)).summary;
+        let summary =
+            score_all(&results, &references).unwrap_or_else(|failure| panic!("{}", failure.message)).summary;
         let near = &summary.tracks["near"];
         assert_eq!((near.deletions, near.failed, near.items), (4, 1, 2));
         assert_eq!(near.wer, Some(0.5));
@@ -335,7 +353,11 @@ mod tests {
         let mut doubled = whole.clone();
         doubled.items.push(doubled.items[0].clone());
         let mut foreign = whole.clone();
-        foreign.items.push(ItemResult { id: ItemId::new(), outcome: Outcome::Text(String::new()), seconds: 1.0 });
+        foreign.items.push(ItemResult {
+            id: ItemId::new(),
+            outcome: Outcome::Text(String::new()),
+            seconds: 1.0,
+        });
         let mut untimed = whole.clone();
         untimed.items[0].seconds = 0.0;
         for broken in [missing, doubled, foreign, untimed] {

@@ -42,10 +42,10 @@ pub(crate) struct UploadedFile {
 /// uploaded `ffasr.toml`; `files` may come any number of times.
 pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
     let mut upload = Upload::default();
-    while let Some(field) = multipart.next_field().await.map_err(unreadable)? {
+    while let Some(field) = multipart.next_field().await.map_err(|error| unreadable(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         let file_name = field.file_name().map(str::to_owned);
-        let content = field.bytes().await.map_err(unreadable)?;
+        let content = field.bytes().await.map_err(|error| unreadable(&error))?;
         match name.as_str() {
             "files" => {
                 // A browser sends one empty part when no file was chosen.
@@ -89,15 +89,17 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
 
 fn text_of(field: &str, content: &[u8]) -> Result<String, AppError> {
     if content.len() > FIELD_LIMIT {
-        return Err(AppError::TooLarge(format!("The field \u{201c}{field}\u{201d} has more than {FIELD_LIMIT} bytes.")));
+        return Err(AppError::TooLarge(format!(
+            "The field \u{201c}{field}\u{201d} has more than {FIELD_LIMIT} bytes."
+        )));
     }
     // Browsers send CR LF; the fields are Unix text.
-    String::from_utf8(content.to_vec())
-        .map(|text| text.replace("\r\n", "\n"))
-        .map_err(|_| AppError::BadRequest(format!("The field \u{201c}{field}\u{201d} is not valid UTF-8 text.")))
+    String::from_utf8(content.to_vec()).map(|text| text.replace("\r\n", "\n")).map_err(|_| {
+        AppError::BadRequest(format!("The field \u{201c}{field}\u{201d} is not valid UTF-8 text."))
+    })
 }
 
-fn unreadable(error: MultipartError) -> AppError {
+fn unreadable(error: &MultipartError) -> AppError {
     if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
         return AppError::TooLarge(format!(
             "The submission has more than {} MiB; that is the limit for all its files together.",
@@ -139,13 +141,14 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> Option<Mod
     let form = &upload.form;
     let num_params = match form.num_params.trim() {
         "" => None,
-        text => match text.replace(['_', ',', ' '], "").parse::<u64>() {
-            Ok(number) => Some(number),
-            Err(_) => {
-                errors.add("num_params", format!("\u{201c}{text}\u{201d} is not a whole number, such as 39000000."));
-                None
+        text => {
+            let number = text.replace(['_', ',', ' '], "").parse::<u64>().ok();
+            if number.is_none() {
+                let message = format!("\u{201c}{text}\u{201d} is not a whole number, such as 39000000.");
+                errors.add("num_params", message);
             }
-        },
+            number
+        }
     };
     let decoding: Decoding = match toml::from_str(&form.decoding) {
         Ok(decoding) => decoding,

@@ -27,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// A notification may be lost with its connection, so a waiting claim looks for itself this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long an address for handing in results is good for.
-const UPLOAD_LIFETIME: Duration = Duration::from_secs(15 * 60);
+const UPLOAD_LIFETIME: Duration = Duration::from_mins(15);
 
 pub(crate) async fn claim(
     State(service): State<Service>,
@@ -158,7 +158,8 @@ pub(crate) async fn heartbeat(
 ) -> Result<Json<HeartbeatReply>, Problem> {
     let lease = service.settings.lease;
     let status =
-        queue::heartbeat(&service.pool, beat.attempt, beat.fencing_token, beat.stage, beat.progress, lease).await?;
+        queue::heartbeat(&service.pool, beat.attempt, beat.fencing_token, beat.stage, beat.progress, lease)
+            .await?;
     let directive = match status {
         LeaseStatus::Cancelled => Directive::Cancel,
         LeaseStatus::Held if worker.draining => Directive::Drain,
@@ -192,6 +193,7 @@ pub(crate) async fn fail(
     _: Node,
     Json(fail): Json<Fail>,
 ) -> Result<StatusCode, Problem> {
-    queue::fail(&service.pool, fail.attempt, fail.fencing_token, fail.class, &fail.message, &fail.log_tail).await?;
+    queue::fail(&service.pool, fail.attempt, fail.fencing_token, fail.class, &fail.message, &fail.log_tail)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -40,7 +40,8 @@ pub(super) fn trigram_arpa(sentences: &[String]) -> String {
     text.push_str("\n\\3-grams:\n");
     for ((first, second), followers) in &counts.after_two {
         for word in followers.keys() {
-            let _ = writeln!(text, "{:.5} {first} {second} {word}", counts.trigram(first, second, word).log10());
+            let _ =
+                writeln!(text, "{:.5} {first} {second} {word}", counts.trigram(first, second, word).log10());
         }
     }
     text.push_str("\n\\end\\\n");
@@ -61,13 +62,15 @@ impl<'a> Counts<'a> {
             let words = sentence
                 .split(|c: char| !(c.is_ascii_lowercase() || c == '\''))
                 .filter(|word| word.contains(|c: char| c != '\''));
-            let sequence: Vec<&str> = std::iter::once(START).chain(words).chain(std::iter::once(END)).collect();
+            let sequence: Vec<&str> =
+                std::iter::once(START).chain(words).chain(std::iter::once(END)).collect();
             for pair in sequence.windows(2) {
                 *counts.words.entry(pair[1]).or_default() += 1;
                 *counts.after_one.entry(pair[0]).or_default().entry(pair[1]).or_default() += 1;
             }
             for triple in sequence.windows(3) {
-                *counts.after_two.entry((triple[0], triple[1])).or_default().entry(triple[2]).or_default() += 1;
+                *counts.after_two.entry((triple[0], triple[1])).or_default().entry(triple[2]).or_default() +=
+                    1;
             }
         }
         counts
@@ -118,7 +121,9 @@ mod tests {
     fn what_may_follow_any_context_sums_to_one() {
         let lower: Vec<String> = sentences().iter().map(|sentence| sentence.to_lowercase()).collect();
         let counts = Counts::of(&lower);
-        let total = |probability: &dyn Fn(&str) -> f64| counts.words.keys().map(|word| probability(word)).sum::<f64>();
+        let total = |probability: &dyn Fn(&str) -> f64| {
+            counts.words.keys().map(|word| probability(word)).sum::<f64>()
+        };
         assert!((total(&|word| counts.unigram(word)) - 1.0).abs() < 1e-12);
         for first in counts.after_one.keys() {
             assert!((total(&|word| counts.bigram(first, word)) - 1.0).abs() < 1e-12, "after {first}");
@@ -140,8 +145,12 @@ mod tests {
     fn the_head_counts_what_the_file_holds() {
         let arpa = trigram_arpa(&sentences());
         for order in 1..=3 {
-            let stated: usize =
-                arpa.lines().find_map(|line| line.strip_prefix(&format!("ngram {order}="))).unwrap().parse().unwrap();
+            let stated: usize = arpa
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("ngram {order}=")))
+                .unwrap()
+                .parse()
+                .unwrap();
             let section = arpa.split(&format!("\\{order}-grams:\n")).nth(1).unwrap();
             assert_eq!(section.lines().take_while(|line| !line.is_empty()).count(), stated, "order {order}");
         }

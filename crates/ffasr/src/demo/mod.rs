@@ -42,7 +42,7 @@ use crate::{
 };
 
 /// Version of the demo release when this many utterances are asked for.
-const DEFAULT_ITEMS: usize = 16;
+const DEFAULT_ITEMS: usize = 24;
 const FEWEST_ITEMS: usize = 12;
 const ADMIN: &str = "admin";
 const WORKER: &str = "demo-worker";
@@ -117,23 +117,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.exit {
         return Ok(());
     }
-    eprintln!("\n  board     {url}/\n  log in    {url}/login  as {ADMIN} with the password {password}\n  stop      Ctrl-C\n");
+    eprintln!(
+        "\n  board     {url}/\n  log in    {url}/login  as {ADMIN} with the password {password}\n  stop      Ctrl-C\n"
+    );
     tokio::select! {
         ended = server => ended.map_err(Failure::failed)?.map_err(Failure::failed),
-        status = worker.wait() => Err(worker_ended(&status.map_err(Failure::failed)?, &data)),
+        status = worker.wait() => Err(worker_ended(status.map_err(Failure::failed)?, &data)),
     }
 }
 
 /// The demo's admin, with a password made up at the first run and kept in a file only this user can read.
 async fn admin_account(backend: &Backend, secrets: &Path) -> Result<(UserId, String), Failure> {
     let file = secrets.join("admin-password");
-    let password = match fs::read_to_string(&file) {
-        Ok(password) => password,
-        Err(_) => {
-            let password = Secret::generate("")?.expose().chars().take(16).collect::<String>();
-            write_private(&file, &password)?;
-            password
-        }
+    let password = if let Ok(password) = fs::read_to_string(&file) {
+        password
+    } else {
+        let password = Secret::generate("")?.expose().chars().take(16).collect::<String>();
+        write_private(&file, &password)?;
+        password
     };
     let id = accounts::put_user(&backend.pool, ADMIN, accounts::Role::Admin, &password).await?;
     Ok((id, password))
@@ -227,10 +228,11 @@ async fn start_worker(
     command.spawn().map_err(|error| Failure::failed(format!("the worker cannot be started: {error}")))
 }
 
-fn worker_ended(status: &std::process::ExitStatus, data: &Path) -> Failure {
+fn worker_ended(status: std::process::ExitStatus, data: &Path) -> Failure {
     let log = data.join("demo/worker.log");
     let text = fs::read_to_string(&log).unwrap_or_default();
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
+    let last =
+        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
     Failure::failed(format!("the worker ended ({status}): {last} (more in {})", log.display()))
 }
 
@@ -260,7 +262,9 @@ async fn evaluate(
     let mut failed = Vec::new();
     while !waiting.is_empty() {
         if let Some(status) = worker.try_wait().map_err(Failure::failed)? {
-            return Err(Failure::failed(format!("the worker ended ({status}); its log is in the demo folder of the data directory")));
+            return Err(Failure::failed(format!(
+                "the worker ended ({status}); its log is in the demo folder of the data directory"
+            )));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
         let mut still = Vec::new();
@@ -293,7 +297,8 @@ fn status_line(submission: &Value) -> String {
         ("running", Some(attempt)) => {
             let stage = attempt["stage"].as_str().unwrap_or_default().replace('_', " ");
             let share = |key: &str| attempt[key].as_u64().unwrap_or_default();
-            let quarters = (4 * share("progress_done")).checked_div(share("progress_total")).unwrap_or_default();
+            let quarters =
+                (4 * share("progress_done")).checked_div(share("progress_total")).unwrap_or_default();
             format!("{model}: {stage}, {} %", 25 * quarters)
         }
         ("failed", _) => format!("{model}: failed: {}", submission["reason"].as_str().unwrap_or_default()),
@@ -323,7 +328,10 @@ impl Api {
         match status {
             StatusCode::CREATED => Ok(body["id"].as_str().map(str::to_owned)),
             StatusCode::CONFLICT => Ok(None),
-            _ => Err(Failure::failed(format!("a model was refused: {}", body["detail"].as_str().unwrap_or_default()))),
+            _ => Err(Failure::failed(format!(
+                "a model was refused: {}",
+                body["detail"].as_str().unwrap_or_default()
+            ))),
         }
     }
 
@@ -341,8 +349,11 @@ impl Api {
             if rows >= MODELS.len() {
                 return Ok(board);
             }
-            if started.elapsed() > Duration::from_secs(120) {
-                return Err(Failure::failed(format!("the board shows {rows} models instead of {}", MODELS.len())));
+            if started.elapsed() > Duration::from_mins(2) {
+                return Err(Failure::failed(format!(
+                    "the board shows {rows} models instead of {}",
+                    MODELS.len()
+                )));
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -351,14 +362,15 @@ impl Api {
 
 /// The board for a terminal.
 fn table(board: &Value) -> String {
-    let mut text = format!(
+    let head = format!(
         "\n{:>4}  {:<24} {:>8} {:>7} {:>9} {:>8} {:>8} {:>6}\n",
         "rank", "model", "avg WER", "near", "far-high", "far-mid", "far-low", "RTFx"
     );
-    for row in board["rows"].as_array().into_iter().flatten() {
-        let percent = |value: &Value| value.as_f64().map_or("–".to_owned(), |rate| format!("{:.2}", 100.0 * rate));
+    let rows = board["rows"].as_array().into_iter().flatten().map(|row| {
+        let percent =
+            |value: &Value| value.as_f64().map_or("–".to_owned(), |rate| format!("{:.2}", 100.0 * rate));
         let track = |name: &str| percent(&row["tracks"][name]["wer"]);
-        text.push_str(&format!(
+        format!(
             "{:>4}  {:<24} {:>8} {:>7} {:>9} {:>8} {:>8} {:>6.2}{}\n",
             row["rank"].as_u64().unwrap_or_default(),
             row["model"].as_str().unwrap_or_default(),
@@ -369,7 +381,7 @@ fn table(board: &Value) -> String {
             track("far-low"),
             row["rtfx"].as_f64().unwrap_or_default(),
             if row["pareto"].as_bool() == Some(true) { "  on the Pareto front" } else { "" },
-        ));
-    }
-    text
+        )
+    });
+    std::iter::once(head).chain(rows).collect()
 }

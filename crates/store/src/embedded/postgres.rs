@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 const LONGEST_SOCKET_DIRECTORY: usize = 107 - "/.s.PGSQL.5432".len();
 /// The user PostgreSQL runs as when this process is root; Debian's package creates it.
 const SERVER_USER: &str = "postgres";
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// A running private cluster. Dropping it stops the server.
 pub struct Cluster {

@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn a_redirect_after_login_stays_on_this_site() {
         assert_eq!(own_path("/submit?x=1"), "/submit?x=1");
-        for foreign in ["", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\nb"]
+        for foreign in
+            ["", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\nb"]
         {
             assert_eq!(own_path(foreign), "/", "{foreign}");
         }

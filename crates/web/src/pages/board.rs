@@ -51,9 +51,14 @@ pub(crate) async fn show(
     layout.release.clone_from(&release.map(|release| release.slug.clone()));
     let mut view = BoardPage {
         facts: facts(&snapshot, release.map(|release| release.id), rows),
-        chart: chart(rows, (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?hardware={hardware_class}"))),
+        chart: chart(
+            rows,
+            (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?hardware={hardware_class}")),
+        ),
         releases: releases(&snapshot, &slug),
-        hardware_classes: release.map(|release| hardware_choices(&snapshot, release.id, &hardware_class)).unwrap_or_default(),
+        hardware_classes: release
+            .map(|release| hardware_choices(&snapshot, release.id, &hardware_class))
+            .unwrap_or_default(),
         sort: Sort::from_query(view.sort.as_deref(), view.dir.as_deref()),
         rows: rows.iter().map(row_view).collect(),
         layout,
@@ -93,7 +98,8 @@ fn hardware_choices(snapshot: &Snapshot, release: protocol::ReleaseId, chosen: &
 fn facts(snapshot: &Snapshot, release: Option<protocol::ReleaseId>, rows: &[Row]) -> ReleaseFacts {
     let size = release.and_then(|release| snapshot.size(release));
     let count = |number: Option<i64>| Count(number.unwrap_or_default().unsigned_abs());
-    let words = rows.first().and_then(|row| row.result.summary.tracks.get("near")).map_or(0, |near| near.ref_words);
+    let words =
+        rows.first().and_then(|row| row.result.summary.tracks.get("near")).map_or(0, |near| near.ref_words);
     ReleaseFacts {
         utterances: count(size.map(|size| size.utterances)),
         words: Count(words),
@@ -132,7 +138,12 @@ fn chart(rows: &[Row], svg_href: Option<String>) -> Option<Chart> {
 }
 
 /// One chart for a wide page and for a phone.
-pub(super) fn both_layouts(id: &str, title: &str, points: Vec<ParetoPoint>, svg_href: Option<String>) -> Chart {
+pub(super) fn both_layouts(
+    id: &str,
+    title: &str,
+    points: Vec<ParetoPoint>,
+    svg_href: Option<String>,
+) -> Chart {
     let mut chart = ParetoChart {
         id: format!("{id}-wide"),
         title: title.to_owned(),

@@ -61,7 +61,14 @@ pub(crate) async fn show(
         board: slug,
         sort: Sort::from_query(view.sort.as_deref(), view.dir.as_deref()),
         rows: board.map(rows).unwrap_or_default(),
-        chart: board.map(|external| board::both_layouts("external", "Word error rate against speed, as published", points(external), None)),
+        chart: board.map(|external| {
+            board::both_layouts(
+                "external",
+                "Word error rate against speed, as published",
+                points(external),
+                None,
+            )
+        }),
     };
     view.sort_rows();
     page(&view)
@@ -69,7 +76,8 @@ pub(crate) async fn show(
 
 /// Which rows are on the Pareto front of accuracy against speed.
 pub(crate) fn front(rows: &[ExternalRow]) -> Vec<bool> {
-    let points: Vec<(f64, f64)> = rows.iter().map(|row| (row.avg_wer, row.rtfx.unwrap_or(f64::NAN))).collect();
+    let points: Vec<(f64, f64)> =
+        rows.iter().map(|row| (row.avg_wer, row.rtfx.unwrap_or(f64::NAN))).collect();
     scoring::pareto::front(&points)
 }
 

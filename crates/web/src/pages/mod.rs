@@ -46,7 +46,8 @@ fn layout(service: &Service, section: Section, user: Option<&User>) -> Layout {
     }
     Layout {
         section,
-        user: user.map(|user| views::User { name: user.name.clone(), is_admin: user.role != Role::Submitter }),
+        user: user
+            .map(|user| views::User { name: user.name.clone(), is_admin: user.role != Role::Submitter }),
         banners,
         release: board.release(None).map(|release| release.slug.clone()),
         scorer: Some(SCORER.to_owned()),

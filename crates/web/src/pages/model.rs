@@ -12,8 +12,8 @@ use crate::{
     error::AppError,
     scorer,
     views::{
-        Bytes, Count, Estimate, Interval, ModelPage, Params, Provenance, Rank, Rtfx, Seconds, Section, TRACKS, Timestamp,
-        Timing, TrackResult,
+        Bytes, Count, Estimate, Interval, ModelPage, Params, Provenance, Rank, Rtfx, Seconds, Section,
+        TRACKS, Timestamp, Timing, TrackResult,
     },
 };
 
@@ -23,7 +23,8 @@ pub(crate) async fn show(
     Path(id): Path<SubmissionId>,
 ) -> Page {
     let snapshot = service.board();
-    let (board, row) = snapshot.row(id).ok_or_else(|| AppError::NotFound("result of this submission".to_owned()))?;
+    let (board, row) =
+        snapshot.row(id).ok_or_else(|| AppError::NotFound("result of this submission".to_owned()))?;
     let release = snapshot
         .releases
         .iter()
@@ -58,12 +59,16 @@ pub(super) fn average(row: &Row) -> Estimate {
 }
 
 pub(super) fn estimate(track: Option<&TrackSummary>) -> Estimate {
-    Estimate::new(track.and_then(|track| track.wer).unwrap_or(f64::NAN), track.and_then(|track| track.interval))
+    Estimate::new(
+        track.and_then(|track| track.wer).unwrap_or(f64::NAN),
+        track.and_then(|track| track.interval),
+    )
 }
 
 fn tracks(row: &Row) -> Vec<TrackResult> {
     let tracks = &row.result.summary.tracks;
-    let ranked = TRACKS.iter().filter_map(|track| tracks.get_key_value(track.name).map(|entry| (entry, true)));
+    let ranked =
+        TRACKS.iter().filter_map(|track| tracks.get_key_value(track.name).map(|entry| (entry, true)));
     let others = tracks
         .iter()
         .filter(|(name, _)| TRACKS.iter().all(|track| track.name != name.as_str()))

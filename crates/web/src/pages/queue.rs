@@ -31,10 +31,9 @@ pub(crate) async fn show(State(service): State<Service>, Visitor(user): Visitor)
     for submission in submissions::list(&service.pool, Filter::Open).await? {
         let position = submissions::queue_position(&service.pool, submission.id).await?;
         let attempts = submissions::attempts(&service.pool, submission.id).await?;
-        let progress = attempts
-            .iter()
-            .find(|attempt| attempt.state == "leased")
-            .and_then(|attempt| live_progress(attempt.stage.as_deref(), attempt.progress_done, attempt.progress_total));
+        let progress = attempts.iter().find(|attempt| attempt.state == "leased").and_then(|attempt| {
+            live_progress(attempt.stage.as_deref(), attempt.progress_done, attempt.progress_total)
+        });
         jobs.push(QueueJob {
             position: position.and_then(|ahead| u32::try_from(ahead + 1).ok()),
             model: submission.manifest.name,

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    response::{Redirect, Response, IntoResponse},
+    response::{IntoResponse, Redirect, Response},
 };
 use protocol::SubmissionId;
 use store::{
@@ -16,7 +16,10 @@ use crate::{
     Service,
     auth::{SignedIn, Visitor},
     error::AppError,
-    views::{AttemptView, Failure, Section, SubmissionPage, SubmissionRow, SubmissionsPage, TimelineEvent, Timestamp},
+    views::{
+        AttemptView, Failure, Section, SubmissionPage, SubmissionRow, SubmissionsPage, TimelineEvent,
+        Timestamp,
+    },
 };
 
 pub(crate) async fn list(State(service): State<Service>, SignedIn(user): SignedIn) -> Page {
@@ -51,10 +54,9 @@ pub(crate) async fn show(
     let attempts = submissions::attempts(&service.pool, id).await?;
     let position = submissions::queue_position(&service.pool, id).await?;
     let events = submissions::events(&service.pool, id).await?;
-    let progress = attempts
-        .iter()
-        .find(|attempt| attempt.state == "leased")
-        .and_then(|attempt| live_progress(attempt.stage.as_deref(), attempt.progress_done, attempt.progress_total));
+    let progress = attempts.iter().find(|attempt| attempt.state == "leased").and_then(|attempt| {
+        live_progress(attempt.stage.as_deref(), attempt.progress_done, attempt.progress_total)
+    });
     page(&SubmissionPage {
         layout: layout(&service, Section::Submissions, user.as_ref()),
         id,
@@ -107,7 +109,9 @@ pub(crate) async fn cancel(
 ) -> Result<Response, AppError> {
     let submission = submissions::get(&service.pool, id).await?;
     if !may_act(&user, &submission) {
-        return Err(AppError::Forbidden("Only its submitter or a reviewer can cancel a submission.".to_owned()));
+        return Err(AppError::Forbidden(
+            "Only its submitter or a reviewer can cancel a submission.".to_owned(),
+        ));
     }
     submissions::cancel(&service.pool, id, &user.name, "Cancelled on request.").await?;
     Ok(Redirect::to(&format!("/submissions/{id}")).into_response())

@@ -52,7 +52,12 @@ pub(crate) async fn send(
     }
 }
 
-fn refused(service: &Service, user: &User, upload: Upload, errors: FieldErrors) -> Result<Response, AppError> {
+fn refused(
+    service: &Service,
+    user: &User,
+    upload: Upload,
+    errors: FieldErrors,
+) -> Result<Response, AppError> {
     let html = page(&form(service, user, upload, errors))?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
 }
