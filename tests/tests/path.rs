@@ -37,7 +37,9 @@ impl Operator {
     /// Starts the service at the same address every time.
     fn serve(&self) -> Program {
         let listen = format!("127.0.0.1:{}", self.port);
-        let service = Program::start(self.path(), &["serve", "--listen", &listen, "--lease-seconds", "6"]);
+        let arguments =
+            ["serve", "--listen", &listen, "--lease-seconds", "6", "--hardware-class", "cpu-2core"];
+        let service = Program::start(self.path(), &arguments);
         service.said("listening on ");
         service
     }
@@ -138,7 +140,7 @@ fn set_up() -> (Operator, Program) {
     let mut operator = Operator { data, port, password: String::new(), token: String::new() };
     let service = operator.serve();
     let said = Program::run(operator.path(), &["admin", "user", "add", "sam"]);
-    operator.password = said.rsplit(' ').next().unwrap().to_owned();
+    said.rsplit(' ').next().unwrap().clone_into(&mut operator.password);
     operator.token = Program::run(operator.path(), &["admin", "user", "token", "sam"]);
     Program::run(operator.path(), &["admin", "release", "freeze", release.to_str().unwrap()]);
     (operator, service)
