@@ -31,7 +31,14 @@ impl Browser {
         let port = BufReader::new(driver.stdout.take().unwrap())
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| line.split("on port ").nth(1)?.trim_end_matches('.').parse::<u16>().ok())
+            .find_map(|line| {
+                line.split("on port ")
+                    .nth(1)?
+                    .trim_end_matches('.')
+                    .parse::<u16>()
+                    .ok()
+                    .filter(|port| *port > 0)
+            })
             .expect("chromedriver names its port");
         let profile = tempfile::tempdir().unwrap();
         let mut arguments: Vec<String> = [

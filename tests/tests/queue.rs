@@ -38,6 +38,14 @@ async fn run_out(base: &Base) {
         .unwrap();
 }
 
+/// Makes everything that waits for its time due.
+async fn make_due(base: &Base) {
+    sqlx::query("UPDATE jobs SET run_after = now() WHERE state = 'queued'")
+        .execute(&base.pool)
+        .await
+        .unwrap();
+}
+
 /// A queued submission and a worker.
 async fn scene(base: &Base) -> (SubmissionId, Worker) {
     let user = base.user("sam", Role::Submitter).await;
@@ -194,6 +202,8 @@ async fn platform_faults_are_tried_four_times_and_end_with_their_class() {
         queue::fail(&base.pool, attempt, token, FailureClass::GpuFault, "The GPU fell off the bus.", "")
             .await
             .unwrap();
+        assert!(claim(&base, &worker).await.is_none(), "the cause is given time to go away");
+        make_due(&base).await;
     }
     assert!(claim(&base, &worker).await.is_none());
     let ended = submissions::get(&base.pool, submission).await.unwrap();
@@ -242,7 +252,7 @@ async fn a_service_that_dies_while_scoring_is_followed_by_another_try() {
     let dead = queue::claim_scoring(&base.pool, LEASE).await.unwrap().unwrap();
     run_out(&base).await;
     queue::expire_leases(&base.pool).await.unwrap();
-    sqlx::query("UPDATE jobs SET run_after = now()").execute(&base.pool).await.unwrap();
+    make_due(&base).await;
     let next = queue::claim_scoring(&base.pool, LEASE).await.unwrap().unwrap();
     assert_eq!(next.attempt, dead.attempt);
     queue::publish(&base.pool, &next, &no_scores()).await.unwrap();
@@ -264,6 +274,51 @@ async fn a_cancelled_submission_tells_its_worker_and_frees_its_name() {
     let user = base.user("sam", Role::Submitter).await;
     let release = base.release().await;
     base.submission(user, release, "model").await;
+}
+
+#[tokio::test]
+async fn a_draining_worker_gets_nothing() {
+    let base = Base::start().await;
+    let (_, worker) = scene(&base).await;
+    store::accounts::set_draining(&base.pool, "node", true).await.unwrap();
+    assert!(claim(&base, &worker).await.is_none());
+    store::accounts::set_draining(&base.pool, "node", false).await.unwrap();
+    assert!(claim(&base, &worker).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_while_a_worker_claims_completes_or_fails_never_deadlocks() {
+    let base = Base::start().await;
+    let user = base.user("sam", Role::Submitter).await;
+    let release = base.release().await;
+    let worker = base.worker("node").await;
+    for round in 0..40 {
+        let submission = base.submission(user, release, &format!("model {round}")).await;
+        let claimed = if round % 3 == 0 { None } else { claim(&base, &worker).await };
+        let pool = base.pool.clone();
+        let racing = match claimed {
+            None => {
+                let worker = worker.clone();
+                tokio::spawn(async move {
+                    let runtimes = ["pocketsphinx".to_owned()];
+                    queue::claim(&pool, &worker, "cpu-2core", &runtimes, LEASE).await.map(drop)
+                })
+            }
+            Some(claimed) if round % 3 == 1 => tokio::spawn(async move {
+                queue::complete(&pool, claimed.attempt, claimed.fencing_token, "aa").await
+            }),
+            Some(claimed) => tokio::spawn(async move {
+                let class = FailureClass::StorageError;
+                queue::fail(&pool, claimed.attempt, claimed.fencing_token, class, "m", "").await
+            }),
+        };
+        let cancelled = submissions::cancel(&base.pool, submission, "sam", "r").await;
+        let raced = racing.await.unwrap();
+        assert!(cancelled.is_ok(), "{cancelled:?}");
+        assert!(matches!(raced, Ok(()) | Err(StoreError::LeaseLost)), "{raced:?}");
+        assert_eq!(state(&base, submission).await, SubmissionState::Cancelled);
+        check(&base, submission).await;
+    }
 }
 
 #[tokio::test]
@@ -322,7 +377,7 @@ async fn a_frozen_release_takes_no_other_content() {
     };
     assert!(matches!(
         store::releases::freeze(&base.pool, &other).await,
-        Err(StoreError::ReleaseFrozen { .. })
+        Err(StoreError::ReleaseTaken { .. })
     ));
 }
 
@@ -396,7 +451,7 @@ async fn any_interleaving_keeps_one_lease_moves_only_along_the_table_and_loses_n
                 Act::RunOut => run_out(&base).await,
                 Act::Expire => {
                     queue::expire_leases(&base.pool).await.unwrap();
-                    sqlx::query("UPDATE jobs SET run_after = now()").execute(&base.pool).await.unwrap();
+                    make_due(&base).await;
                 }
                 Act::Score => {
                     if let Some(job) = queue::claim_scoring(&base.pool, LEASE).await.unwrap() {

@@ -42,6 +42,13 @@ pub(crate) struct BackendArguments {
     s3_secret_key: Option<String>,
 }
 
+impl BackendArguments {
+    /// Whether servers of somebody else are configured.
+    pub(crate) fn is_external(&self) -> bool {
+        self.database_url.is_some() || self.s3_endpoint.is_some()
+    }
+}
+
 /// Open connections, and the embedded servers they lead to.
 pub(crate) struct Backend {
     pub(crate) pool: PgPool,

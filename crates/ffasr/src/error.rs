@@ -38,7 +38,7 @@ impl From<store::StoreError> for Failure {
             store::StoreError::NotFound(_)
             | store::StoreError::NameTaken(_)
             | store::StoreError::DuplicateModel(_)
-            | store::StoreError::ReleaseFrozen { .. }
+            | store::StoreError::ReleaseTaken { .. }
             | store::StoreError::Transition { .. } => Self::input(error),
             other => Self::failed(other),
         }

@@ -55,6 +55,11 @@ async fn main() -> ExitCode {
                 .unwrap_or_else(|_| EnvFilter::new("warn,web=info,worker=info")),
         )
         .init();
+    // The text of a panic may hold what was said in a held-out recording; its place is enough to find it.
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => eprintln!("ffasr: a bug at {}:{}; please report it", place.file(), place.line()),
+        None => eprintln!("ffasr: a bug; please report it"),
+    }));
     // The HTTP client brings no provider of its own, so that only one is in the program.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider is installed already");

@@ -41,15 +41,19 @@ pub enum StoreError {
         /// The state asked for.
         to: crate::state::SubmissionState,
     },
-    /// A frozen release never changes.
-    #[error("release {slug} {version} is already frozen with the hash {frozen}; the one given has {given}")]
-    ReleaseFrozen {
+    /// A release never changes under its version.
+    #[error(
+        "release {slug} {version} is there already, {state}, with the hash {present}; the one given has {given}: give it another version"
+    )]
+    ReleaseTaken {
         /// Its slug.
         slug: String,
         /// Its version.
         version: String,
-        /// The hash it is frozen with.
-        frozen: String,
+        /// Its state.
+        state: String,
+        /// The hash it has.
+        present: String,
         /// The hash of what should replace it.
         given: String,
     },

@@ -3,6 +3,8 @@
 //! Every write of a lease holder carries its fencing token; a write that finds no row with that token gets
 //! [`StoreError::LeaseLost`] and changes nothing. Leases end by [`complete`], [`fail`] or, when the holder is silent,
 //! by [`expire_leases`], which is idempotent and may run anywhere at any time.
+//!
+//! Locks are taken in one order, the submission before its jobs, so that nothing here can deadlock with a cancellation.
 
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ use crate::{
 
 /// Platform faults are retried this often (design §3).
 const RETRIES: i32 = 3;
+/// Scoring is cheap and what it needs is kept, so it is tried for about half an hour.
+const SCORING_TRIES: i32 = 12;
 /// Characters of a model's log that are kept.
 const LOG_TAIL_CHARS: i32 = 16_384;
 
@@ -29,17 +33,22 @@ pub(crate) async fn open_attempt(
     connection: &mut PgConnection,
     submission: SubmissionId,
     number: i32,
+    delay: Duration,
 ) -> Result<AttemptId, StoreError> {
     let id = AttemptId::new();
-    // The seed is a function of the submission, so that a retry sees the same order; it is random to a model.
+    // Nobody knows the seed before the run, and a retry sees the same order as the attempt before it.
     sqlx::query(
-        "INSERT INTO jobs (id, kind, submission_id, number, hardware_class, runtime, seed)
-         SELECT $1, 'evaluate', id, $3, hardware_class, manifest ->> 'runtime', hashtextextended(id::text, 0)
+        "INSERT INTO jobs (id, kind, submission_id, number, hardware_class, runtime, seed, run_after)
+         SELECT $1, 'evaluate', id, $3, hardware_class, manifest ->> 'runtime',
+                COALESCE((SELECT seed FROM jobs WHERE submission_id = $2 AND kind = 'evaluate' ORDER BY id LIMIT 1),
+                         hashtextextended(gen_random_uuid()::text, 0)),
+                now() + make_interval(secs => $4)
          FROM submissions WHERE id = $2",
     )
     .bind(id.0)
     .bind(submission.0)
     .bind(number)
+    .bind(delay.as_secs_f64())
     .execute(connection)
     .await?;
     Ok(id)
@@ -66,9 +75,8 @@ pub struct ClaimedAttempt {
 
 /// Leases the next attempt this worker may run, if there is one.
 ///
-/// Order: priority, then submitters with fewer running attempts, then age. A worker whose earlier attempt of the same
-/// submission failed by a platform fault gets it again only if nobody else took it for a while; the queue prefers
-/// another node but does not wait for ever for one.
+/// Order: priority, then submissions that did not fail on this worker, then submitters with fewer running attempts,
+/// then age. A draining worker gets nothing.
 ///
 /// # Errors
 /// When the database fails.
@@ -87,13 +95,14 @@ pub async fn claim(
              SELECT j.id FROM jobs j JOIN submissions s ON s.id = j.submission_id
              WHERE j.kind = 'evaluate' AND j.state = 'queued' AND j.run_after <= now()
                AND j.hardware_class = $2 AND j.runtime = ANY($3)
+               AND NOT (SELECT draining FROM workers WHERE id = $1)
              ORDER BY j.priority,
                  EXISTS (SELECT 1 FROM jobs f WHERE f.submission_id = j.submission_id AND f.kind = 'evaluate'
                            AND f.state = 'failed' AND f.worker_id = $1),
                  (SELECT count(*) FROM jobs r JOIN submissions rs ON rs.id = r.submission_id
                    WHERE r.state = 'leased' AND r.kind = 'evaluate' AND rs.user_id = s.user_id),
                  j.id
-             LIMIT 1 FOR UPDATE OF j SKIP LOCKED)
+             LIMIT 1 FOR UPDATE OF j, s SKIP LOCKED)
          RETURNING id, fencing_token, submission_id, seed",
     )
     .bind(worker.id.0)
@@ -216,17 +225,18 @@ pub async fn complete(
     results_sha256: &str,
 ) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
-    let row: Option<(Uuid, String, String)> = sqlx::query_as(
+    lock_submission_of(&mut transaction, attempt).await?;
+    let row: Option<(Uuid, String)> = sqlx::query_as(
         "UPDATE jobs j SET state = 'succeeded', results_sha256 = $3, lease_expires_at = NULL, finished_at = now()
          FROM workers w WHERE w.id = j.worker_id AND j.id = $1 AND j.fencing_token = $2 AND j.state = 'leased'
-         RETURNING j.submission_id, w.name, j.hardware_class",
+         RETURNING j.submission_id, w.name",
     )
     .bind(attempt.0)
     .bind(token.0)
     .bind(results_sha256)
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some((submission, worker, _)) = row else {
+    let Some((submission, worker)) = row else {
         let already: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND fencing_token = $2 AND state = 'succeeded'
                               AND results_sha256 = $3)",
@@ -283,7 +293,9 @@ pub async fn fail(
     message: &str,
     log_tail: &str,
 ) -> Result<(), StoreError> {
+    let message = without_nul(message);
     let mut transaction = pool.begin().await?;
+    lock_submission_of(&mut transaction, attempt).await?;
     let row: Option<LostLease> = sqlx::query_as(
         "UPDATE jobs j SET state = 'failed', failure_class = $3, message = $4,
                 log_tail = CASE WHEN $5 = '' THEN log_tail ELSE right($5, $6) END,
@@ -294,14 +306,33 @@ pub async fn fail(
     .bind(attempt.0)
     .bind(token.0)
     .bind(class.as_str())
-    .bind(without_nul(message))
+    .bind(&message)
     .bind(without_nul(log_tail))
     .bind(LOG_TAIL_CHARS)
     .fetch_optional(&mut *transaction)
     .await?;
     let lost = row.ok_or(StoreError::LeaseLost)?;
-    after_failure(&mut transaction, &lost, class, message).await?;
+    after_failure(&mut transaction, &lost, class, &message).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Locks the submission of a job before the job itself is touched.
+async fn lock_submission_of(connection: &mut PgConnection, attempt: AttemptId) -> Result<(), StoreError> {
+    sqlx::query(
+        "SELECT 1 FROM submissions WHERE id = (SELECT submission_id FROM jobs WHERE id = $1) FOR UPDATE",
+    )
+    .bind(attempt.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn lock_submission(connection: &mut PgConnection, submission: SubmissionId) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1 FROM submissions WHERE id = $1 FOR UPDATE")
+        .bind(submission.0)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -321,12 +352,17 @@ async fn after_failure(
     let submission = SubmissionId(lost.submission_id);
     let retry = class.owner() == FaultOwner::Platform && lost.number <= RETRIES;
     if retry {
+        // A silent worker has cost a whole lease already; for other faults give the cause time to go away.
+        let delay = match class {
+            FailureClass::WorkerLost => Duration::ZERO,
+            _ => Duration::from_secs(15 << lost.number.clamp(1, 6)),
+        };
         let reason =
             format!("{message} It is tried again (attempt {} of at most {}).", lost.number + 1, RETRIES + 1);
         let step =
             Move { to: SubmissionState::Queued, actor: &lost.actor, reason: &reason, failure_class: None };
         state::transition(connection, submission, step).await?;
-        open_attempt(connection, submission, lost.number + 1).await?;
+        open_attempt(connection, submission, lost.number + 1, delay).await?;
         notify(connection, JOBS_CHANNEL).await
     } else {
         let step = Move {
@@ -344,37 +380,56 @@ async fn after_failure(
 /// # Errors
 /// When the database fails.
 pub async fn expire_leases(pool: &PgPool) -> Result<usize, StoreError> {
+    let overdue: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM jobs WHERE state = 'leased' AND lease_expires_at < now() ORDER BY lease_expires_at",
+    )
+    .fetch_all(pool)
+    .await?;
     let mut expired = 0;
-    // One transaction a lease: a submission that cannot be moved must not hold up the others.
-    while expire_one(pool).await? {
-        expired += 1;
+    for job in overdue {
+        // One transaction a lease: one that cannot be ended must not hold up the others.
+        match expire(pool, job).await {
+            Ok(ended) => expired += usize::from(ended),
+            Err(error) => tracing::error!("the lease of job {job} cannot be ended: {error}"),
+        }
     }
     Ok(expired)
 }
 
-async fn expire_one(pool: &PgPool) -> Result<bool, StoreError> {
+const SCORER_SILENT: &str = "The service stopped while scoring.";
+const WORKER_SILENT: &str = "The worker stopped sending heartbeats.";
+
+/// Ends one lease if it is still overdue and nobody is at it.
+async fn expire(pool: &PgPool, job: Uuid) -> Result<bool, StoreError> {
     let mut transaction = pool.begin().await?;
-    let row: Option<(Uuid, String, Option<Uuid>, i32, Uuid)> = sqlx::query_as(
-        "UPDATE jobs SET state = 'failed', lease_expires_at = NULL, finished_at = now(),
-                failure_class = CASE kind WHEN 'score' THEN 'scorer_error' ELSE 'worker_lost' END,
-                message = CASE kind WHEN 'score' THEN 'The service stopped while scoring.'
-                                    ELSE 'The worker stopped sending heartbeats.' END
-         WHERE id = (SELECT id FROM jobs WHERE state = 'leased' AND lease_expires_at < now()
-                     ORDER BY lease_expires_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-         RETURNING id, kind, attempt_id, number, submission_id",
+    let row: Option<(String, Option<Uuid>, i32, Uuid)> = sqlx::query_as(
+        "SELECT j.kind, j.attempt_id, j.number, j.submission_id
+         FROM jobs j JOIN submissions s ON s.id = j.submission_id
+         WHERE j.id = $1 AND j.state = 'leased' AND j.lease_expires_at < now() FOR UPDATE OF j, s SKIP LOCKED",
     )
+    .bind(job)
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some((_, kind, attempt, number, submission_id)) = row else {
+    let Some((kind, scored, number, submission_id)) = row else {
         return Ok(false);
     };
     let lost = LostLease { submission_id, number, actor: "service".to_owned() };
-    if let ("score", Some(attempt)) = (kind.as_str(), attempt) {
-        let message = "The service stopped while scoring.";
-        retry_scoring(&mut transaction, AttemptId(attempt), &lost, message).await?;
-    } else {
-        let message = "The worker stopped sending heartbeats.";
-        after_failure(&mut transaction, &lost, FailureClass::WorkerLost, message).await?;
+    let (class, message) = match kind.as_str() {
+        "score" => (FailureClass::ScorerError, SCORER_SILENT),
+        _ => (FailureClass::WorkerLost, WORKER_SILENT),
+    };
+    sqlx::query(
+        "UPDATE jobs SET state = 'failed', lease_expires_at = NULL, finished_at = now(), failure_class = $2, message = $3
+         WHERE id = $1",
+    )
+    .bind(job)
+    .bind(class.as_str())
+    .bind(message)
+    .execute(&mut *transaction)
+    .await?;
+    match scored {
+        Some(attempt) => retry_scoring(&mut transaction, AttemptId(attempt), &lost, class, message).await?,
+        None => after_failure(&mut transaction, &lost, class, message).await?,
     }
     transaction.commit().await?;
     Ok(true)
@@ -384,20 +439,17 @@ async fn retry_scoring(
     connection: &mut PgConnection,
     attempt: AttemptId,
     lost: &LostLease,
+    class: FailureClass,
     message: &str,
 ) -> Result<(), StoreError> {
-    if lost.number <= RETRIES {
-        // 2, 4, 8 seconds: long enough for storage to come back, short enough for somebody who waits.
-        let delay = Duration::from_secs(1 << lost.number.clamp(1, 6));
+    if lost.number < SCORING_TRIES {
+        // 2, 4, 8 … seconds, five minutes at most: short enough for somebody who waits, long enough for an outage.
+        let delay = Duration::from_secs(1 << lost.number.clamp(1, 9)).min(Duration::from_mins(5));
         open_scoring(connection, attempt, lost.number + 1, delay).await?;
         return notify(connection, JOBS_CHANNEL).await;
     }
-    let step = Move {
-        to: SubmissionState::Failed,
-        actor: "service",
-        reason: message,
-        failure_class: Some(FailureClass::ScorerError),
-    };
+    let step =
+        Move { to: SubmissionState::Failed, actor: "service", reason: message, failure_class: Some(class) };
     state::transition(connection, SubmissionId(lost.submission_id), step).await
 }
 
@@ -416,8 +468,6 @@ pub struct ScoringJob {
     pub release: ReleaseId,
     /// Hash of the results object, as the worker stated it.
     pub results_sha256: String,
-    /// Seed of the intervals.
-    pub seed: u64,
 }
 
 /// Leases the next scoring chore.
@@ -425,27 +475,26 @@ pub struct ScoringJob {
 /// # Errors
 /// When the database fails.
 pub async fn claim_scoring(pool: &PgPool, lease: Duration) -> Result<Option<ScoringJob>, StoreError> {
-    let row: Option<(Uuid, Uuid, Uuid, Uuid, Uuid, String, i64)> = sqlx::query_as(
+    let row: Option<(Uuid, Uuid, Uuid, Uuid, Uuid, String)> = sqlx::query_as(
         "WITH claimed AS (
              UPDATE jobs SET state = 'leased', fencing_token = gen_random_uuid(), started_at = now(),
                     lease_expires_at = now() + make_interval(secs => $1)
              WHERE id = (SELECT id FROM jobs WHERE kind = 'score' AND state = 'queued' AND run_after <= now()
                          ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING id, fencing_token, attempt_id, submission_id, seed)
-         SELECT c.id, c.fencing_token, c.attempt_id, c.submission_id, s.release_id, a.results_sha256, c.seed
+             RETURNING id, fencing_token, attempt_id, submission_id)
+         SELECT c.id, c.fencing_token, c.attempt_id, c.submission_id, s.release_id, a.results_sha256
          FROM claimed c JOIN jobs a ON a.id = c.attempt_id JOIN submissions s ON s.id = c.submission_id",
     )
     .bind(lease.as_secs_f64())
     .fetch_optional(pool)
     .await?;
-    Ok(row.map(|(job, token, attempt, submission, release, results_sha256, seed)| ScoringJob {
+    Ok(row.map(|(job, token, attempt, submission, release, results_sha256)| ScoringJob {
         job,
         fencing_token: FencingToken(token),
         attempt: AttemptId(attempt),
         submission: SubmissionId(submission),
         release: ReleaseId(release),
         results_sha256,
-        seed: seed.cast_unsigned(),
     }))
 }
 
@@ -459,6 +508,7 @@ pub async fn publish(
     scores: &crate::scores::NewScores,
 ) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
+    lock_submission(&mut transaction, job.submission).await?;
     let done = sqlx::query(
         "UPDATE jobs SET state = 'succeeded', lease_expires_at = NULL, finished_at = now()
          WHERE id = $1 AND fencing_token = $2 AND state = 'leased'",
@@ -483,8 +533,7 @@ pub async fn publish(
     Ok(())
 }
 
-/// Ends a scoring chore that failed. A fault of the results themselves (`bad_output`) is the model's; everything else
-/// is tried again.
+/// Ends a scoring chore that failed; it is tried again for a while, for what it needs is kept.
 ///
 /// # Errors
 /// [`StoreError::LeaseLost`] when somebody else has the chore; otherwise when the database fails.
@@ -495,6 +544,7 @@ pub async fn fail_scoring(
     message: &str,
 ) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
+    lock_submission(&mut transaction, job.submission).await?;
     let number: Option<i32> = sqlx::query_scalar(
         "UPDATE jobs SET state = 'failed', failure_class = $3, message = $4, lease_expires_at = NULL, finished_at = now()
          WHERE id = $1 AND fencing_token = $2 AND state = 'leased' RETURNING number",
@@ -507,11 +557,7 @@ pub async fn fail_scoring(
     .await?;
     let number = number.ok_or(StoreError::LeaseLost)?;
     let lost = LostLease { submission_id: job.submission.0, number, actor: "service".to_owned() };
-    if class.owner() == FaultOwner::Platform {
-        retry_scoring(&mut transaction, job.attempt, &lost, message).await?;
-    } else {
-        after_failure(&mut transaction, &lost, class, message).await?;
-    }
+    retry_scoring(&mut transaction, job.attempt, &lost, class, message).await?;
     transaction.commit().await?;
     Ok(())
 }

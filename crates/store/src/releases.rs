@@ -92,25 +92,26 @@ pub struct NewItem {
 /// Freezes a release with all its items, all or nothing. The same release a second time is no error.
 ///
 /// # Errors
-/// [`StoreError::ReleaseFrozen`] when slug and version are frozen with another hash; otherwise when the database fails.
+/// [`StoreError::ReleaseTaken`] when slug and version stand for other content; otherwise when the database fails.
 pub async fn freeze(pool: &PgPool, new: &NewRelease<'_>) -> Result<ReleaseId, StoreError> {
     let mut transaction = pool.begin().await?;
-    let present: Option<(Uuid, Option<String>)> =
-        sqlx::query_as("SELECT id, manifest_sha256 FROM releases WHERE slug = $1 AND version = $2")
+    let present: Option<(Uuid, String, Option<String>)> =
+        sqlx::query_as("SELECT id, state, manifest_sha256 FROM releases WHERE slug = $1 AND version = $2")
             .bind(new.slug)
             .bind(new.version)
             .fetch_optional(&mut *transaction)
             .await?;
-    if let Some((id, frozen)) = present {
-        return match frozen {
-            Some(frozen) if frozen != new.manifest_sha256 => Err(StoreError::ReleaseFrozen {
-                slug: new.slug.to_owned(),
-                version: new.version.to_owned(),
-                frozen,
-                given: new.manifest_sha256.to_owned(),
-            }),
-            _ => Ok(ReleaseId(id)),
-        };
+    if let Some((id, state, sha256)) = present {
+        if state == "frozen" && sha256.as_deref() == Some(new.manifest_sha256) {
+            return Ok(ReleaseId(id));
+        }
+        return Err(StoreError::ReleaseTaken {
+            slug: new.slug.to_owned(),
+            version: new.version.to_owned(),
+            state,
+            present: sha256.unwrap_or_else(|| "no hash yet".to_owned()),
+            given: new.manifest_sha256.to_owned(),
+        });
     }
     let id = ReleaseId::new();
     sqlx::query(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::{AttemptId, ItemId, ModelManifest, ReleaseId, RunReport, SubmissionId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::{PgConnection, PgPool, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -169,10 +170,10 @@ struct PublishedRow {
     attempt_id: Uuid,
     release_id: Uuid,
     hardware_class: String,
-    manifest: Json<ModelManifest>,
+    manifest: Value,
     scorer: String,
-    summary: Json<Summary>,
-    report: Json<RunReport>,
+    summary: Value,
+    report: Value,
     seed: i64,
     submitted_at: OffsetDateTime,
     started_at: OffsetDateTime,
@@ -195,24 +196,36 @@ pub async fn published(pool: &PgPool, scorer: &str) -> Result<Vec<Published>, St
     .bind(scorer)
     .fetch_all(pool)
     .await?;
+    // A row of an older shape must not take the whole board down.
     Ok(rows
         .into_iter()
-        .map(|row| Published {
-            submission: SubmissionId(row.submission_id),
-            attempt: AttemptId(row.attempt_id),
-            release: ReleaseId(row.release_id),
-            hardware_class: row.hardware_class,
-            manifest: row.manifest.0,
-            scorer: row.scorer,
-            summary: row.summary.0,
-            report: row.report.0,
-            seed: row.seed.cast_unsigned(),
-            submitted_at: row.submitted_at,
-            started_at: row.started_at,
-            finished_at: row.finished_at,
-            scored_at: row.scored_at,
+        .filter_map(|row| {
+            let attempt = row.attempt_id;
+            row.into_published()
+                .inspect_err(|error| tracing::error!("the result of attempt {attempt} is left out: {error}"))
+                .ok()
         })
         .collect())
+}
+
+impl PublishedRow {
+    fn into_published(self) -> Result<Published, StoreError> {
+        Ok(Published {
+            submission: SubmissionId(self.submission_id),
+            attempt: AttemptId(self.attempt_id),
+            release: ReleaseId(self.release_id),
+            hardware_class: self.hardware_class,
+            manifest: serde_json::from_value(self.manifest)?,
+            scorer: self.scorer,
+            summary: serde_json::from_value(self.summary)?,
+            report: serde_json::from_value(self.report)?,
+            seed: self.seed.cast_unsigned(),
+            submitted_at: self.submitted_at,
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            scored_at: self.scored_at,
+        })
+    }
 }
 
 /// Error counts of one item of one attempt, with the clusters it belongs to.

@@ -1,6 +1,7 @@
 //! Submissions: creating one, reading one, the queue as the public sees it.
 
 use protocol::{AttemptId, FailureClass, ModelManifest, ReleaseId, SubmissionId, UserId};
+use serde_json::Value;
 use sqlx::{PgPool, types::Json};
 use time::OffsetDateTime;
 
@@ -44,9 +45,9 @@ pub struct StoredFile {
 pub async fn accept(pool: &PgPool, new: NewSubmission<'_>) -> Result<SubmissionId, StoreError> {
     let id = SubmissionId::new();
     let mut transaction = pool.begin().await?;
-    sqlx::query(
+    let inserted = sqlx::query(
         "INSERT INTO submissions (id, user_id, release_id, hardware_class, manifest, state)
-         VALUES ($1, $2, $3, $4, $5, 'checking')",
+         SELECT $1, $2, r.id, $4, $5, 'checking' FROM releases r WHERE r.id = $3 AND r.state = 'frozen'",
     )
     .bind(id.0)
     .bind(new.user.0)
@@ -62,6 +63,9 @@ pub async fn accept(pool: &PgPool, new: NewSubmission<'_>) -> Result<SubmissionI
             error.into()
         }
     })?;
+    if inserted.rows_affected() == 0 {
+        return Err(StoreError::NotFound("open release of this name".to_owned()));
+    }
     for file in new.files {
         sqlx::query(
             "INSERT INTO submission_files (submission_id, name, sha256, bytes) VALUES ($1, $2, $3, $4)",
@@ -87,7 +91,7 @@ pub async fn accept(pool: &PgPool, new: NewSubmission<'_>) -> Result<SubmissionI
         failure_class: None,
     };
     state::transition(&mut transaction, id, queued).await?;
-    queue::open_attempt(&mut transaction, id, 1).await?;
+    queue::open_attempt(&mut transaction, id, 1, std::time::Duration::ZERO).await?;
     notify(&mut transaction, crate::JOBS_CHANNEL).await?;
     transaction.commit().await?;
     Ok(id)
@@ -154,7 +158,7 @@ struct SubmissionRow {
     release_id: uuid::Uuid,
     release_slug: String,
     hardware_class: String,
-    manifest: Json<ModelManifest>,
+    manifest: Value,
     state: String,
     failure_class: Option<String>,
     reason: Option<String>,
@@ -171,7 +175,7 @@ impl SubmissionRow {
             release: ReleaseId(self.release_id),
             release_slug: self.release_slug,
             hardware_class: self.hardware_class,
-            manifest: self.manifest.0,
+            manifest: serde_json::from_value(self.manifest)?,
             state: self.state.parse()?,
             failure_class: parse_class(self.failure_class.as_deref())?,
             reason: self.reason.unwrap_or_default(),
@@ -225,7 +229,18 @@ pub async fn list(pool: &PgPool, filter: Filter) -> Result<Vec<Submission>, Stor
     .bind(open)
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(SubmissionRow::into_submission).collect()
+    // A row that cannot be read must not hide the others; asked for by itself, it is an error.
+    let alone = matches!(filter, Filter::One(_));
+    let mut submissions = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = row.id;
+        match row.into_submission() {
+            Ok(submission) => submissions.push(submission),
+            Err(error) if alone => return Err(error),
+            Err(error) => tracing::error!("submission {id} is left out: {error}"),
+        }
+    }
+    Ok(submissions)
 }
 
 /// One submission.

@@ -61,7 +61,7 @@ pub(crate) async fn boards(State(service): State<Service>) -> impl IntoResponse 
                 .boards_of(release.id)
                 .map(|board| board.hardware_class.clone())
                 .collect(),
-            href: format!("/api/v1/boards/{}", release.slug),
+            href: format!("/api/v1/boards/{}@{}", release.slug, release.version),
         })
         .collect();
     Json(Boards { boards })

@@ -74,11 +74,15 @@ impl Snapshot {
         Ok(Self { built_at: OffsetDateTime::now_utc(), releases, boards, external, sizes })
     }
 
-    /// The release of this slug (its newest version), or the newest of all.
-    pub fn release(&self, slug: Option<&str>) -> Option<&Release> {
-        match slug {
-            Some(slug) => self.releases.iter().find(|release| release.slug == slug),
+    /// The release of this name: `slug` is its newest version, `slug@version` one of them; nothing is the newest of
+    /// all.
+    pub fn release(&self, name: Option<&str>) -> Option<&Release> {
+        match name.map(|name| name.split_once('@').unwrap_or((name, ""))) {
             None => self.releases.first(),
+            Some((slug, "")) => self.releases.iter().find(|release| release.slug == slug),
+            Some((slug, version)) => {
+                self.releases.iter().find(|release| release.slug == slug && release.version == version)
+            }
         }
     }
 

@@ -90,7 +90,7 @@ impl From<StoreError> for AppError {
             | StoreError::DuplicateModel(_)
             | StoreError::NameTaken(_)
             | StoreError::Transition { .. }
-            | StoreError::ReleaseFrozen { .. } => Self::Conflict(capitalised(&error.to_string())),
+            | StoreError::ReleaseTaken { .. } => Self::Conflict(capitalised(&error.to_string())),
             StoreError::Database(_) | StoreError::Objects { .. } => Self::Unavailable(error),
             StoreError::Migration(_)
             | StoreError::Corrupt(_)

@@ -58,15 +58,19 @@ impl ScoringFailure {
 
 /// Scores one attempt.
 pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<NewScores, ScoringFailure> {
-    let unavailable =
-        |error: store::StoreError| ScoringFailure::new(FailureClass::StorageError, error.to_string());
+    let unavailable = |error: store::StoreError| {
+        // The cause is for the operator; the submitter reads a sentence without addresses.
+        tracing::error!("scoring attempt {}: {error}", job.attempt);
+        ScoringFailure::new(FailureClass::StorageError, "The results or the references could not be read.")
+    };
     let key = objects::results_key(job.attempt);
     let content = service.objects.get(&key, RESULTS_LIMIT).await.map_err(unavailable)?;
     let references = releases::references(&service.pool, job.release).await.map_err(unavailable)?;
     let expected = job.results_sha256.clone();
     tokio::task::spawn_blocking(move || score_results(&content, &expected, &references))
         .await
-        .map_err(|error| ScoringFailure::new(FailureClass::ScorerError, error.to_string()))?
+        // Not the error's own text, which holds that of a panic and so may quote what was said.
+        .map_err(|_| ScoringFailure::new(FailureClass::ScorerError, "The scorer stopped unexpectedly."))?
 }
 
 fn score_results(
@@ -84,6 +88,10 @@ fn score_results(
             format!("The results cannot be read (line {}, column {}).", error.line(), error.column());
         ScoringFailure::new(FailureClass::ScorerError, message)
     })?;
+    if serde_json::to_string(&results.report).is_ok_and(|report| report.contains("\\u0000")) {
+        let message = "The report holds a character that cannot be stored.";
+        return Err(ScoringFailure::new(FailureClass::ScorerError, message));
+    }
     let answers = index(&results.items)?;
     let scored: Vec<&Reference> =
         references.iter().filter(|reference| reference.part == Part::Scored).collect();
@@ -139,23 +147,33 @@ fn score_item(
 
 /// Audio and processing seconds of each repeat pass as a whole. The subset is fixed, so passes are what varies.
 fn repeat_timings(results: &AttemptResults, references: &[Reference]) -> Result<Vec<Timing>, ScoringFailure> {
-    let seconds: HashMap<ItemId, f64> = references
-        .iter()
-        .filter(|reference| matches!(reference.part, Part::Repeat(_)))
-        .map(|reference| (reference.id, reference.seconds))
-        .collect();
-    results
-        .repeats
-        .iter()
-        .map(|pass| {
-            let audio: Option<f64> = pass.iter().map(|item| seconds.get(&item.id)).sum();
-            let audio_s = audio.ok_or_else(|| {
-                ScoringFailure::new(
-                    FailureClass::ScorerError,
-                    "A repeat pass holds an item that is not in the release.",
-                )
-            })?;
-            Ok(Timing { audio_s, wall_s: pass.iter().map(|item| item.seconds).sum() })
+    let mut passes: BTreeMap<u32, HashMap<ItemId, f64>> = BTreeMap::new();
+    for reference in references {
+        if let Part::Repeat(pass) = reference.part {
+            passes.entry(pass).or_default().insert(reference.id, reference.seconds);
+        }
+    }
+    let misfit = || {
+        let message = "The repeat passes are not those of the release.";
+        ScoringFailure::new(FailureClass::ScorerError, message)
+    };
+    if passes.len() != results.repeats.len() {
+        return Err(misfit());
+    }
+    passes
+        .values()
+        .zip(&results.repeats)
+        .map(|(expected, pass)| {
+            let answers = index(pass)?;
+            let complete =
+                answers.len() == expected.len() && answers.keys().all(|id| expected.contains_key(id));
+            if !complete {
+                return Err(misfit());
+            }
+            Ok(Timing {
+                audio_s: expected.values().sum(),
+                wall_s: pass.iter().map(|item| item.seconds).sum(),
+            })
         })
         .collect()
 }
@@ -360,7 +378,11 @@ mod tests {
         });
         let mut untimed = whole.clone();
         untimed.items[0].seconds = 0.0;
-        for broken in [missing, doubled, foreign, untimed] {
+        let mut without_repeats = whole.clone();
+        without_repeats.repeats.clear();
+        let mut short_pass = whole.clone();
+        short_pass.repeats[0].pop();
+        for broken in [missing, doubled, foreign, untimed, without_repeats, short_pass] {
             let failure = score_all(&broken, &references).err().unwrap();
             assert_eq!(failure.class, FailureClass::ScorerError);
         }

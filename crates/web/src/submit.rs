@@ -113,7 +113,7 @@ fn unreadable(error: &MultipartError) -> AppError {
 pub(crate) fn understand(upload: &Upload) -> Result<ModelManifest, FieldErrors> {
     let mut errors = FieldErrors::default();
     let manifest = if upload.form.manifest.trim().is_empty() {
-        manifest_from_fields(upload, &mut errors)
+        Some(manifest_from_fields(upload, &mut errors))
     } else {
         manifest_from_toml(&upload.form.manifest, &mut errors)
     };
@@ -137,7 +137,7 @@ fn manifest_from_toml(text: &str, errors: &mut FieldErrors) -> Option<ModelManif
     }
 }
 
-fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> Option<ModelManifest> {
+fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> ModelManifest {
     let form = &upload.form;
     let num_params = match form.num_params.trim() {
         "" => None,
@@ -150,14 +150,11 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> Option<Mod
             number
         }
     };
-    let decoding: Decoding = match toml::from_str(&form.decoding) {
-        Ok(decoding) => decoding,
-        Err(error) => {
-            errors.add("decoding", toml_fault("The decoding settings", &form.decoding, &error));
-            return None;
-        }
-    };
-    Some(ModelManifest {
+    let decoding: Decoding = toml::from_str(&form.decoding).unwrap_or_else(|error| {
+        errors.add("decoding", toml_fault("The decoding settings", &form.decoding, &error));
+        Decoding::new()
+    });
+    ModelManifest {
         name: form.name.trim().to_owned(),
         organisation: form.organisation.trim().to_owned(),
         licence: form.licence.trim().to_owned(),
@@ -166,7 +163,7 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> Option<Mod
         training_data: form.training_data.trim().to_owned(),
         notes: form.notes.trim().to_owned(),
         decoding,
-    })
+    }
 }
 
 /// One sentence with the line, from an error whose own text is a drawing over several lines.
@@ -219,6 +216,8 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
     for (field, value) in [("training_data", &manifest.training_data), ("notes", &manifest.notes)] {
         if value.chars().count() > 4000 {
             errors.add(field, "This has more than 4000 characters.");
+        } else if value.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
+            errors.add(field, "This holds a control character.");
         }
     }
     match runtimes::find(&manifest.runtime) {
@@ -312,6 +311,15 @@ mod tests {
         assert!(errors.of("num_params").unwrap().contains("many"));
         assert!(errors.of("runtime").unwrap().contains("pocketsphinx"), "the message lists what exists");
         assert!(errors.of("licence").is_none());
+    }
+
+    #[test]
+    fn a_character_that_cannot_be_stored_is_refused_at_its_field() {
+        let mut upload = filled();
+        upload.form.notes = "a\0b".to_owned();
+        assert!(understand(&upload).unwrap_err().of("notes").is_some());
+        upload.form.notes = "two\nlines".to_owned();
+        assert!(understand(&upload).is_ok());
     }
 
     #[test]

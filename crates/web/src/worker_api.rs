@@ -36,9 +36,6 @@ pub(crate) async fn claim(
 ) -> Result<Json<ClaimReply>, Problem> {
     check_claim(&worker, &claim)?;
     accounts::store_fingerprint(&service.pool, worker.id, &claim.fingerprint).await?;
-    if worker.draining {
-        return Ok(Json(ClaimReply { job: None }));
-    }
     let claimed = wait_for_attempt(&service, &worker, &claim).await?;
     let Some(claimed) = claimed else {
         return Ok(Json(ClaimReply { job: None }));

@@ -6,11 +6,13 @@
 mod language_model;
 
 use std::{
+    ffi::OsString,
     fs,
     io::Write as _,
     net::{Ipv4Addr, SocketAddr},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -29,7 +31,10 @@ use store::{
     Secret, accounts, releases,
     submissions::{self, Filter},
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+};
 use web::Service;
 
 use crate::{
@@ -80,35 +85,66 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.items < FEWEST_ITEMS {
         return Err(Failure::input(format!("--items must be at least {FEWEST_ITEMS}")));
     }
-    let started = Instant::now();
     let data = arguments.backend.data.clone();
+    let secrets = data.join("demo");
+    refuse_foreign_data(&arguments, &secrets)?;
+    // An interrupt ends the demo wherever it is; what is there by then is used again.
+    tokio::select! {
+        ended = run_to_the_end(&arguments, &data, &secrets) => ended,
+        () = serve::stop_requested() => {
+            eprintln!("stopped; the next `ffasr demo` goes on from here");
+            Ok(())
+        }
+    }
+}
+
+/// The demo makes up an admin and its models; that is not for a service that people use.
+fn refuse_foreign_data(arguments: &Arguments, secrets: &Path) -> Result<(), Failure> {
+    if arguments.backend.is_external() {
+        return Err(Failure::input(
+            "the demo runs on servers of its own: unset DATABASE_URL and S3_ENDPOINT, or use `ffasr serve`",
+        ));
+    }
+    let data = &arguments.backend.data;
+    if data.join("postgres").exists() && !secrets.exists() {
+        let place = data.display();
+        return Err(Failure::input(format!(
+            "{place} belongs to a service that is not the demo; choose another directory with --data"
+        )));
+    }
+    directories::open_to_pass(data)?;
+    directories::private(secrets)
+}
+
+async fn run_to_the_end(arguments: &Arguments, data: &Path, secrets: &Path) -> Result<(), Failure> {
+    let started = Instant::now();
     step("starting PostgreSQL and the object storage");
     let backend = Backend::start(&arguments.backend, Ownership::Owner).await?;
-    let secrets = data.join("demo");
-    directories::private(&secrets)?;
-    let (admin, password) = admin_account(&backend, &secrets).await?;
-    let directory = rendered(&data, arguments.items).await?;
+    let (admin, password) = admin_account(&backend, secrets).await?;
+    let directory = rendered(data, arguments.items).await?;
     let release = frozen(&backend, &directory).await?;
 
     let settings = arguments.service.settings(true);
     let service = Service::new(backend.pool.clone(), backend.objects.clone(), settings).await?;
-    let listener = match serve::listen(arguments.listen).await {
-        Ok(listener) => listener,
-        Err(_) => serve::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?,
-    };
+    let listener = listen(arguments.listen).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;
-    let url = format!("http://{address}");
+    let url = format!("http://{}", reachable(address));
     let server = tokio::spawn(web::serve(service, listener, serve::stop_requested()));
-    let mut worker = start_worker(&backend, &arguments, &url, &secrets).await?;
+    let worker = WorkerProcess::prepare(&backend, arguments, &url, secrets).await?;
+    let working = tokio::spawn(worker.keep_running());
 
     let api = Api {
         client: Client::new(),
         url: url.clone(),
-        token: api_token(&backend, admin).await?,
-        language_model: language_model(&data, &directory)?,
+        token: api_token(&backend, admin, secrets).await?,
+        language_model: language_model(data, &directory)?,
+        hardware_class: arguments.service.hardware_class.clone(),
     };
     let left_open = open_submissions(&backend, admin).await?;
-    let board = evaluate(&api, &release, left_open, &mut worker).await?;
+    let board = tokio::select! {
+        board = evaluate(&api, &release, left_open) => board?,
+        ended = working => return Err(ended.map_err(Failure::failed)?),
+    };
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&board).map_err(Failure::failed)?);
     }
@@ -120,37 +156,67 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     eprintln!(
         "\n  board     {url}/\n  log in    {url}/login  as {ADMIN} with the password {password}\n  stop      Ctrl-C\n"
     );
-    tokio::select! {
-        ended = server => ended.map_err(Failure::failed)?.map_err(Failure::failed),
-        status = worker.wait() => Err(worker_ended(status.map_err(Failure::failed)?, &data)),
+    server.await.map_err(Failure::failed)?.map_err(Failure::failed)
+}
+
+/// The address asked for, or any free port where that one is taken.
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    match TcpListener::bind(address).await {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            eprintln!("  {address} is taken; using another port");
+            serve::listen(SocketAddr::new(address.ip(), 0)).await
+        }
+        Err(_) => serve::listen(address).await,
+        Ok(listener) => Ok(listener),
+    }
+}
+
+/// Where this machine reaches a listener: one on all addresses is on the loopback too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))
+    } else {
+        address
     }
 }
 
 /// The demo's admin, with a password made up at the first run and kept in a file only this user can read.
 async fn admin_account(backend: &Backend, secrets: &Path) -> Result<(UserId, String), Failure> {
     let file = secrets.join("admin-password");
-    let password = if let Ok(password) = fs::read_to_string(&file) {
-        password
-    } else {
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    let password = if kept.is_empty() {
         let password = Secret::generate("")?.expose().chars().take(16).collect::<String>();
         write_private(&file, &password)?;
         password
+    } else {
+        kept
     };
     let id = accounts::put_user(&backend.pool, ADMIN, accounts::Role::Admin, &password).await?;
     Ok((id, password))
 }
 
+/// Writes a file for this user alone, whole or not at all.
 fn write_private(file: &Path, content: &str) -> Result<(), Failure> {
+    let fresh = file.with_extension("new");
     let written = || -> std::io::Result<()> {
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(file)?.write_all(content.as_bytes())
+        options.open(&fresh)?.write_all(content.as_bytes())?;
+        fs::rename(&fresh, file)
     };
     written().map_err(|error| Failure::failed(format!("{} cannot be written: {error}", file.display())))
 }
 
-async fn api_token(backend: &Backend, admin: UserId) -> Result<String, Failure> {
-    Ok(accounts::issue_api_token(&backend.pool, admin, "demo").await?.expose().to_owned())
+/// The token of an earlier run where it still holds, else a new one.
+async fn api_token(backend: &Backend, admin: UserId, secrets: &Path) -> Result<String, Failure> {
+    let file = secrets.join("api-token");
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    if accounts::user_by_api_token(&backend.pool, &Secret::presented(&kept)).await?.is_some() {
+        return Ok(kept);
+    }
+    let token = accounts::issue_api_token(&backend.pool, admin, "demo").await?.expose().to_owned();
+    write_private(&file, &token)?;
+    Ok(token)
 }
 
 /// The directory of the rendered release, rendered now if it is not there.
@@ -171,7 +237,9 @@ async fn rendered(data: &Path, items: usize) -> Result<PathBuf, Failure> {
             step("importing recorded speech (Debian package asterisk-core-sounds-en-g722)");
             import(&Import::debian_prompts(), &corpus, &percent("importing")).map_err(Failure::failed)?;
         }
-        if ReleaseManifest::read(&release).is_err() {
+        let present = ReleaseManifest::read(&release).ok();
+        if present.is_none_or(|manifest| manifest.release.spec != spec) {
+            remove_if_there(&release)?;
             step(&format!("rendering the demo release: {items} utterances, four tracks"));
             build(&spec, &corpus, &release, items, &percent("rendering")).map_err(Failure::failed)?;
         }
@@ -179,6 +247,15 @@ async fn rendered(data: &Path, items: usize) -> Result<PathBuf, Failure> {
     };
     tokio::task::spawn_blocking(work).await.map_err(Failure::failed)??;
     Ok(directory)
+}
+
+fn remove_if_there(directory: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::failed(format!("{} cannot be removed: {error}", directory.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A language model of the prompts that are not in the release: no sentence of the test set is in it.
@@ -192,7 +269,7 @@ fn corpus_directory(data: &Path) -> PathBuf {
     data.join("corpora/asterisk-prompts-en")
 }
 
-/// Slug of the release, frozen now if it is not.
+/// Name of the release (`slug@version`), frozen now if it is not.
 async fn frozen(backend: &Backend, directory: &Path) -> Result<String, Failure> {
     let manifest = ReleaseManifest::read(directory).map_err(Failure::failed)?;
     let sha256 = manifest.sha256().map_err(Failure::failed)?;
@@ -201,39 +278,76 @@ async fn frozen(backend: &Backend, directory: &Path) -> Result<String, Failure> 
         step("freezing the release");
         publish::publish(backend, directory, &percent("storing")).await?;
     }
-    Ok(manifest.release.spec.slug)
+    Ok(format!("{}@{}", manifest.release.spec.slug, manifest.release.spec.version))
 }
 
-/// Starts a worker as its own process, with its own token and none of our environment.
-async fn start_worker(
-    backend: &Backend,
-    arguments: &Arguments,
-    url: &str,
-    secrets: &Path,
-) -> Result<Child, Failure> {
-    let class = arguments.service.hardware_class.clone();
-    let token = accounts::issue_worker_token(&backend.pool, WORKER, std::slice::from_ref(&class)).await?;
-    let token_file = secrets.join("worker-token");
-    write_private(&token_file, token.expose())?;
-    let program = std::env::current_exe().map_err(Failure::failed)?;
-    let log = fs::File::create(secrets.join("worker.log")).map_err(Failure::failed)?;
-    let error_log = log.try_clone().map_err(Failure::failed)?;
-    // setpriv: when this process dies, however it dies, the worker is told to stop.
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM", "--"]).arg(program).arg("worker");
-    command.args(["--service", url, "--name", WORKER, "--hardware-class", &class]);
-    command.arg("--token-file").arg(&token_file).arg("--data").arg(&arguments.backend.data);
-    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
-    command.stdin(std::process::Stdio::null()).stdout(log).stderr(error_log).kill_on_drop(true);
-    command.spawn().map_err(|error| Failure::failed(format!("the worker cannot be started: {error}")))
+/// A worker as its own process, with its own token and none of our environment.
+struct WorkerProcess {
+    arguments: Vec<OsString>,
+    log: PathBuf,
 }
 
-fn worker_ended(status: std::process::ExitStatus, data: &Path) -> Failure {
-    let log = data.join("demo/worker.log");
-    let text = fs::read_to_string(&log).unwrap_or_default();
-    let last =
-        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
-    Failure::failed(format!("the worker ended ({status}): {last} (more in {})", log.display()))
+/// A worker that ends this often is not started again.
+const WORKER_STARTS: u32 = 5;
+
+impl WorkerProcess {
+    async fn prepare(
+        backend: &Backend,
+        arguments: &Arguments,
+        url: &str,
+        secrets: &Path,
+    ) -> Result<Self, Failure> {
+        let class = arguments.service.hardware_class.clone();
+        let token = accounts::issue_worker_token(&backend.pool, WORKER, std::slice::from_ref(&class)).await?;
+        let token_file = secrets.join("worker-token");
+        write_private(&token_file, token.expose())?;
+        let program = std::env::current_exe().map_err(Failure::failed)?;
+        // setpriv: when this process dies, however it dies, the worker is told to stop.
+        let fixed = ["--pdeathsig", "TERM", "--"].map(OsString::from);
+        let paths = [program.into_os_string(), "worker".into()];
+        let options = ["--service", url, "--name", WORKER, "--hardware-class", &class].map(OsString::from);
+        let places = [
+            "--token-file".into(),
+            token_file.into_os_string(),
+            "--data".into(),
+            arguments.backend.data.clone().into_os_string(),
+        ];
+        let arguments = fixed.into_iter().chain(paths).chain(options).chain(places).collect();
+        Ok(Self { arguments, log: secrets.join("worker.log") })
+    }
+
+    fn start(&self) -> Result<Child, Failure> {
+        let failed =
+            |error: std::io::Error| Failure::failed(format!("the worker cannot be started: {error}"));
+        let log = fs::OpenOptions::new().create(true).append(true).open(&self.log).map_err(failed)?;
+        let error_log = log.try_clone().map_err(failed)?;
+        let mut command = Command::new("setpriv");
+        command.args(&self.arguments);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
+        // A group of its own: an interrupt at the terminal is for us, who then stop it.
+        command.process_group(0).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(log).stderr(error_log).spawn().map_err(failed)
+    }
+
+    /// Starts it again when it ends, a few times; then says why it does not stay.
+    async fn keep_running(self) -> Failure {
+        let mut last = String::new();
+        for start in 0..WORKER_STARTS {
+            tokio::time::sleep(Duration::from_secs(u64::from(start))).await;
+            let ended = match self.start() {
+                Ok(mut worker) => worker.wait().await,
+                Err(failure) => return failure,
+            };
+            last = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+            tracing::warn!("the worker ended: {last}");
+        }
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let words = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        Failure::failed(format!(
+            "the worker does not stay up ({last}): {words} (more in {})",
+            self.log.display()
+        ))
+    }
 }
 
 /// What an earlier run submitted and did not see the end of.
@@ -244,12 +358,7 @@ async fn open_submissions(backend: &Backend, admin: UserId) -> Result<Vec<String
 }
 
 /// Submits what is not there yet and waits until everything is at its end. The finished board.
-async fn evaluate(
-    api: &Api,
-    release: &str,
-    left_open: Vec<String>,
-    worker: &mut Child,
-) -> Result<Value, Failure> {
+async fn evaluate(api: &Api, release: &str, left_open: Vec<String>) -> Result<Value, Failure> {
     let mut waiting: Vec<(String, String)> = left_open.into_iter().map(|id| (id, String::new())).collect();
     for manifest in MODELS {
         if let Some(id) = api.submit(manifest, release).await? {
@@ -261,11 +370,6 @@ async fn evaluate(
     }
     let mut failed = Vec::new();
     while !waiting.is_empty() {
-        if let Some(status) = worker.try_wait().map_err(Failure::failed)? {
-            return Err(Failure::failed(format!(
-                "the worker ended ({status}); its log is in the demo folder of the data directory"
-            )));
-        }
         tokio::time::sleep(Duration::from_millis(500)).await;
         let mut still = Vec::new();
         for (id, shown) in waiting {
@@ -312,6 +416,7 @@ struct Api {
     url: String,
     token: String,
     language_model: String,
+    hardware_class: String,
 }
 
 impl Api {
@@ -335,16 +440,26 @@ impl Api {
         }
     }
 
+    /// Asks again for a moment when the service is not available.
     async fn get(&self, path: &str) -> Result<Value, Failure> {
-        let answer = self.client.get(format!("{}{path}", self.url)).send().await.map_err(Failure::failed)?;
+        let ask = || self.client.get(format!("{}{path}", self.url)).send();
+        let mut answer = ask().await.map_err(Failure::failed)?;
+        for _ in 0..20 {
+            if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            answer = ask().await.map_err(Failure::failed)?;
+        }
         answer.error_for_status().map_err(Failure::failed)?.json().await.map_err(Failure::failed)
     }
 
     /// The board once it shows every model: it is rebuilt a moment after the last one is published.
     async fn complete_board(&self, release: &str) -> Result<Value, Failure> {
+        let path = format!("/api/v1/boards/{release}?hardware={}", self.hardware_class);
         let started = Instant::now();
         loop {
-            let board = self.get(&format!("/api/v1/boards/{release}")).await?;
+            let board = self.get(&path).await?;
             let rows = board["rows"].as_array().map_or(0, Vec::len);
             if rows >= MODELS.len() {
                 return Ok(board);
