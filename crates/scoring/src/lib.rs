@@ -20,6 +20,7 @@ pub mod meeting;
 mod normalize;
 pub mod pareto;
 mod profile;
+pub mod render;
 mod resample;
 pub mod response;
 pub mod segments;
