@@ -118,7 +118,7 @@ fn two_systems_are_compared_item_by_item() {
 
     let short = folder.path().join("short");
     let text = std::fs::read_to_string(&good).unwrap();
-    std::fs::write(&short, text.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    std::fs::write(&short, text.lines().skip(1).collect::<Vec<_>>().join("\n")).unwrap();
     let (code, message) = refusal(&["compare", &good, &short.display().to_string()], b"");
     assert_eq!(code, 2);
     assert!(message.contains("\"0\"") && message.contains("not in"), "{message}");

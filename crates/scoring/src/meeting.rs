@@ -275,17 +275,23 @@ fn combine(a: &Streams, b: &Streams) -> SegmentErrors {
     let exact = search(&utterances, &streams);
     let is_optimal = exact.is_some();
     let choice = exact.unwrap_or_else(|| improve(&utterances, &streams, initial_choice(a, b)));
-    let mut counts = Counts::default();
-    for (stream, words) in streams.iter().enumerate() {
-        let own = utterances.iter().zip(&choice).filter(|(_, choice)| **choice == stream);
-        let own: Vec<Word> = own.flat_map(|(utterance, _)| utterance.iter().copied()).collect();
-        counts += counts_of(distance(&own, words), own.len(), words.len());
-    }
+    let counts = count_choice(&utterances, &streams, &choice);
     let mut assignment = vec![None; a.utterances.len()];
     for (utterance, stream) in a.utterances.iter().zip(choice) {
         assignment[utterance.index] = b.labels.get(stream).cloned();
     }
     SegmentErrors { counts, assignment, is_optimal }
+}
+
+/// The counts once every utterance has been given to a stream.
+fn count_choice(utterances: &[&[Word]], streams: &[Vec<Word>], choice: &[usize]) -> Counts {
+    let mut counts = Counts::default();
+    for (stream, words) in streams.iter().enumerate() {
+        let own = utterances.iter().zip(choice).filter(|(_, choice)| **choice == stream);
+        let own: Vec<Word> = own.flat_map(|(utterance, _)| utterance.iter().copied()).collect();
+        counts += counts_of(distance(&own, words), own.len(), words.len());
+    }
+    counts
 }
 
 /// Cells that the exact search may fill, about 200 MB.
@@ -465,4 +471,45 @@ fn suffix_columns(
             columns
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Errors of the greedy search, which only takes over where the exact one is too large.
+    fn greedy_errors(a: &Streams, b: &Streams) -> u64 {
+        let streams: Vec<Vec<Word>> = (0..b.labels.len()).map(|stream| b.words(stream)).collect();
+        let utterances: Vec<&[Word]> =
+            a.utterances.iter().map(|utterance| utterance.words.as_slice()).collect();
+        let choice = improve(&utterances, &streams, initial_choice(a, b));
+        count_choice(&utterances, &streams, &choice).errors()
+    }
+
+    #[test]
+    fn the_greedy_search_equals_that_of_meeteval() {
+        for line in include_str!("../tests/vectors/multispeaker.jsonl").lines() {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            let side = |name: &str| -> Vec<Segment> { serde_json::from_value(row[name].clone()).unwrap() };
+            let (reference, hypothesis) = (side("ref"), side("hyp"));
+            for (constraint, orc, di) in [
+                (TimeConstraint::None, "greedy_orcwer", "greedy_dicpwer"),
+                (TimeConstraint::Collar(5.0), "greedy_tcorcwer_collar5", "greedy_ditcpwer_collar5"),
+            ] {
+                let mut lexicon = Lexicon::default();
+                let a = Streams::new(&reference, &mut lexicon, constraint, Role::Reference).unwrap();
+                let b = Streams::new(&hypothesis, &mut lexicon, constraint, Role::Hypothesis).unwrap();
+                for (field, a, b) in [(orc, &a, &b), (di, &b, &a)] {
+                    if !b.labels.is_empty() && row[field].get("errors").is_some() {
+                        assert_eq!(
+                            Some(greedy_errors(a, b)),
+                            row[field]["errors"].as_u64(),
+                            "{} {field}",
+                            row["id"]
+                        );
+                    }
+                }
+            }
+        }
+    }
 }
