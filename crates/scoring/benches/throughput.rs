@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::prelude::*;
 use scoring::meeting::{TimeConstraint, cp_wer};
 use scoring::{
     Bootstrap, Counts, Normalizer, Sample, ScoringProfile, Segment, Unit, cluster_bootstrap, count_words,
@@ -189,6 +190,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let short = pairs(&mut random, 10_000, 20);
     let medium = pairs(&mut random, 100, 2000);
     let long = pairs(&mut random, 1, 20_000);
+    let page = pairs(&mut random, 1, 5000);
     let texts = sentences(&mut random, 5000);
     let meeting = meeting(&mut random);
     let normalise =
@@ -202,6 +204,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("align medium", time(|| align(&medium))),
         ("align long", time(|| align(&long))),
         ("merge short", time(|| merged(&short))),
+        ("merge page", time(|| merged(&page))),
         ("merge long", time(|| merged(&long))),
         ("normalise whisper", time(|| normalise(Normalizer::WhisperEnglish))),
         ("normalise open-asr", time(|| normalise(Normalizer::OpenAsrEnglish))),
@@ -223,7 +226,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let folder = tempfile::tempdir()?;
-    for (name, pairs) in [("short", &short), ("medium", &medium), ("long", &long)] {
+    for (name, pairs) in [("short", &short), ("medium", &medium), ("long", &long), ("page", &page)] {
         fs::write(folder.path().join(name), serde_json::to_string(pairs)?)?;
     }
     fs::write(folder.path().join("texts"), serde_json::to_string(&texts)?)?;

@@ -4,8 +4,10 @@
 //! unless ties are settled by a rule. With the fewest substitutions the split is unique and symmetric: swapping
 //! reference and hypothesis swaps D and I.
 //!
-//! Both aims are one number: an insertion or deletion costs one unit, a substitution one unit and a speck. The dynamic
-//! programme runs only within the band of diagonals that an alignment with the errors found can reach (Ukkonen 1985).
+//! Both aims are one number, which the dynamic programme maximises: what an alignment gains over deleting all of one
+//! side and inserting all of the other. A hit gains two units, a substitution one unit less a speck, and a deletion or
+//! insertion nothing. It runs only within the band of diagonals that an alignment with the errors found can reach
+//! (Ukkonen 1985); a value from outside the band is that of a worse alignment, never a wrong one.
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -51,8 +53,8 @@ pub fn split_words(text: &str) -> Vec<&str> {
 /// Word error counts of a hypothesis. Texts are compared as they are; normalise before.
 pub fn count_words(reference: &str, hypothesis: &str) -> Counts {
     let mut lexicon = Lexicon::default();
-    let reference: Vec<u64> = words(reference).map(|word| lexicon.token(word)).collect();
-    let hypothesis: Vec<u64> = words(hypothesis).map(|word| lexicon.token(word)).collect();
+    let reference = lexicon.tokens(reference);
+    let hypothesis = lexicon.tokens(hypothesis);
     count(&reference, &hypothesis)
 }
 
@@ -61,13 +63,13 @@ pub fn count_chars(reference: &str, hypothesis: &str) -> Counts {
     count(&characters(reference), &characters(hypothesis))
 }
 
-fn characters(text: &str) -> Vec<u64> {
+fn characters(text: &str) -> Vec<Token> {
     let mut out = Vec::with_capacity(text.len());
     for word in words(text) {
         if !out.is_empty() {
-            out.push(u64::from(' '));
+            out.push(Token::from(u32::from(' ')));
         }
-        out.extend(word.chars().map(u64::from));
+        out.extend(word.chars().map(|c| Token::from(u32::from(c))));
     }
     out
 }
@@ -78,31 +80,41 @@ fn characters(text: &str) -> Vec<u64> {
 /// Memory grows with the product of the length and the errors (2 bits a cell) up to 64 MiB, then only linearly.
 pub fn align<'a>(reference: &[&'a str], hypothesis: &[&'a str]) -> Vec<Step> {
     let mut lexicon = Lexicon::default();
-    let reference: Vec<u64> = reference.iter().map(|word| lexicon.token(word)).collect();
-    let hypothesis: Vec<u64> = hypothesis.iter().map(|word| lexicon.token(word)).collect();
+    let reference: Vec<Token> = reference.iter().map(|word| lexicon.token(word)).collect();
+    let hypothesis: Vec<Token> = hypothesis.iter().map(|word| lexicon.token(word)).collect();
     let mut steps = Vec::with_capacity(reference.len().max(hypothesis.len()));
     trace(&reference, &hypothesis, (0, 0), &mut steps);
     steps
 }
 
-/// Gives words numbers: short words are their own bytes, longer ones are counted.
+/// A word as a number: equal for equal words only.
+pub(crate) type Token = u128;
+
+/// Gives words numbers: words of up to 15 bytes are their own bytes, longer ones are counted.
 #[derive(Default)]
 pub(crate) struct Lexicon<'a> {
-    long: FxHashMap<&'a str, u64>,
+    long: FxHashMap<&'a str, Token>,
 }
 
 impl<'a> Lexicon<'a> {
-    /// The number of a word: equal for equal words only.
-    pub(crate) fn token(&mut self, word: &'a str) -> u64 {
+    /// The number of a word.
+    pub(crate) fn token(&mut self, word: &'a str) -> Token {
         let bytes = word.as_bytes();
-        if bytes.len() < 8 {
-            let mut packed = [0; 8];
+        if bytes.len() < 16 {
+            let mut packed = [0; 16];
             packed[..bytes.len()].copy_from_slice(bytes);
-            packed[7] = bytes.len() as u8;
-            return u64::from_le_bytes(packed);
+            packed[15] = bytes.len() as u8;
+            return Token::from_le_bytes(packed);
         }
-        let next = u64::MAX - self.long.len() as u64;
+        let next = Token::MAX - self.long.len() as Token;
         *self.long.entry(word).or_insert(next)
+    }
+
+    /// The numbers of the words of a text.
+    fn tokens(&mut self, text: &'a str) -> Vec<Token> {
+        let mut tokens = Vec::with_capacity(text.len() / 4 + 1);
+        tokens.extend(words(text).map(|word| self.token(word)));
+        tokens
     }
 }
 
@@ -110,20 +122,32 @@ impl<'a> Lexicon<'a> {
 pub(crate) type Cost = u64;
 pub(crate) const GAP: Cost = 1 << 32;
 pub(crate) const SUBSTITUTION: Cost = GAP + 1;
-/// More than any alignment costs, with room to add to it.
-pub(crate) const UNREACHED: Cost = Cost::MAX / 2;
+
+/// What one step spares of the cost of a deletion and an insertion.
+const HIT_GAIN: Cost = 2 * GAP;
+const SUBSTITUTION_GAIN: Cost = 2 * GAP - SUBSTITUTION;
+
+fn step_gain<T: PartialEq>(a: T, b: T) -> Cost {
+    if a == b { HIT_GAIN } else { SUBSTITUTION_GAIN }
+}
 
 fn errors(cost: Cost) -> usize {
     (cost >> 32) as usize
 }
 
 /// Error counts of two token sequences.
-pub(crate) fn count(reference: &[u64], hypothesis: &[u64]) -> Counts {
+pub(crate) fn count(reference: &[Token], hypothesis: &[Token]) -> Counts {
     let common = common_ends(reference, hypothesis);
     let a = common.middle(reference);
     let b = common.middle(hypothesis);
-    let cost =
-        if a.is_empty() || b.is_empty() { (a.len() + b.len()) as Cost * GAP } else { distance(a, b).0 };
+    let cost = if a.is_empty() || b.is_empty() {
+        (a.len() + b.len()) as Cost * GAP
+    } else if a.len().saturating_mul(b.len()) < DENSE_CELLS {
+        distance(a, b).0
+    } else {
+        let (a, b) = dense(a, b);
+        distance(&a, &b).0
+    };
     counts_of(cost, reference.len(), hypothesis.len())
 }
 
@@ -154,7 +178,7 @@ impl CommonEnds {
     }
 }
 
-fn common_ends(a: &[u64], b: &[u64]) -> CommonEnds {
+fn common_ends(a: &[Token], b: &[Token]) -> CommonEnds {
     let start = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let end = a[start..].iter().rev().zip(b[start..].iter().rev()).take_while(|(x, y)| x == y).count();
     CommonEnds { start, end }
@@ -162,7 +186,7 @@ fn common_ends(a: &[u64], b: &[u64]) -> CommonEnds {
 
 /// How far alignments may stray from the main diagonal.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Band {
+struct Band {
     deletions: usize,
     insertions: usize,
 }
@@ -170,7 +194,7 @@ pub(crate) struct Band {
 impl Band {
     /// Holds every alignment of sequences of these lengths with at most `errors` errors (no fewer than the lengths
     /// differ by).
-    pub(crate) fn new(a: usize, b: usize, errors: usize) -> Self {
+    fn new(a: usize, b: usize, errors: usize) -> Self {
         Self { deletions: (errors + a - b) / 2, insertions: (errors + b - a) / 2 }
     }
 
@@ -179,17 +203,31 @@ impl Band {
     }
 
     /// The columns of a row that lie in the band and in the table.
-    pub(crate) fn columns(self, row: usize, b: usize) -> (usize, usize) {
+    fn columns(self, row: usize, b: usize) -> (usize, usize) {
         (row.saturating_sub(self.deletions), (row + self.insertions).min(b))
     }
 }
 
+/// Table cells from which small numbers are worth their making.
+const DENSE_CELLS: usize = 1 << 12;
+
+/// The same sequences with tokens numbered from zero, which compare faster.
+fn dense(a: &[Token], b: &[Token]) -> (Vec<u32>, Vec<u32>) {
+    let mut numbers: FxHashMap<Token, u32> = FxHashMap::default();
+    let mut number = |token: &Token| {
+        let next = numbers.len() as u32;
+        *numbers.entry(*token).or_insert(next)
+    };
+    (a.iter().map(&mut number).collect(), b.iter().map(&mut number).collect())
+}
+
 /// The cost of aligning two non-empty sequences, and a band that holds an optimal alignment.
-fn distance(a: &[u64], b: &[u64]) -> (Cost, Band) {
-    let mut limit = a.len().abs_diff(b.len()) + 4;
+fn distance<T: Copy + PartialEq>(a: &[T], b: &[T]) -> (Cost, Band) {
+    let all = (a.len() + b.len()) as Cost * GAP;
+    let mut limit = a.len().abs_diff(b.len()) + a.len().max(b.len()) / 16 + 4;
     loop {
         let band = Band::new(a.len(), b.len(), limit);
-        let cost = last_row(a, b, band)[b.len()];
+        let cost = all - last_row(a, b, band)[b.len()];
         if errors(cost) <= limit {
             return (cost, band);
         }
@@ -197,31 +235,22 @@ fn distance(a: &[u64], b: &[u64]) -> (Cost, Band) {
     }
 }
 
-/// The last row of the cost table, computed within a band.
-fn last_row(a: &[u64], b: &[u64], band: Band) -> Vec<Cost> {
-    let mut row = vec![UNREACHED; b.len() + 1];
-    for (column, cell) in row.iter_mut().enumerate().take(band.insertions + 1) {
-        *cell = column as Cost * GAP;
-    }
+/// The last row of the table of gains, computed within a band.
+fn last_row<T: Copy + PartialEq>(a: &[T], b: &[T], band: Band) -> Vec<Cost> {
+    let mut row = vec![0; b.len() + 1];
     for (index, &token) in a.iter().enumerate() {
         let (first, last) = band.columns(index + 1, b.len());
-        let mut diagonal = UNREACHED;
-        let mut left = UNREACHED;
-        if first == 0 {
-            diagonal = row[0];
-            left = row[0] + GAP;
-            row[0] = left;
-        } else {
-            std::mem::swap(&mut diagonal, &mut row[first - 1]);
-        }
         let from = first.max(1);
         if from > last {
             continue;
         }
+        // Left of the band stand older values, which are sound: later rows never gain less.
+        let mut diagonal = row[from - 1];
+        let mut left = diagonal;
         for (cell, &other) in row[from..=last].iter_mut().zip(&b[from - 1..last]) {
-            let step = if token == other { diagonal } else { diagonal + SUBSTITUTION };
+            let best = (diagonal + step_gain(token, other)).max(*cell);
             diagonal = *cell;
-            left = step.min(diagonal.min(left) + GAP);
+            left = left.max(best);
             *cell = left;
         }
     }
@@ -232,7 +261,7 @@ fn last_row(a: &[u64], b: &[u64], band: Band) -> Vec<Cost> {
 const TRACE_CELLS: usize = 1 << 28;
 
 /// Appends the alignment of two sequences that begin at the given offsets.
-fn trace(reference: &[u64], hypothesis: &[u64], from: (usize, usize), steps: &mut Vec<Step>) {
+fn trace(reference: &[Token], hypothesis: &[Token], from: (usize, usize), steps: &mut Vec<Step>) {
     let common = common_ends(reference, hypothesis);
     let a = common.middle(reference);
     let b = common.middle(hypothesis);
@@ -254,15 +283,16 @@ fn trace(reference: &[u64], hypothesis: &[u64], from: (usize, usize), steps: &mu
     steps.extend((0..common.end).map(|k| hit(rest_a + k, rest_b + k)));
 }
 
-/// Splits the first sequence in the middle and the second where the two halves together cost least.
-fn trace_halves(a: &[u64], b: &[u64], start: (usize, usize), steps: &mut Vec<Step>) {
+/// Splits the first sequence in the middle and the second where the two halves together gain most.
+fn trace_halves(a: &[Token], b: &[Token], start: (usize, usize), steps: &mut Vec<Step>) {
     let middle = a.len() / 2;
     let whole = |a: usize| Band { deletions: a, insertions: b.len() };
     let head = last_row(&a[..middle], b, whole(middle));
-    let reversed = |tokens: &[u64]| tokens.iter().rev().copied().collect::<Vec<_>>();
+    let reversed = |tokens: &[Token]| tokens.iter().rev().copied().collect::<Vec<_>>();
     let tail = last_row(&reversed(&a[middle..]), &reversed(b), whole(a.len() - middle));
-    let cost = |&split: &usize| head[split] + tail[b.len() - split];
-    let split = (0..=b.len()).min_by_key(cost).unwrap_or(0);
+    // The leftmost of the best places.
+    let gain = |split: usize| head[split] + tail[b.len() - split];
+    let split = (0..=b.len()).rev().max_by_key(|&split| gain(split)).unwrap_or(0);
     trace(&a[..middle], &b[..split], start, steps);
     trace(&a[middle..], &b[split..], (start.0 + middle, start.1 + split), steps);
 }
@@ -301,7 +331,7 @@ impl Trace {
     }
 }
 
-fn trace_band(a: &[u64], b: &[u64], band: Band, start: (usize, usize), steps: &mut Vec<Step>) {
+fn trace_band(a: &[Token], b: &[Token], band: Band, start: (usize, usize), steps: &mut Vec<Step>) {
     let trace = fill_trace(a, b, band);
     let first_step = steps.len();
     let (mut i, mut j) = (a.len(), b.len());
@@ -321,32 +351,32 @@ fn trace_band(a: &[u64], b: &[u64], band: Band, start: (usize, usize), steps: &m
 }
 
 /// Runs the dynamic programme within a band and notes where each cell comes from.
-fn fill_trace(a: &[u64], b: &[u64], band: Band) -> Trace {
+fn fill_trace(a: &[Token], b: &[Token], band: Band) -> Trace {
     let mut trace = Trace::new(a.len(), band.width().min(b.len() + 1));
-    let mut above = vec![UNREACHED; b.len() + 1];
-    for (column, cell) in above.iter_mut().enumerate().take(band.insertions + 1) {
-        *cell = column as Cost * GAP;
-    }
-    for (row, &token) in a.iter().enumerate() {
-        let (first, last) = band.columns(row + 1, b.len());
-        let mut diagonal =
-            if first == 0 { UNREACHED } else { std::mem::replace(&mut above[first - 1], UNREACHED) };
-        let mut left = UNREACHED;
+    let mut row = vec![0; b.len() + 1];
+    for (index, &token) in a.iter().enumerate() {
+        let (first, last) = band.columns(index + 1, b.len());
+        let (_, last_above) = band.columns(index, b.len());
+        let mut diagonal = first.checked_sub(1).map_or(0, |before| row[before]);
+        let mut left = 0;
         for column in first..=last {
-            let deletion = above[column] + GAP;
-            let insertion = left + GAP;
-            let matches = column > 0 && token == b[column - 1];
-            let step = if matches { diagonal } else { diagonal + SUBSTITUTION };
-            let (cost, from) = if deletion <= insertion && deletion <= step {
-                (deletion, From::Above)
-            } else if insertion <= step {
-                (insertion, From::Left)
+            let above = row[column];
+            let step = if column > 0 { diagonal + step_gain(token, b[column - 1]) } else { 0 };
+            // The way must stay in the band.
+            let has_above = column <= last_above;
+            let has_left = column > first;
+            let best = step.max(above).max(left);
+            let from = if has_above && above == best {
+                From::Above
+            } else if has_left && left == best {
+                From::Left
             } else {
-                (step, From::Diagonal)
+                From::Diagonal
             };
-            trace.set(row, column - first, from);
-            diagonal = std::mem::replace(&mut above[column], cost);
-            left = cost;
+            trace.set(index, column - first, from);
+            diagonal = above;
+            left = best;
+            row[column] = best;
         }
     }
     trace
@@ -372,8 +402,8 @@ mod tests {
 
     #[test]
     fn halving_the_problem_costs_the_same() {
-        let a: Vec<u64> = (0..40).map(|i| i * i % 7).collect();
-        let b: Vec<u64> = (0..33).map(|i| i * 5 % 11 % 7).collect();
+        let a: Vec<Token> = (0..40).map(|i| i * i % 7).collect();
+        let b: Vec<Token> = (0..33).map(|i| i * 5 % 11 % 7).collect();
         let mut whole = Vec::new();
         trace(&a, &b, (0, 0), &mut whole);
         let mut halves = Vec::new();
@@ -385,12 +415,22 @@ mod tests {
     #[test]
     fn short_and_long_words_never_share_a_number() {
         let mut lexicon = Lexicon::default();
-        let words = ["", "a", "a\0", "\0", "abcdefg", "abcdefgh", "abcdefghi", "éééé", "ééé"];
-        let tokens: Vec<u64> = words.iter().map(|word| lexicon.token(word)).collect();
+        let words = [
+            "",
+            "a",
+            "a\0",
+            "\0",
+            "abcdefgh",
+            "abcdefghijklmno",
+            "abcdefghijklmnop",
+            "abcdefghijklmnopq",
+            "éééééééé",
+        ];
+        let tokens: Vec<Token> = words.iter().map(|word| lexicon.token(word)).collect();
         let mut distinct = tokens.clone();
         distinct.sort_unstable();
         distinct.dedup();
         assert_eq!(distinct.len(), words.len());
-        assert_eq!(lexicon.token("abcdefgh"), tokens[5]);
+        assert_eq!(lexicon.token("abcdefghijklmnop"), tokens[6]);
     }
 }

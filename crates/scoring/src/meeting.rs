@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::align::{Cost, GAP, Lexicon, SUBSTITUTION, UNREACHED, counts_of};
+use crate::align::{Cost, GAP, Lexicon, SUBSTITUTION, Token, counts_of};
 use crate::assignment::assign;
 use crate::counts::Counts;
 use crate::normalize::text::words;
@@ -109,13 +109,15 @@ pub fn di_cp_wer(
     Ok(errors)
 }
 
+/// More than any assignment costs, with room to add to it.
+const UNREACHED: Cost = Cost::MAX / 2;
 /// More than deleting one word and inserting the other.
 const FORBIDDEN: Cost = 3 * GAP;
 
 /// A word and when it is said. Without a time constraint, any time.
 #[derive(Debug, Clone, Copy)]
 struct Word {
-    token: u64,
+    token: Token,
     start: f64,
     end: f64,
 }

@@ -80,9 +80,53 @@ pub(crate) fn is_space(c: char) -> bool {
 }
 
 /// Python's `str.split()`.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(is_space).filter(|word| !word.is_empty())
+pub(crate) fn words(text: &str) -> Words<'_> {
+    Words { rest: text }
 }
+
+/// Iterates over the words of a text.
+#[derive(Clone)]
+pub(crate) struct Words<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let start = run_while(self.rest, true);
+        let length = run_while(&self.rest[start..], false);
+        let (word, rest) = self.rest[start..].split_at(length);
+        self.rest = rest;
+        (!word.is_empty()).then_some(word)
+    }
+}
+
+/// Length in bytes of the run of white space, or of other characters, at the start of `text`. Texts are mostly ASCII,
+/// so bytes are looked up first.
+fn run_while(text: &str, space: bool) -> usize {
+    let bytes = text.as_bytes();
+    let mut length = 0;
+    loop {
+        length +=
+            bytes[length..].iter().take_while(|&&byte| ASCII_SPACE[usize::from(byte)] == Some(space)).count();
+        match text[length..].chars().next() {
+            Some(c) if !c.is_ascii() && is_space(c) == space => length += c.len_utf8(),
+            _ => return length,
+        }
+    }
+}
+
+/// Whether an ASCII character is white space; `None` for the bytes of others.
+const ASCII_SPACE: [Option<bool>; 256] = {
+    let mut table = [None; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = Some(matches!(byte, b'\t'..=b'\r' | 0x1c..=b' '));
+        byte += 1;
+    }
+    table
+};
 
 /// Length in bytes of the run of word characters at the start of `text`.
 pub(super) fn word_run(text: &str) -> usize {
