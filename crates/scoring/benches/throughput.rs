@@ -161,11 +161,7 @@ fn whole_run(texts: &[String]) -> Option<f64> {
     let pairs: Vec<(usize, usize)> =
         (0..18_000).map(|i| (i % texts.len(), (i + i / 50 % 2) % texts.len())).collect();
     let score = |&(a, b): &(usize, usize)| ScoringProfile::FFASR.score(&texts[a], &texts[b]).words;
-    let counts: Vec<Counts> =
-        rayon::prelude::ParallelIterator::collect(rayon::prelude::ParallelIterator::map(
-            rayon::prelude::IntoParallelRefIterator::par_iter(&pairs),
-            score,
-        ));
+    let counts: Vec<Counts> = pairs.par_iter().map(score).collect();
     let draws = cluster_bootstrap(&sample, &counts, Bootstrap::default()).ok()?;
     draws.mean(&["0", "1", "2", "3"])?.interval().map(|interval| interval.low)
 }

@@ -127,7 +127,7 @@ pub(crate) const SUBSTITUTION: Cost = GAP + 1;
 const HIT_GAIN: Cost = 2 * GAP;
 const SUBSTITUTION_GAIN: Cost = 2 * GAP - SUBSTITUTION;
 
-fn step_gain<T: PartialEq>(a: T, b: T) -> Cost {
+fn step_gain<T: Copy + PartialEq>(a: T, b: T) -> Cost {
     if a == b { HIT_GAIN } else { SUBSTITUTION_GAIN }
 }
 

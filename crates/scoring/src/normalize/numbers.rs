@@ -169,11 +169,17 @@ fn integer(digits: &str) -> String {
     if significant.is_empty() { "0".to_owned() } else { significant.to_owned() }
 }
 
+/// Most digits of a number: `CPython` 3.11 refuses to convert more, and takes such a text for no number.
+const MOST_DIGITS: usize = 4300;
+
 /// `text` × 10^`power` if `text` reads as a non-negative decimal number (`7`, `.5`, `1.`) and the product is whole.
 fn scaled(text: &str, power: usize) -> Option<String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.chars().all(is_digit);
     if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+        return None;
+    }
+    if whole.chars().chain(fraction.chars()).nth(MOST_DIGITS).is_some() {
         return None;
     }
     let fraction: String = fraction.chars().map(ascii_digit).collect();
@@ -264,7 +270,7 @@ impl Reader {
                 let zeros = if ones < 10 { 1 } else { 2 };
                 match fill(&digits, zeros, ones) {
                     Some(sum) => Value::Integer(sum),
-                    None => Value::Text(format!("{digits}{ones}")),
+                    None => Value::Text(digits + &ones.to_string()),
                 }
             }
             Some(value) => {
@@ -272,7 +278,7 @@ impl Reader {
                 if ones < 10 && matches!(previous, Some(Word::Ten(_))) {
                     text.pop();
                 }
-                Value::Text(format!("{text}{ones}"))
+                Value::Text(text + &ones.to_string())
             }
         }
     }
@@ -281,10 +287,10 @@ impl Reader {
     fn with_tens(&mut self, tens: u8) -> Value {
         match self.value.take() {
             None => Value::Integer(tens.to_string()),
-            Some(Value::Text(text)) => Value::Text(format!("{text}{tens}")),
+            Some(Value::Text(text)) => Value::Text(text + &tens.to_string()),
             Some(Value::Integer(digits)) => match fill(&digits, 2, tens) {
                 Some(sum) => Value::Integer(sum),
-                None => Value::Text(format!("{digits}{tens}")),
+                None => Value::Text(digits + &tens.to_string()),
             },
         }
     }
