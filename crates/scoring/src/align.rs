@@ -99,22 +99,35 @@ pub(crate) struct Lexicon<'a> {
 impl<'a> Lexicon<'a> {
     /// The number of a word.
     pub(crate) fn token(&mut self, word: &'a str) -> Token {
-        let bytes = word.as_bytes();
-        if bytes.len() < 16 {
-            let mut packed = [0; 16];
-            packed[..bytes.len()].copy_from_slice(bytes);
-            packed[15] = bytes.len() as u8;
-            return Token::from_le_bytes(packed);
-        }
-        let next = Token::MAX - self.long.len() as Token;
-        *self.long.entry(word).or_insert(next)
+        self.token_at(word, 0, word.len())
     }
 
     /// The numbers of the words of a text.
-    fn tokens(&mut self, text: &'a str) -> Vec<Token> {
+    pub(crate) fn tokens(&mut self, text: &'a str) -> Vec<Token> {
         let mut tokens = Vec::with_capacity(text.len() / 4 + 1);
-        tokens.extend(words(text).map(|word| self.token(word)));
+        let mut rest = words(text);
+        while let Some(word) = rest.next() {
+            let end = text.len() - rest.remaining();
+            tokens.push(self.token_at(text, end - word.len(), word.len()));
+        }
         tokens
+    }
+
+    /// The number of the word of that length that stands at byte `start` of a text.
+    fn token_at(&mut self, text: &'a str, start: usize, length: usize) -> Token {
+        if length >= size_of::<Token>() {
+            let next = Token::MAX - self.long.len() as Token;
+            return *self.long.entry(&text[start..start + length]).or_insert(next);
+        }
+        // Mostly there are 16 bytes to load at once; what is not of the word is masked out.
+        let bytes = match text.as_bytes()[start..].first_chunk() {
+            Some(chunk) => Token::from_le_bytes(*chunk) & ((1 << (8 * length)) - 1),
+            None => text.as_bytes()[start..start + length]
+                .iter()
+                .rev()
+                .fold(0, |all, &byte| all << 8 | Token::from(byte)),
+        };
+        bytes | (length as Token) << 120
     }
 }
 
@@ -224,14 +237,15 @@ fn dense(a: &[Token], b: &[Token]) -> (Vec<u32>, Vec<u32>) {
 /// The cost of aligning two non-empty sequences, and a band that holds an optimal alignment.
 fn distance<T: Copy + PartialEq>(a: &[T], b: &[T]) -> (Cost, Band) {
     let all = (a.len() + b.len()) as Cost * GAP;
-    let mut limit = a.len().abs_diff(b.len()) + a.len().max(b.len()) / 16 + 4;
+    let mut limit = a.len().abs_diff(b.len()) + a.len().max(b.len()) / 64 + 4;
     loop {
         let band = Band::new(a.len(), b.len(), limit);
         let cost = all - last_row(a, b, band)[b.len()];
         if errors(cost) <= limit {
             return (cost, band);
         }
-        limit = errors(cost).min(2 * limit);
+        // Even a narrow band mostly holds a way that is nearly the best: its errors bound those of the best.
+        limit = errors(cost).min(16 * limit);
     }
 }
 

@@ -54,9 +54,7 @@ struct Span {
 
 impl<'a> Side<'a> {
     fn new(text: &'a str, lexicon: &mut Lexicon<'a>) -> Self {
-        let words: Vec<&str> = words(text).collect();
-        let tokens = words.iter().map(|word| lexicon.token(word)).collect();
-        Self { words, tokens }
+        Self { words: words(text).collect(), tokens: lexicon.tokens(text) }
     }
 
     /// All spans of this side that are a word of the other.
