@@ -156,10 +156,10 @@ pub(crate) fn count(reference: &[Token], hypothesis: &[Token]) -> Counts {
     let cost = if a.is_empty() || b.is_empty() {
         (a.len() + b.len()) as Cost * GAP
     } else if a.len().saturating_mul(b.len()) < DENSE_CELLS {
-        distance(a, b).0
+        distance(a, b)
     } else {
         let (a, b) = dense(a, b);
-        distance(&a, &b).0
+        distance(&a, &b)
     };
     counts_of(cost, reference.len(), hypothesis.len())
 }
@@ -234,18 +234,56 @@ fn dense(a: &[Token], b: &[Token]) -> (Vec<u32>, Vec<u32>) {
     (a.iter().map(&mut number).collect(), b.iter().map(&mut number).collect())
 }
 
-/// The cost of aligning two non-empty sequences, and a band that holds an optimal alignment.
-fn distance<T: Copy + PartialEq>(a: &[T], b: &[T]) -> (Cost, Band) {
+/// The cost of aligning two non-empty sequences.
+fn distance<T: Copy + PartialEq>(a: &[T], b: &[T]) -> Cost {
     let all = (a.len() + b.len()) as Cost * GAP;
     let mut limit = a.len().abs_diff(b.len()) + a.len().max(b.len()) / 64 + 4;
-    loop {
-        let band = Band::new(a.len(), b.len(), limit);
-        let cost = all - last_row(a, b, band)[b.len()];
-        if errors(cost) <= limit {
-            return (cost, band);
-        }
-        // Even a narrow band mostly holds a way that is nearly the best: its errors bound those of the best.
+    let mut cost = all - last_row(a, b, Band::new(a.len(), b.len(), limit))[b.len()];
+    // Even a narrow band mostly holds a way that is nearly the best: its errors bound those of the best.
+    while errors(cost) > limit {
         limit = errors(cost).min(16 * limit);
+        cost = all - last_gain(a, b, limit);
+    }
+    cost
+}
+
+/// The last cell of the table of gains, exact if the best alignment has at most `limit` errors.
+///
+/// In each row, only the columns between the first and the last that can be on a way with so few errors are computed.
+fn last_gain<T: Copy + PartialEq>(a: &[T], b: &[T], limit: usize) -> Cost {
+    let mut row = vec![0; b.len() + 1];
+    let (mut start, mut end) = (0, limit.min(b.len()));
+    for (index, &token) in a.iter().enumerate() {
+        end = (end + 1).min(b.len());
+        fill_row(&mut row, token, b, start.max(1), end);
+        let errors = |row: &[Cost], column: usize| errors((index + 1 + column) as Cost * GAP - row[column]);
+        // To the right of what was computed, only insertions lead on.
+        let reached = (end + limit.saturating_sub(errors(&row, end))).min(b.len());
+        let value = row[end];
+        row[end + 1..=reached].iter_mut().for_each(|cell| *cell = value.max(*cell));
+        end = reached;
+        let is_lost =
+            |column: usize| errors(&row, column) + (a.len() - index - 1).abs_diff(b.len() - column) > limit;
+        while start < end && is_lost(start) {
+            start += 1;
+        }
+        while start < end && is_lost(end) {
+            end -= 1;
+        }
+    }
+    row[b.len()]
+}
+
+/// Computes the columns `from..=to` of a row in place of those above. Left of them stand older values, which are
+/// sound: later rows never gain less.
+fn fill_row<T: Copy + PartialEq>(row: &mut [Cost], token: T, b: &[T], from: usize, to: usize) {
+    let mut diagonal = row[from - 1];
+    let mut left = diagonal;
+    for (cell, &other) in row[from..=to].iter_mut().zip(&b[from - 1..to]) {
+        let best = (diagonal + step_gain(token, other)).max(*cell);
+        diagonal = *cell;
+        left = left.max(best);
+        *cell = left;
     }
 }
 
@@ -254,18 +292,8 @@ fn last_row<T: Copy + PartialEq>(a: &[T], b: &[T], band: Band) -> Vec<Cost> {
     let mut row = vec![0; b.len() + 1];
     for (index, &token) in a.iter().enumerate() {
         let (first, last) = band.columns(index + 1, b.len());
-        let from = first.max(1);
-        if from > last {
-            continue;
-        }
-        // Left of the band stand older values, which are sound: later rows never gain less.
-        let mut diagonal = row[from - 1];
-        let mut left = diagonal;
-        for (cell, &other) in row[from..=last].iter_mut().zip(&b[from - 1..last]) {
-            let best = (diagonal + step_gain(token, other)).max(*cell);
-            diagonal = *cell;
-            left = left.max(best);
-            *cell = left;
+        if first.max(1) <= last {
+            fill_row(&mut row, token, b, first.max(1), last);
         }
     }
     row
@@ -286,7 +314,7 @@ fn trace(reference: &[Token], hypothesis: &[Token], from: (usize, usize), steps:
         steps.extend((0..a.len()).map(|i| Step::Deletion { reference: start.0 + i }));
         steps.extend((0..b.len()).map(|j| Step::Insertion { hypothesis: start.1 + j }));
     } else {
-        let (_, band) = distance(a, b);
+        let band = Band::new(a.len(), b.len(), errors(distance(a, b)));
         if band.width().min(b.len() + 1).saturating_mul(a.len()) <= TRACE_CELLS {
             trace_band(a, b, band, start, steps);
         } else {

@@ -32,6 +32,58 @@ fn plain_distance(a: &[&str], b: &[&str]) -> (u64, u64) {
     above[b.len()]
 }
 
+/// Letters of the longest word of the texts here, and so the most words that can be merged into one.
+const LONGEST: usize = 6;
+
+/// The least (errors, substitutions) with compounds merged, by trying every merge in every cell.
+fn plain_merged_distance(a: &[&str], b: &[&str]) -> (u64, u64) {
+    let mut table = vec![vec![(0, 0); b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            let mut ways = Vec::new();
+            let mut way = |from: (u64, u64), errors, substitutions| {
+                ways.push((from.0 + errors, from.1 + substitutions))
+            };
+            if i > 0 {
+                way(table[i - 1][j], 1, 0);
+            }
+            if j > 0 {
+                way(table[i][j - 1], 1, 0);
+            }
+            if i > 0 && j > 0 {
+                let wrong = u64::from(a[i - 1] != b[j - 1]);
+                way(table[i - 1][j - 1], wrong, wrong);
+                for k in (2..=i.min(LONGEST)).filter(|k| a[i - k..i].concat() == b[j - 1]) {
+                    way(table[i - k][j - 1], 0, 0);
+                }
+                for k in (2..=j.min(LONGEST)).filter(|k| b[j - k..j].concat() == a[i - 1]) {
+                    way(table[i - 1][j - k], 0, 0);
+                }
+            }
+            table[i][j] = ways.into_iter().min().unwrap_or_default();
+        }
+    }
+    table[a.len()][b.len()]
+}
+
+/// Longer texts, the second often an edit of the first, so that bands and windows come into play.
+fn long_texts() -> impl Strategy<Value = (String, String)> {
+    let word = || prop::sample::select(vec!["a", "b", "ab", "ba", "aab", "c", "dd", "e", "ea"]);
+    (vec((word(), 0..12_u8), 0..100), vec(word(), 0..40)).prop_map(|(words, extra)| {
+        let mut extra = extra.into_iter().cycle();
+        let mut edited = Vec::new();
+        for (word, edit) in &words {
+            match edit {
+                0 => {}
+                1 => edited.extend(extra.next()),
+                2 => edited.extend([*word].into_iter().chain(extra.next())),
+                _ => edited.push(*word),
+            }
+        }
+        (words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" "), edited.join(" "))
+    })
+}
+
 fn segments(side: Vec<(usize, u8, u8, String)>) -> Vec<Segment> {
     side.into_iter()
         .map(|(speaker, start, length, words)| Segment {
@@ -110,6 +162,13 @@ proptest! {
         if merges == 0 {
             prop_assert_eq!(merged, plain);
         }
+    }
+
+    #[test]
+    fn merged_counts_are_minimal_in_errors_and_then_in_substitutions(a in text(), b in text()) {
+        let (ours, _) = count_words_merged(&a, &b);
+        let plain = plain_merged_distance(&split_words(&a), &split_words(&b));
+        prop_assert_eq!((ours.errors(), ours.substitutions), plain);
     }
 
     #[test]
@@ -193,5 +252,19 @@ proptest! {
         let beats = |a: &(f64, f64), b: &(f64, f64)| a.0 <= b.0 && a.1 >= b.1 && a != b;
         let expected: Vec<bool> = points.iter().map(|b| !points.iter().any(|a| beats(a, b))).collect();
         prop_assert_eq!(pareto::front(&points), expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn longer_texts_are_counted_as_exactly((a, b) in long_texts()) {
+        let (words_a, words_b) = (split_words(&a), split_words(&b));
+        let ours = count_words(&a, &b);
+        prop_assert_eq!((ours.errors(), ours.substitutions), plain_distance(&words_a, &words_b));
+        prop_assert_eq!(counts(&align(&words_a, &words_b)), ours);
+        let (merged, _) = count_words_merged(&a, &b);
+        prop_assert_eq!((merged.errors(), merged.substitutions), plain_merged_distance(&words_a, &words_b));
     }
 }
