@@ -42,7 +42,7 @@ fn plain_merged_distance(a: &[&str], b: &[&str]) -> (u64, u64) {
         for j in 0..=b.len() {
             let mut ways = Vec::new();
             let mut way = |from: (u64, u64), errors, substitutions| {
-                ways.push((from.0 + errors, from.1 + substitutions))
+                ways.push((from.0 + errors, from.1 + substitutions));
             };
             if i > 0 {
                 way(table[i - 1][j], 1, 0);
