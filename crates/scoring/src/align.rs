@@ -136,12 +136,12 @@ pub(crate) type Cost = u64;
 pub(crate) const GAP: Cost = 1 << 32;
 pub(crate) const SUBSTITUTION: Cost = GAP + 1;
 
-/// What one step spares of the cost of a deletion and an insertion.
-const HIT_GAIN: Cost = 2 * GAP;
+/// What a substitution spares of the cost of a deletion and an insertion. A hit spares the cost of a substitution more.
 const SUBSTITUTION_GAIN: Cost = 2 * GAP - SUBSTITUTION;
 
 fn step_gain<T: Copy + PartialEq>(a: T, b: T) -> Cost {
-    if a == b { HIT_GAIN } else { SUBSTITUTION_GAIN }
+    // Arithmetic, since a branch on whether words match cannot be predicted.
+    SUBSTITUTION_GAIN + SUBSTITUTION * Cost::from(a == b)
 }
 
 fn errors(cost: Cost) -> usize {
@@ -256,18 +256,19 @@ fn last_gain<T: Copy + PartialEq>(a: &[T], b: &[T], limit: usize) -> Cost {
     for (index, &token) in a.iter().enumerate() {
         end = (end + 1).min(b.len());
         fill_row(&mut row, token, b, start.max(1), end);
-        let errors = |row: &[Cost], column: usize| errors((index + 1 + column) as Cost * GAP - row[column]);
+        let is_lost = |gain: Cost, column: usize| {
+            let still = (a.len() - index - 1).abs_diff(b.len() - column);
+            errors((index + 1 + column) as Cost * GAP - gain) + still > limit
+        };
         // To the right of what was computed, only insertions lead on.
-        let reached = (end + limit.saturating_sub(errors(&row, end))).min(b.len());
-        let value = row[end];
-        row[end + 1..=reached].iter_mut().for_each(|cell| *cell = value.max(*cell));
-        end = reached;
-        let is_lost =
-            |column: usize| errors(&row, column) + (a.len() - index - 1).abs_diff(b.len() - column) > limit;
-        while start < end && is_lost(start) {
+        while end < b.len() && !is_lost(row[end], end + 1) {
+            row[end + 1] = row[end].max(row[end + 1]);
+            end += 1;
+        }
+        while start < end && is_lost(row[start], start) {
             start += 1;
         }
-        while start < end && is_lost(end) {
+        while start < end && is_lost(row[end], end) {
             end -= 1;
         }
     }

@@ -300,22 +300,18 @@ impl<'a> Table<'a> {
         limit: usize,
     ) -> RangeInclusive<usize> {
         let (mut start, mut end) = columns.into_inner();
-        let errors = |row: &[Gain], column: usize| Cost::new(index + column, row[column]).errors() as usize;
-        let slack = limit.saturating_sub(errors(row, end));
-        let reached = (end + slack).min(self.b.len());
-        let value = row[end];
-        for cell in &mut row[end + 1..=reached] {
-            *cell = value.max(*cell);
-        }
-        end = reached;
-        let is_lost = |column: usize| {
+        let is_lost = |gain: Gain, column: usize| {
             let still = (self.a.len() - index).abs_diff(self.b.len() - column).saturating_sub(self.reach);
-            errors(row, column) + still > limit
+            Cost::new(index + column, gain).errors() as usize + still > limit
         };
-        while start < end && is_lost(start) {
+        while end < self.b.len() && !is_lost(row[end], end + 1) {
+            row[end + 1] = row[end].max(row[end + 1]);
+            end += 1;
+        }
+        while start < end && is_lost(row[start], start) {
             start += 1;
         }
-        while start < end && is_lost(end) {
+        while start < end && is_lost(row[end], end) {
             end -= 1;
         }
         start..=end
