@@ -10,6 +10,7 @@ mod import_results;
 mod progress;
 mod publish;
 mod release;
+mod score;
 mod serve;
 mod worker;
 
@@ -44,6 +45,8 @@ enum Command {
     /// Benchmarks: build and verify.
     #[command(subcommand)]
     Release(release::Command),
+    /// Score transcripts: normalise, count errors, compare systems.
+    Score(score::ScoreArgs),
 }
 
 #[tokio::main]
@@ -64,22 +67,24 @@ async fn main() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider is installed already");
     }
-    match run(CommandLine::parse().command).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("ffasr: {failure}");
-            failure.exit_code()
-        }
-    }
+    run(CommandLine::parse().command).await
 }
 
-async fn run(command: Command) -> Result<(), Failure> {
-    match command {
+async fn run(command: Command) -> ExitCode {
+    let ended: Result<(), Failure> = match command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Worker(arguments) => worker::run(arguments).await,
         Command::Admin(command) => admin::run(command).await,
         Command::Corpus(command) => corpus::run(&command),
         Command::Release(command) => release::run(&command),
+        Command::Score(arguments) => return score::run(arguments),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ffasr: {failure}");
+            failure.exit_code()
+        }
     }
 }

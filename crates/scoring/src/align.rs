@@ -3,12 +3,19 @@
 //! The number of errors is the Levenshtein distance and the same in every tool; how it splits into S, D and I is not,
 //! unless ties are settled by a rule. With the fewest substitutions the split is unique and symmetric: swapping
 //! reference and hypothesis swaps D and I.
-//!
-//! Both aims are one number: an insertion or deletion costs one unit, a substitution one unit and a speck. The dynamic
-//! programme runs only within the band of diagonals that an alignment with the errors found can reach (Ukkonen 1985).
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+
+mod distance;
+mod token;
+mod trace;
+
+use distance::distance;
+use trace::trace;
+
+pub(crate) use distance::{Cost, GAP, SUBSTITUTION, counts_of};
+pub(crate) use token::{Lexicon, Token};
 
 use crate::counts::Counts;
 use crate::normalize::text::words;
@@ -51,8 +58,8 @@ pub fn split_words(text: &str) -> Vec<&str> {
 /// Word error counts of a hypothesis. Texts are compared as they are; normalise before.
 pub fn count_words(reference: &str, hypothesis: &str) -> Counts {
     let mut lexicon = Lexicon::default();
-    let reference: Vec<u64> = words(reference).map(|word| lexicon.token(word)).collect();
-    let hypothesis: Vec<u64> = words(hypothesis).map(|word| lexicon.token(word)).collect();
+    let reference = lexicon.tokens(reference);
+    let hypothesis = lexicon.tokens(hypothesis);
     count(&reference, &hypothesis)
 }
 
@@ -61,13 +68,13 @@ pub fn count_chars(reference: &str, hypothesis: &str) -> Counts {
     count(&characters(reference), &characters(hypothesis))
 }
 
-fn characters(text: &str) -> Vec<u64> {
+fn characters(text: &str) -> Vec<Token> {
     let mut out = Vec::with_capacity(text.len());
     for word in words(text) {
         if !out.is_empty() {
-            out.push(u64::from(' '));
+            out.push(Token::from(u32::from(' ')));
         }
-        out.extend(word.chars().map(u64::from));
+        out.extend(word.chars().map(|c| Token::from(u32::from(c))));
     }
     out
 }
@@ -78,67 +85,27 @@ fn characters(text: &str) -> Vec<u64> {
 /// Memory grows with the product of the length and the errors (2 bits a cell) up to 64 MiB, then only linearly.
 pub fn align<'a>(reference: &[&'a str], hypothesis: &[&'a str]) -> Vec<Step> {
     let mut lexicon = Lexicon::default();
-    let reference: Vec<u64> = reference.iter().map(|word| lexicon.token(word)).collect();
-    let hypothesis: Vec<u64> = hypothesis.iter().map(|word| lexicon.token(word)).collect();
+    let reference: Vec<Token> = reference.iter().map(|word| lexicon.token(word)).collect();
+    let hypothesis: Vec<Token> = hypothesis.iter().map(|word| lexicon.token(word)).collect();
     let mut steps = Vec::with_capacity(reference.len().max(hypothesis.len()));
     trace(&reference, &hypothesis, (0, 0), &mut steps);
     steps
 }
 
-/// Gives words numbers: short words are their own bytes, longer ones are counted.
-#[derive(Default)]
-pub(crate) struct Lexicon<'a> {
-    long: FxHashMap<&'a str, u64>,
-}
-
-impl<'a> Lexicon<'a> {
-    /// The number of a word: equal for equal words only.
-    pub(crate) fn token(&mut self, word: &'a str) -> u64 {
-        let bytes = word.as_bytes();
-        if bytes.len() < 8 {
-            let mut packed = [0; 8];
-            packed[..bytes.len()].copy_from_slice(bytes);
-            packed[7] = bytes.len() as u8;
-            return u64::from_le_bytes(packed);
-        }
-        let next = u64::MAX - self.long.len() as u64;
-        *self.long.entry(word).or_insert(next)
-    }
-}
-
-/// Errors in the high half, substitutions in the low half, so that sums compare lexicographically.
-pub(crate) type Cost = u64;
-pub(crate) const GAP: Cost = 1 << 32;
-pub(crate) const SUBSTITUTION: Cost = GAP + 1;
-/// More than any alignment costs, with room to add to it.
-pub(crate) const UNREACHED: Cost = Cost::MAX / 2;
-
-fn errors(cost: Cost) -> usize {
-    (cost >> 32) as usize
-}
-
 /// Error counts of two token sequences.
-pub(crate) fn count(reference: &[u64], hypothesis: &[u64]) -> Counts {
+pub(crate) fn count(reference: &[Token], hypothesis: &[Token]) -> Counts {
     let common = common_ends(reference, hypothesis);
     let a = common.middle(reference);
     let b = common.middle(hypothesis);
-    let cost =
-        if a.is_empty() || b.is_empty() { (a.len() + b.len()) as Cost * GAP } else { distance(a, b).0 };
+    let cost = if a.is_empty() || b.is_empty() {
+        (a.len() + b.len()) as Cost * GAP
+    } else if a.len().saturating_mul(b.len()) < DENSE_CELLS {
+        distance(a, b)
+    } else {
+        let (a, b) = dense(a, b);
+        distance(&a, &b)
+    };
     counts_of(cost, reference.len(), hypothesis.len())
-}
-
-/// The counts of an alignment of that cost between sequences of these lengths.
-pub(crate) fn counts_of(cost: Cost, reference: usize, hypothesis: usize) -> Counts {
-    let substitutions = cost & (GAP - 1);
-    let gaps = (cost >> 32) - substitutions;
-    // D - I is the difference in length.
-    let deletions = (gaps + reference as u64 - hypothesis as u64) / 2;
-    Counts {
-        hits: reference as u64 - substitutions - deletions,
-        substitutions,
-        deletions,
-        insertions: gaps - deletions,
-    }
 }
 
 /// Lengths of what two sequences have in common at their beginning and end. Matching it is always optimal.
@@ -154,202 +121,23 @@ impl CommonEnds {
     }
 }
 
-fn common_ends(a: &[u64], b: &[u64]) -> CommonEnds {
+fn common_ends(a: &[Token], b: &[Token]) -> CommonEnds {
     let start = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let end = a[start..].iter().rev().zip(b[start..].iter().rev()).take_while(|(x, y)| x == y).count();
     CommonEnds { start, end }
 }
 
-/// How far alignments may stray from the main diagonal.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Band {
-    deletions: usize,
-    insertions: usize,
-}
+/// Table cells from which small numbers are worth their making.
+const DENSE_CELLS: usize = 1 << 12;
 
-impl Band {
-    /// Holds every alignment of sequences of these lengths with at most `errors` errors (no fewer than the lengths
-    /// differ by).
-    pub(crate) fn new(a: usize, b: usize, errors: usize) -> Self {
-        Self { deletions: (errors + a - b) / 2, insertions: (errors + b - a) / 2 }
-    }
-
-    fn width(self) -> usize {
-        self.deletions + self.insertions + 1
-    }
-
-    /// The columns of a row that lie in the band and in the table.
-    pub(crate) fn columns(self, row: usize, b: usize) -> (usize, usize) {
-        (row.saturating_sub(self.deletions), (row + self.insertions).min(b))
-    }
-}
-
-/// The cost of aligning two non-empty sequences, and a band that holds an optimal alignment.
-fn distance(a: &[u64], b: &[u64]) -> (Cost, Band) {
-    let mut limit = a.len().abs_diff(b.len()) + 4;
-    loop {
-        let band = Band::new(a.len(), b.len(), limit);
-        let cost = last_row(a, b, band)[b.len()];
-        if errors(cost) <= limit {
-            return (cost, band);
-        }
-        limit = errors(cost).min(2 * limit);
-    }
-}
-
-/// The last row of the cost table, computed within a band.
-fn last_row(a: &[u64], b: &[u64], band: Band) -> Vec<Cost> {
-    let mut row = vec![UNREACHED; b.len() + 1];
-    for (column, cell) in row.iter_mut().enumerate().take(band.insertions + 1) {
-        *cell = column as Cost * GAP;
-    }
-    for (index, &token) in a.iter().enumerate() {
-        let (first, last) = band.columns(index + 1, b.len());
-        let mut diagonal = UNREACHED;
-        let mut left = UNREACHED;
-        if first == 0 {
-            diagonal = row[0];
-            left = row[0] + GAP;
-            row[0] = left;
-        } else {
-            std::mem::swap(&mut diagonal, &mut row[first - 1]);
-        }
-        let from = first.max(1);
-        if from > last {
-            continue;
-        }
-        for (cell, &other) in row[from..=last].iter_mut().zip(&b[from - 1..last]) {
-            let step = if token == other { diagonal } else { diagonal + SUBSTITUTION };
-            diagonal = *cell;
-            left = step.min(diagonal.min(left) + GAP);
-            *cell = left;
-        }
-    }
-    row
-}
-
-/// Table cells for which a trace is kept; beyond, the problem is halved (Hirschberg 1975).
-const TRACE_CELLS: usize = 1 << 28;
-
-/// Appends the alignment of two sequences that begin at the given offsets.
-fn trace(reference: &[u64], hypothesis: &[u64], from: (usize, usize), steps: &mut Vec<Step>) {
-    let common = common_ends(reference, hypothesis);
-    let a = common.middle(reference);
-    let b = common.middle(hypothesis);
-    let hit = |i, j| Step::Hit { reference: from.0 + i, hypothesis: from.1 + j };
-    steps.extend((0..common.start).map(|i| hit(i, i)));
-    let start = (from.0 + common.start, from.1 + common.start);
-    if a.is_empty() || b.is_empty() {
-        steps.extend((0..a.len()).map(|i| Step::Deletion { reference: start.0 + i }));
-        steps.extend((0..b.len()).map(|j| Step::Insertion { hypothesis: start.1 + j }));
-    } else {
-        let (_, band) = distance(a, b);
-        if band.width().min(b.len() + 1).saturating_mul(a.len()) <= TRACE_CELLS {
-            trace_band(a, b, band, start, steps);
-        } else {
-            trace_halves(a, b, start, steps);
-        }
-    }
-    let (rest_a, rest_b) = (common.start + a.len(), common.start + b.len());
-    steps.extend((0..common.end).map(|k| hit(rest_a + k, rest_b + k)));
-}
-
-/// Splits the first sequence in the middle and the second where the two halves together cost least.
-fn trace_halves(a: &[u64], b: &[u64], start: (usize, usize), steps: &mut Vec<Step>) {
-    let middle = a.len() / 2;
-    let whole = |a: usize| Band { deletions: a, insertions: b.len() };
-    let head = last_row(&a[..middle], b, whole(middle));
-    let reversed = |tokens: &[u64]| tokens.iter().rev().copied().collect::<Vec<_>>();
-    let tail = last_row(&reversed(&a[middle..]), &reversed(b), whole(a.len() - middle));
-    let cost = |&split: &usize| head[split] + tail[b.len() - split];
-    let split = (0..=b.len()).min_by_key(cost).unwrap_or(0);
-    trace(&a[..middle], &b[..split], start, steps);
-    trace(&a[middle..], &b[split..], (start.0 + middle, start.1 + split), steps);
-}
-
-/// Where the best way into a cell comes from, in order of preference.
-#[derive(Clone, Copy)]
-enum From {
-    Above = 0,
-    Left = 1,
-    Diagonal = 2,
-}
-
-/// Two bits per cell of a band.
-struct Trace {
-    bits: Vec<u8>,
-    width: usize,
-}
-
-impl Trace {
-    fn new(rows: usize, width: usize) -> Self {
-        Self { bits: vec![0; (rows * width).div_ceil(4)], width }
-    }
-
-    fn set(&mut self, row: usize, offset: usize, from: From) {
-        let cell = row * self.width + offset;
-        self.bits[cell / 4] |= (from as u8) << (cell % 4 * 2);
-    }
-
-    fn get(&self, row: usize, offset: usize) -> From {
-        let cell = row * self.width + offset;
-        match self.bits[cell / 4] >> (cell % 4 * 2) & 3 {
-            0 => From::Above,
-            1 => From::Left,
-            _ => From::Diagonal,
-        }
-    }
-}
-
-fn trace_band(a: &[u64], b: &[u64], band: Band, start: (usize, usize), steps: &mut Vec<Step>) {
-    let trace = fill_trace(a, b, band);
-    let first_step = steps.len();
-    let (mut i, mut j) = (a.len(), b.len());
-    while i > 0 || j > 0 {
-        let from = if i == 0 { From::Left } else { trace.get(i - 1, j - band.columns(i, b.len()).0) };
-        i -= usize::from(!matches!(from, From::Left));
-        j -= usize::from(!matches!(from, From::Above));
-        let (reference, hypothesis) = (start.0 + i, start.1 + j);
-        steps.push(match from {
-            From::Above => Step::Deletion { reference },
-            From::Left => Step::Insertion { hypothesis },
-            From::Diagonal if a[i] == b[j] => Step::Hit { reference, hypothesis },
-            From::Diagonal => Step::Substitution { reference, hypothesis },
-        });
-    }
-    steps[first_step..].reverse();
-}
-
-/// Runs the dynamic programme within a band and notes where each cell comes from.
-fn fill_trace(a: &[u64], b: &[u64], band: Band) -> Trace {
-    let mut trace = Trace::new(a.len(), band.width().min(b.len() + 1));
-    let mut above = vec![UNREACHED; b.len() + 1];
-    for (column, cell) in above.iter_mut().enumerate().take(band.insertions + 1) {
-        *cell = column as Cost * GAP;
-    }
-    for (row, &token) in a.iter().enumerate() {
-        let (first, last) = band.columns(row + 1, b.len());
-        let mut diagonal =
-            if first == 0 { UNREACHED } else { std::mem::replace(&mut above[first - 1], UNREACHED) };
-        let mut left = UNREACHED;
-        for column in first..=last {
-            let deletion = above[column] + GAP;
-            let insertion = left + GAP;
-            let matches = column > 0 && token == b[column - 1];
-            let step = if matches { diagonal } else { diagonal + SUBSTITUTION };
-            let (cost, from) = if deletion <= insertion && deletion <= step {
-                (deletion, From::Above)
-            } else if insertion <= step {
-                (insertion, From::Left)
-            } else {
-                (step, From::Diagonal)
-            };
-            trace.set(row, column - first, from);
-            diagonal = std::mem::replace(&mut above[column], cost);
-            left = cost;
-        }
-    }
-    trace
+/// The same sequences with tokens numbered from zero, which compare faster.
+fn dense(a: &[Token], b: &[Token]) -> (Vec<u32>, Vec<u32>) {
+    let mut numbers: FxHashMap<Token, u32> = FxHashMap::default();
+    let mut number = |token: &Token| {
+        let next = numbers.len() as u32;
+        *numbers.entry(*token).or_insert(next)
+    };
+    (a.iter().map(&mut number).collect(), b.iter().map(&mut number).collect())
 }
 
 /// The counts of an alignment.
@@ -364,33 +152,4 @@ pub fn counts(steps: &[Step]) -> Counts {
         }
     }
     counts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halving_the_problem_costs_the_same() {
-        let a: Vec<u64> = (0..40).map(|i| i * i % 7).collect();
-        let b: Vec<u64> = (0..33).map(|i| i * 5 % 11 % 7).collect();
-        let mut whole = Vec::new();
-        trace(&a, &b, (0, 0), &mut whole);
-        let mut halves = Vec::new();
-        trace_halves(&a, &b, (0, 0), &mut halves);
-        assert_eq!(counts(&whole), counts(&halves));
-        assert_eq!(counts(&whole), count(&a, &b));
-    }
-
-    #[test]
-    fn short_and_long_words_never_share_a_number() {
-        let mut lexicon = Lexicon::default();
-        let words = ["", "a", "a\0", "\0", "abcdefg", "abcdefgh", "abcdefghi", "éééé", "ééé"];
-        let tokens: Vec<u64> = words.iter().map(|word| lexicon.token(word)).collect();
-        let mut distinct = tokens.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        assert_eq!(distinct.len(), words.len());
-        assert_eq!(lexicon.token("abcdefgh"), tokens[5]);
-    }
 }

@@ -169,6 +169,16 @@ impl Replicates {
     pub fn standard_error(&self) -> f64 {
         standard_deviation(self.values.iter().copied())
     }
+
+    /// The ratio to another rate on the same draws, for example far over near. NaN where the other is 0.
+    #[must_use]
+    pub fn ratio_to(&self, other: &Self) -> Self {
+        let ratio = |a: f64, b: f64| if b == 0.0 { f64::NAN } else { a / b };
+        Self {
+            estimate: ratio(self.estimate, other.estimate),
+            values: self.values.iter().zip(&other.values).map(|(&a, &b)| ratio(a, b)).collect(),
+        }
+    }
 }
 
 fn standard_deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {

@@ -4,12 +4,14 @@
 //! cost if they are the same string without the spaces. N stays the number of reference words, so a merged reference
 //! compound counts as that many hits.
 //!
-//! The places where words could merge are few and found beforehand by hashing, so that the table needs one row only,
-//! restricted to the diagonals that can matter.
+//! The places where words could merge are found beforehand by hashing, so that the table needs one row only. A cell
+//! matters only if it can be on a way with no more errors than an alignment without merging has.
+
+use std::ops::RangeInclusive;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::align::{Band, CommonEnds, Lexicon, count};
+use crate::align::{CommonEnds, Lexicon, Token, count};
 use crate::counts::Counts;
 use crate::normalize::text::words;
 
@@ -30,14 +32,15 @@ pub fn count_words_merged(reference: &str, hypothesis: &str) -> (Counts, u64) {
     }
     let common = merges.common_ends(&a.tokens, &b.tokens);
     merges.shift(common.start);
-    let cost = distance(common.middle(&a.tokens), common.middle(&b.tokens), &merges);
+    let table = Table::new(common.middle(&a.tokens), common.middle(&b.tokens), &merges);
+    let cost = table.cost(count(&a.tokens, &b.tokens).errors() as usize);
     (cost.counts(a.tokens.len() as u64, b.tokens.len() as u64), cost.merges())
 }
 
 /// The words of one text.
 struct Side<'a> {
     words: Vec<&'a str>,
-    tokens: Vec<u64>,
+    tokens: Vec<Token>,
 }
 
 /// Neighbouring words `start..end` that together are one word of the other side.
@@ -46,19 +49,17 @@ struct Span {
     start: usize,
     end: usize,
     /// The word as it stands on the other side.
-    token: u64,
+    token: Token,
 }
 
 impl<'a> Side<'a> {
     fn new(text: &'a str, lexicon: &mut Lexicon<'a>) -> Self {
-        let words: Vec<&str> = words(text).collect();
-        let tokens = words.iter().map(|word| lexicon.token(word)).collect();
-        Self { words, tokens }
+        Self { words: words(text).collect(), tokens: lexicon.tokens(text) }
     }
 
     /// All spans of this side that are a word of the other.
     fn spans(&self, other: &Self) -> Vec<Span> {
-        let targets: FxHashMap<&str, u64> = other
+        let targets: FxHashMap<&str, Token> = other
             .words
             .iter()
             .zip(&other.tokens)
@@ -101,7 +102,7 @@ impl Merges {
     /// What both sides have in common at their ends, as far as no merge can touch it.
     ///
     /// Matching a common end is optimal only there: of "a b c" and "a abc", the best alignment inserts the "a".
-    fn common_ends(&self, a: &[u64], b: &[u64]) -> CommonEnds {
+    fn common_ends(&self, a: &[Token], b: &[Token]) -> CommonEnds {
         let (start_a, end_a) = untouched(a, &self.in_reference, &self.in_hypothesis);
         let (start_b, end_b) = untouched(b, &self.in_hypothesis, &self.in_reference);
         let start = start_a.min(start_b);
@@ -126,8 +127,8 @@ impl Merges {
 }
 
 /// How many tokens at the start and at the end are neither in a span nor the word that a span of the other side is.
-fn untouched(tokens: &[u64], spans: &[Span], targets: &[Span]) -> (usize, usize) {
-    let targets: FxHashSet<u64> = targets.iter().map(|span| span.token).collect();
+fn untouched(tokens: &[Token], spans: &[Span], targets: &[Span]) -> (usize, usize) {
+    let targets: FxHashSet<Token> = targets.iter().map(|span| span.token).collect();
     let mut free: Vec<bool> = tokens.iter().map(|token| !targets.contains(token)).collect();
     for span in spans {
         free[span.start..span.end].fill(false);
@@ -138,28 +139,40 @@ fn untouched(tokens: &[u64], spans: &[Span], targets: &[Span]) -> (usize, usize)
 
 /// Errors, substitutions, merges, and by how many words merging shortens the reference more than the hypothesis, as
 /// one number of four 32-bit fields, so that it sums up and compares lexicographically.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cost(u128);
 
-const GAP: u128 = 1 << 96;
-const SUBSTITUTION: u128 = GAP + (1 << 64);
+/// What a step spares of the cost of deleting and inserting the words it takes, in the fields of a cost.
+type Gain = u128;
+
+const ERROR: u128 = 1 << 96;
+const SUBSTITUTION: u128 = 1 << 64;
 const MERGE: u128 = 1 << 32;
 /// Keeps the lowest field from going below zero.
 const BIAS: u128 = 1 << 31;
 
+const HIT_GAIN: Gain = 2 * ERROR;
+const SUBSTITUTION_GAIN: Gain = ERROR - SUBSTITUTION;
+
+impl Span {
+    /// A merge takes all words of the span and one of the other side.
+    fn gain(&self) -> Gain {
+        (self.end - self.start + 1) as u128 * ERROR - MERGE
+    }
+
+    fn gain_in_reference(&self) -> Gain {
+        self.gain() - (self.end - self.start - 1) as u128
+    }
+
+    fn gain_in_hypothesis(&self) -> Gain {
+        self.gain() + (self.end - self.start - 1) as u128
+    }
+}
+
 impl Cost {
-    const UNREACHED: Self = Self(u128::MAX / 2);
-
-    fn gaps(number: usize) -> Self {
-        Self(BIAS + GAP * number as u128)
-    }
-
-    fn merged_in_reference(self, span: &Span) -> Self {
-        Self(self.0 + MERGE + (span.end - span.start - 1) as u128)
-    }
-
-    fn merged_in_hypothesis(self, span: &Span) -> Self {
-        Self(self.0 + MERGE - (span.end - span.start - 1) as u128)
+    /// The cost of a way that takes that many words of both sides together.
+    fn new(words: usize, gain: Gain) -> Self {
+        Self(words as u128 * ERROR + BIAS - gain)
     }
 
     fn errors(self) -> u64 {
@@ -190,99 +203,118 @@ impl Cost {
     }
 }
 
-/// The least cost of aligning two sequences with the given merges.
-fn distance(a: &[u64], b: &[u64], merges: &Merges) -> Cost {
-    let table = Table::new(a, b, merges);
-    let mut limit = a.len().abs_diff(b.len()) + 4;
-    loop {
-        let cost = table.last_cell(Band::new(a.len(), b.len(), limit + merges.reach()));
-        let errors = cost.errors() as usize;
-        if errors <= limit {
-            return cost;
-        }
-        limit = errors.min(2 * limit);
-    }
-}
-
 /// The table of the dynamic programme, of which one row is held at a time.
 struct Table<'a> {
-    a: &'a [u64],
-    b: &'a [u64],
+    a: &'a [Token],
+    b: &'a [Token],
     merges: &'a Merges,
+    /// By how many diagonals a way can move without an error.
+    reach: usize,
     /// Where the words into which reference words merge stand in the hypothesis.
-    places: FxHashMap<u64, Vec<usize>>,
+    places: FxHashMap<Token, Vec<usize>>,
     /// The spans of the hypothesis by the word they merge into.
-    spans: FxHashMap<u64, Vec<Span>>,
+    spans: FxHashMap<Token, Vec<Span>>,
 }
 
+/// A way into a cell of the row: its column and what is gained on it.
+type Way = (usize, Gain);
+
 impl<'a> Table<'a> {
-    fn new(a: &'a [u64], b: &'a [u64], merges: &'a Merges) -> Self {
-        let mut places: FxHashMap<u64, Vec<usize>> =
+    fn new(a: &'a [Token], b: &'a [Token], merges: &'a Merges) -> Self {
+        let mut places: FxHashMap<Token, Vec<usize>> =
             merges.in_reference.iter().map(|span| (span.token, Vec::new())).collect();
         for (place, token) in b.iter().enumerate() {
             if let Some(places) = places.get_mut(token) {
                 places.push(place);
             }
         }
-        let mut spans: FxHashMap<u64, Vec<Span>> = FxHashMap::default();
+        let mut spans: FxHashMap<Token, Vec<Span>> = FxHashMap::default();
         for span in &merges.in_hypothesis {
             spans.entry(span.token).or_default().push(*span);
         }
-        Self { a, b, merges, places, spans }
+        Self { a, b, merges, reach: merges.reach(), places, spans }
     }
 
-    fn last_cell(&self, band: Band) -> Cost {
-        let width = self.b.len() + 1;
-        let mut row = vec![Cost::UNREACHED; width];
-        for (column, cell) in row.iter_mut().enumerate().take(band.columns(0, self.b.len()).1 + 1) {
-            *cell = Cost::gaps(column);
-        }
-        // Merged ways into later rows, as (column, cost) by row.
-        let mut waiting: FxHashMap<usize, Vec<(usize, Cost)>> = FxHashMap::default();
-        let mut spans = self.merges.in_reference.iter().peekable();
-        for index in 0..self.a.len() {
-            while let Some(span) = spans.next_if(|span| span.start == index) {
+    /// The least cost, given that it has at most `limit` errors.
+    ///
+    /// In each row, only the columns between the first and the last that can be on such a way are computed. Values
+    /// outside are those of earlier rows, which are sound: later rows never gain less.
+    fn cost(&self, limit: usize) -> Cost {
+        let last = self.b.len();
+        let mut row = vec![0; last + 1];
+        let mut active = 0..=limit.min(last);
+        // Ways that end in later rows, by row.
+        let mut waiting: FxHashMap<usize, Vec<Way>> = FxHashMap::default();
+        let mut starts = self.merges.in_reference.iter().peekable();
+        for (index, token) in self.a.iter().enumerate() {
+            while let Some(span) = starts.next_if(|span| span.start == index) {
                 let places = self.places.get(&span.token).into_iter().flatten();
-                let ways = places.map(|&place| (place + 1, row[place].merged_in_reference(span)));
+                let places = places.filter(|place| active.contains(place));
+                let ways = places.map(|&place| (place + 1, row[place] + span.gain_in_reference()));
                 waiting.entry(span.end).or_default().extend(ways);
             }
             let mut ways = waiting.remove(&(index + 1)).unwrap_or_default();
-            for span in self.spans.get(&self.a[index]).into_iter().flatten() {
-                ways.push((span.end, row[span.start].merged_in_hypothesis(span)));
-            }
+            let spans =
+                self.spans.get(token).into_iter().flatten().filter(|span| active.contains(&span.start));
+            ways.extend(spans.map(|span| (span.end, row[span.start] + span.gain_in_hypothesis())));
             ways.sort_unstable();
-            self.next_row(&mut row, index, band, &ways);
+            let end = ways.last().map_or(0, |way| way.0).max(active.end() + 1).min(last);
+            self.next_row(&mut row, *token, *active.start()..=end, &ways);
+            active = self.extend(&mut row, index + 1, *active.start()..=end, limit);
         }
-        row[self.b.len()]
+        Cost::new(self.a.len() + last, row[last])
     }
 
-    /// Turns the row above reference word `index` into the one below it. `ways` are merged ways into its cells.
-    fn next_row(&self, row: &mut [Cost], index: usize, band: Band, ways: &[(usize, Cost)]) {
-        let (first, last) = band.columns(index + 1, self.b.len());
-        let mut ways = ways.iter().skip_while(|(column, _)| *column < first).peekable();
-        let mut diagonal = if first == 0 {
-            Cost::UNREACHED
-        } else {
-            std::mem::replace(&mut row[first - 1], Cost::UNREACHED)
-        };
-        let mut left = Cost::UNREACHED;
+    /// Computes the columns of a row, given merged ways into some of them.
+    fn next_row(&self, row: &mut [Gain], token: Token, columns: RangeInclusive<usize>, ways: &[Way]) {
+        let first = (*columns.start()).max(1);
         let mut from = first;
+        let mut diagonal = row[first - 1];
+        let mut left = diagonal;
+        let mut ways = ways.iter().skip_while(|way| way.0 < first).peekable();
         // Between two merged ways, the row is an ordinary one.
-        while from <= last {
-            let to = ways.peek().map_or(last, |(column, _)| (*column).min(last));
-            for (cell, column) in row[from..=to].iter_mut().zip(from..) {
-                let matches = column > 0 && self.a[index] == self.b[column - 1];
-                let step = if matches { diagonal.0 } else { diagonal.0 + SUBSTITUTION };
+        while from <= *columns.end() {
+            let to = ways.peek().map_or(*columns.end(), |way| way.0);
+            for (cell, &other) in row[from..=to].iter_mut().zip(&self.b[from - 1..to]) {
+                let step = if token == other { HIT_GAIN } else { SUBSTITUTION_GAIN };
+                let best = (diagonal + step).max(*cell);
                 diagonal = *cell;
-                left = Cost(step.min(diagonal.0.min(left.0) + GAP));
+                left = left.max(best);
                 *cell = left;
             }
-            while let Some((_, cost)) = ways.next_if(|(column, _)| *column == to) {
-                left = left.min(*cost);
+            while let Some((_, gain)) = ways.next_if(|way| way.0 == to) {
+                left = left.max(*gain);
                 row[to] = left;
             }
             from = to + 1;
         }
+    }
+
+    /// Extends computed columns of a row by those that insertions reach, and drops those that cannot be on a way with
+    /// at most `limit` errors.
+    fn extend(
+        &self,
+        row: &mut [Gain],
+        index: usize,
+        columns: RangeInclusive<usize>,
+        limit: usize,
+    ) -> RangeInclusive<usize> {
+        let (mut start, mut end) = columns.into_inner();
+        let is_lost = |gain: Gain, column: usize| {
+            let still = (self.a.len() - index).abs_diff(self.b.len() - column).saturating_sub(self.reach);
+            Cost::new(index + column, gain).errors() as usize + still > limit
+        };
+        while end < self.b.len() && !is_lost(row[end], end + 1) {
+            row[end + 1] = row[end].max(row[end + 1]);
+            end += 1;
+        }
+        while start < end && is_lost(row[start], start) {
+            start += 1;
+        }
+        while start < end && is_lost(row[end], end) {
+            end -= 1;
+        }
+        start..=end
     }
 }
 

@@ -10,11 +10,17 @@
 //!
 //! Where `MeetEval` raises on an empty hypothesis, every reference word is deleted here.
 
+mod exact;
+mod greedy;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::align::{Cost, GAP, Lexicon, SUBSTITUTION, UNREACHED, counts_of};
+use exact::search;
+use greedy::improve;
+
+use crate::align::{Cost, GAP, Lexicon, SUBSTITUTION, Token, counts_of};
 use crate::assignment::assign;
 use crate::counts::Counts;
 use crate::normalize::text::words;
@@ -115,7 +121,7 @@ const FORBIDDEN: Cost = 3 * GAP;
 /// A word and when it is said. Without a time constraint, any time.
 #[derive(Debug, Clone, Copy)]
 struct Word {
-    token: u64,
+    token: Token,
     start: f64,
     end: f64,
 }
@@ -275,12 +281,7 @@ fn combine(a: &Streams, b: &Streams) -> SegmentErrors {
     let exact = search(&utterances, &streams);
     let is_optimal = exact.is_some();
     let choice = exact.unwrap_or_else(|| improve(&utterances, &streams, initial_choice(a, b)));
-    let mut counts = Counts::default();
-    for (stream, words) in streams.iter().enumerate() {
-        let own = utterances.iter().zip(&choice).filter(|(_, choice)| **choice == stream);
-        let own: Vec<Word> = own.flat_map(|(utterance, _)| utterance.iter().copied()).collect();
-        counts += counts_of(distance(&own, words), own.len(), words.len());
-    }
+    let counts = count_choice(&utterances, &streams, &choice);
     let mut assignment = vec![None; a.utterances.len()];
     for (utterance, stream) in a.utterances.iter().zip(choice) {
         assignment[utterance.index] = b.labels.get(stream).cloned();
@@ -288,90 +289,15 @@ fn combine(a: &Streams, b: &Streams) -> SegmentErrors {
     SegmentErrors { counts, assignment, is_optimal }
 }
 
-/// Cells that the exact search may fill, about 200 MB.
-const SEARCH_CELLS: usize = 1 << 24;
-/// Cell updates that the exact search may make.
-const SEARCH_STEPS: usize = 1 << 31;
-
-/// Where the best way to a state comes from: the stream that the last utterance went to, and the place there before.
-#[derive(Clone, Copy, Default)]
-struct Origin {
-    stream: u32,
-    place: u32,
-}
-
-/// Finds the best assignment by dynamic programming over the places reached in all streams at once; `None` if there
-/// are too many.
-fn search(utterances: &[&[Word]], streams: &[Vec<Word>]) -> Option<Vec<usize>> {
-    let mut strides = Vec::new();
-    let mut states = 1_usize;
-    for stream in streams {
-        strides.push(states);
-        states = states.checked_mul(stream.len() + 1).filter(|&states| states <= SEARCH_CELLS)?;
+/// The counts once every utterance has been given to a stream.
+fn count_choice(utterances: &[&[Word]], streams: &[Vec<Word>], choice: &[usize]) -> Counts {
+    let mut counts = Counts::default();
+    for (stream, words) in streams.iter().enumerate() {
+        let own = utterances.iter().zip(choice).filter(|(_, choice)| **choice == stream);
+        let own: Vec<Word> = own.flat_map(|(utterance, _)| utterance.iter().copied()).collect();
+        counts += counts_of(distance(&own, words), own.len(), words.len());
     }
-    let words: usize = utterances.iter().map(|utterance| utterance.len() + 1).sum();
-    states.checked_mul(utterances.len()).filter(|&cells| cells <= SEARCH_CELLS)?;
-    states.checked_mul(words * streams.len()).filter(|&steps| steps <= SEARCH_STEPS)?;
-
-    let mut costs = vec![UNREACHED; states];
-    costs[0] = 0;
-    let mut origins = Vec::with_capacity(utterances.len());
-    for utterance in utterances {
-        let mut next = vec![UNREACHED; states];
-        let mut from = vec![Origin::default(); states];
-        for (number, (stream, &stride)) in streams.iter().zip(&strides).enumerate() {
-            // All states with place 0 in this stream begin a line along it.
-            for base in (0..states).filter(|state| state / stride % (stream.len() + 1) == 0) {
-                let line: Vec<Cost> = (0..=stream.len()).map(|place| costs[base + place * stride]).collect();
-                for (place, (cost, before)) in advance_line(&line, utterance, stream).into_iter().enumerate()
-                {
-                    let state = base + place * stride;
-                    if cost < next[state] {
-                        next[state] = cost;
-                        from[state] = Origin { stream: number as u32, place: before };
-                    }
-                }
-            }
-        }
-        costs = next;
-        origins.push(from);
-    }
-    let rest = |state: usize| -> usize {
-        let places = streams
-            .iter()
-            .zip(&strides)
-            .map(|(stream, stride)| (stream, state / stride % (stream.len() + 1)));
-        places.map(|(stream, place)| stream.len() - place).sum()
-    };
-    let mut state = (0..states).min_by_key(|&state| costs[state] + rest(state) as Cost * GAP)?;
-    let mut choice = vec![0; utterances.len()];
-    for (choice, from) in choice.iter_mut().zip(&origins).rev() {
-        let Origin { stream, place } = from[state];
-        let stride = *strides.get(stream as usize)?;
-        let here = state / stride % (streams[stream as usize].len() + 1);
-        state -= (here - place as usize) * stride;
-        *choice = stream as usize;
-    }
-    Some(choice)
-}
-
-/// Moves a line of states past an utterance, remembering where each way started.
-fn advance_line(line: &[Cost], utterance: &[Word], stream: &[Word]) -> Vec<(Cost, u32)> {
-    let mut cells: Vec<(Cost, u32)> = line.iter().zip(0..).map(|(&cost, place)| (cost, place)).collect();
-    let gap = |(cost, from): (Cost, u32)| (cost + GAP, from);
-    for place in 1..cells.len() {
-        cells[place] = cells[place].min(gap(cells[place - 1]));
-    }
-    for word in utterance {
-        let mut diagonal = cells[0];
-        cells[0] = gap(cells[0]);
-        for (place, other) in stream.iter().enumerate() {
-            let step = (diagonal.0 + word.cost(other, SUBSTITUTION), diagonal.1);
-            diagonal = cells[place + 1];
-            cells[place + 1] = step.min(gap(diagonal.min(cells[place])));
-        }
-    }
-    cells
+    counts
 }
 
 /// Every utterance to the stream that its speaker pairs with best, or, without a partner, to the cheapest one.
@@ -385,84 +311,43 @@ fn initial_choice(a: &Streams, b: &Streams) -> Vec<usize> {
     a.utterances.iter().map(|utterance| partner(utterance.stream)).collect()
 }
 
-/// Rounds of improvement after which the greedy search gives up; it settles after a few.
-const ROUNDS: usize = 50;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Moves one utterance after the other to its best stream until none moves: first with substitutions as dear as a
-/// deletion and an insertion, which keeps unrelated words apart, then with the true cost.
-fn improve(utterances: &[&[Word]], streams: &[Vec<Word>], mut choice: Vec<usize>) -> Vec<usize> {
-    for substitution in [2 * GAP, SUBSTITUTION] {
-        for _ in 0..ROUNDS {
-            if !improve_once(utterances, streams, &mut choice, substitution) {
-                break;
+    /// Errors of the greedy search, which only takes over where the exact one is too large.
+    fn greedy_errors(a: &Streams, b: &Streams) -> u64 {
+        let streams: Vec<Vec<Word>> = (0..b.labels.len()).map(|stream| b.words(stream)).collect();
+        let utterances: Vec<&[Word]> =
+            a.utterances.iter().map(|utterance| utterance.words.as_slice()).collect();
+        let choice = improve(&utterances, &streams, initial_choice(a, b));
+        count_choice(&utterances, &streams, &choice).errors()
+    }
+
+    #[test]
+    fn the_greedy_search_equals_that_of_meeteval() {
+        for line in include_str!("../tests/vectors/multispeaker.jsonl").lines() {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            let side = |name: &str| -> Vec<Segment> { serde_json::from_value(row[name].clone()).unwrap() };
+            let (reference, hypothesis) = (side("ref"), side("hyp"));
+            for (constraint, orc, di) in [
+                (TimeConstraint::None, "greedy_orcwer", "greedy_dicpwer"),
+                (TimeConstraint::Collar(5.0), "greedy_tcorcwer_collar5", "greedy_ditcpwer_collar5"),
+            ] {
+                let mut lexicon = Lexicon::default();
+                let a = Streams::new(&reference, &mut lexicon, constraint, Role::Reference).unwrap();
+                let b = Streams::new(&hypothesis, &mut lexicon, constraint, Role::Hypothesis).unwrap();
+                for (field, a, b) in [(orc, &a, &b), (di, &b, &a)] {
+                    if !b.labels.is_empty() && row[field].get("errors").is_some() {
+                        assert_eq!(
+                            Some(greedy_errors(a, b)),
+                            row[field]["errors"].as_u64(),
+                            "{} {field}",
+                            row["id"]
+                        );
+                    }
+                }
             }
         }
     }
-    choice
-}
-
-/// One pass over the utterances; returns whether one has moved.
-fn improve_once(
-    utterances: &[&[Word]],
-    streams: &[Vec<Word>],
-    choice: &mut [usize],
-    substitution: Cost,
-) -> bool {
-    let mut after = suffix_columns(utterances, streams, choice, substitution);
-    let mut before: Vec<Vec<Cost>> = streams.iter().map(|stream| first_column(stream.len())).collect();
-    let mut moved = false;
-    for (utterance, choice) in utterances.iter().zip(choice.iter_mut()) {
-        let current = *choice;
-        // The column with this utterance; below it is the one without.
-        after[current].pop();
-        let mut best = (Cost::MAX, current);
-        let mut columns = Vec::with_capacity(streams.len());
-        for (number, stream) in streams.iter().enumerate() {
-            let mut with = before[number].clone();
-            advance(&mut with, utterance, stream, substitution);
-            // What follows this utterance in the stream is the same whether it goes there or not.
-            let rest = after[number].last().map_or(&[][..], Vec::as_slice);
-            let price = join(&with, rest) + UNREACHED - join(&before[number], rest);
-            if price < best.0 || (price == best.0 && number == current) {
-                best = (price, number);
-            }
-            columns.push(with);
-        }
-        moved |= best.1 != current;
-        *choice = best.1;
-        before[best.1] = columns.swap_remove(best.1);
-    }
-    moved
-}
-
-/// The least cost of a way through a table cut in two.
-fn join(before: &[Cost], after: &[Cost]) -> Cost {
-    before.iter().zip(after).map(|(a, b)| a + b).min().unwrap_or(0)
-}
-
-/// For each stream, the columns of the table from the end: the last entry is that before its first utterance, the
-/// first entry that after its last one.
-fn suffix_columns(
-    utterances: &[&[Word]],
-    streams: &[Vec<Word>],
-    choice: &[usize],
-    substitution: Cost,
-) -> Vec<Vec<Vec<Cost>>> {
-    let reversed = |words: &[Word]| words.iter().rev().copied().collect::<Vec<_>>();
-    streams
-        .iter()
-        .enumerate()
-        .map(|(number, stream)| {
-            let stream = reversed(stream);
-            let mut column = first_column(stream.len());
-            let flipped = |column: &[Cost]| column.iter().rev().copied().collect::<Vec<_>>();
-            let mut columns = vec![flipped(&column)];
-            for (utterance, _) in utterances.iter().zip(choice).rev().filter(|(_, choice)| **choice == number)
-            {
-                advance(&mut column, &reversed(utterance), &stream, substitution);
-                columns.push(flipped(&column));
-            }
-            columns
-        })
-        .collect()
 }

@@ -1,6 +1,6 @@
 //! Scoring profiles: named, versioned ways to turn two texts into counts.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::align::{count_chars, count_words};
 use crate::compounds::count_words_merged;
@@ -19,7 +19,7 @@ pub struct ScoringProfile {
 }
 
 /// The counts of one item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ItemCounts {
     /// Over words: WER.
     pub words: Counts,

@@ -1,4 +1,4 @@
-//! Several talkers against MeetEval, md-eval and pyannote.
+//! Several talkers against `MeetEval`, md-eval and pyannote.
 
 #![expect(clippy::unwrap_used, reason = "a malformed vector file should fail the test")]
 
@@ -16,7 +16,7 @@ fn sides(row: &Value) -> (Vec<Segment>, Vec<Segment>) {
     (side("ref"), side("hyp"))
 }
 
-/// Errors and length as MeetEval gives them. Where it raises, the hypothesis is empty and every word is deleted.
+/// Errors and length as `MeetEval` gives them. Where it raises, the hypothesis is empty and every word is deleted.
 fn assert_equal(row: &Value, field: &str, ours: Counts) {
     let expected = &row[field];
     let (errors, length) = if expected.get("raises").is_some() {

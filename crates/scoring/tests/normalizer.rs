@@ -45,6 +45,23 @@ fn basic_equals_openai_whisper_20250625() {
     check("basic", Normalizer::Basic);
 }
 
+#[derive(Deserialize)]
+struct Generated {
+    input: String,
+    whisper: String,
+    basic: String,
+}
+
+#[test]
+fn generated_text_equals_openai_whisper_20250625() {
+    // Random number words, contractions, British spellings and characters of all scripts, put through the package.
+    for line in include_str!("vectors/normalizer_generated.jsonl").lines() {
+        let case: Generated = serde_json::from_str(line).unwrap();
+        assert_eq!(Normalizer::WhisperEnglish.normalize(&case.input), case.whisper, "{:?}", case.input);
+        assert_eq!(Normalizer::Basic.normalize(&case.input), case.basic, "{:?}", case.input);
+    }
+}
+
 #[test]
 fn names_read_back_and_a_bare_name_means_the_newest_version() {
     for normalizer in Normalizer::ALL {

@@ -80,9 +80,82 @@ pub(crate) fn is_space(c: char) -> bool {
 }
 
 /// Python's `str.split()`.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(is_space).filter(|word| !word.is_empty())
+pub(crate) fn words(text: &str) -> Words<'_> {
+    Words { rest: text }
 }
+
+/// Iterates over the words of a text.
+#[derive(Clone)]
+pub(crate) struct Words<'a> {
+    rest: &'a str,
+}
+
+impl Words<'_> {
+    /// Length in bytes of what has not been read yet.
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        let start = run_while(self.rest, true);
+        let length = run_while(&self.rest[start..], false);
+        let (word, rest) = self.rest[start..].split_at(length);
+        self.rest = rest;
+        (!word.is_empty()).then_some(word)
+    }
+}
+
+/// Length in bytes of the run of white space, or of other characters, at the start of `text`. Texts are mostly ASCII,
+/// so bytes are looked at first, and within words eight at a time.
+fn run_while(text: &str, space: bool) -> usize {
+    let bytes = text.as_bytes();
+    let mut length = if space { 0 } else { printable_run(bytes) };
+    while let Some(&byte) = bytes.get(length) {
+        if ASCII_SPACE[usize::from(byte)] == Some(space) {
+            length += 1;
+        } else if byte.is_ascii() {
+            break;
+        } else {
+            match text[length..].chars().next() {
+                Some(c) if is_space(c) == space => length += c.len_utf8(),
+                _ => break,
+            }
+        }
+    }
+    length
+}
+
+/// A number of printable ASCII characters at the start of `bytes`: all of them, or all in whole blocks of eight.
+fn printable_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let mut length = 0;
+    while let Some(block) = bytes[length..].first_chunk() {
+        let block = u64::from_le_bytes(*block);
+        // The high bit of the first byte below '!' or above '\x7f'; what it says of later bytes does not matter.
+        let others = (block.wrapping_sub(ONES * u64::from(b'!')) | block) & (ONES << 7);
+        length += others.trailing_zeros() as usize / 8;
+        if others != 0 {
+            break;
+        }
+    }
+    length
+}
+
+/// Whether an ASCII character is white space; `None` for the bytes of others.
+const ASCII_SPACE: [Option<bool>; 256] = {
+    let mut table = [None; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = Some(matches!(byte, b'\t'..=b'\r' | 0x1c..=b' '));
+        byte += 1;
+    }
+    table
+};
 
 /// Length in bytes of the run of word characters at the start of `text`.
 pub(super) fn word_run(text: &str) -> usize {
@@ -181,6 +254,20 @@ mod tests {
         {
             assert!(is_digit(c));
             assert_eq!(ascii_digit(c), value);
+        }
+    }
+
+    #[test]
+    fn words_of_any_length_are_found_whole() {
+        for length in 0..40 {
+            for odd in ["", "é", "\x01", "\x7f", "\u{3000}x"] {
+                let word = "w".repeat(length);
+                let text = format!("{word}{odd}{word} \t{word}");
+                assert_eq!(
+                    words(&text).collect::<Vec<_>>(),
+                    text.split(is_space).filter(|w| !w.is_empty()).collect::<Vec<_>>()
+                );
+            }
         }
     }
 

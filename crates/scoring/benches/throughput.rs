@@ -1,0 +1,235 @@
+//! Throughput of normalising, aligning and resampling, beside the tools in use elsewhere.
+//!
+//! `cargo bench -p scoring` prints what this crate does. With `BENCH_PYTHON` set to an interpreter that has the pinned
+//! packages of `benches/requirements.txt`, the same texts are then given to them in turn, on one thread, and the
+//! ratios are printed. Times are medians of five runs from the two strings to the counts; loading is not timed.
+//!
+//! Texts: a vocabulary of 20 000 made-up words under Zipf's law; 15 % of the words wrong (S : D : I as 60 : 25 : 15);
+//! for the normalisers English sentences with 6 % number phrases.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::prelude::*;
+use scoring::meeting::{TimeConstraint, cp_wer};
+use scoring::{
+    Bootstrap, Counts, Normalizer, Sample, ScoringProfile, Segment, Unit, cluster_bootstrap, count_words,
+    count_words_merged,
+};
+
+struct Random(ChaCha8Rng);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        ((u64::from(self.0.next_u32()) * n as u64) >> 32) as usize
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+
+    /// A made-up word; rank r comes up in proportion to 1 / r.
+    fn word(&mut self) -> String {
+        let uniform = f64::from(self.0.next_u32()) / f64::from(u32::MAX);
+        let mut rank = 20_000_f64.powf(uniform) as usize;
+        let mut word = String::new();
+        while rank > 0 {
+            word.push_str(["ka", "te", "sin", "lo", "mur", "dra", "e", "pol"][rank % 8]);
+            rank /= 8;
+        }
+        word
+    }
+}
+
+/// Pairs of texts with 15 % of the words wrong.
+fn pairs(random: &mut Random, number: usize, words: usize) -> Vec<(String, String)> {
+    (0..number)
+        .map(|_| {
+            let reference: Vec<String> = (0..words).map(|_| random.word()).collect();
+            let mut hypothesis = Vec::new();
+            for word in &reference {
+                match random.below(10_000) {
+                    0..900 => hypothesis.push(random.word()),
+                    900..1275 => {}
+                    1275..1500 => hypothesis.extend([word.clone(), random.word()]),
+                    _ => hypothesis.push(word.clone()),
+                }
+            }
+            (reference.join(" "), hypothesis.join(" "))
+        })
+        .collect()
+}
+
+const WORDS: &str = "the of and to in is you that it he was for on are as with his they at be this have from or had \
+    by but not what all were we when your can said there use an each which she do how their if will up other about \
+    out many then them these so some her would make like him into time has look more write go see number no way \
+    could people my than first water been call who now find long down day did get come made may part kitchen window \
+    meeting colour theatre realise doctor music volume temperature please remember yesterday because something";
+const NUMBERS: [&str; 8] = [
+    "twenty five",
+    "three hundred and twelve",
+    "nineteen eighty four",
+    "two point five million dollars",
+    "one oh one",
+    "seventy six percent",
+    "the 1960s",
+    "five dollars and ten cents",
+];
+const SPOKEN: [&str; 6] = ["don't", "I'm", "we'll", "um", "Mr. Smith", "that's"];
+
+fn sentences(random: &mut Random, number: usize) -> Vec<String> {
+    let words: Vec<&str> = WORDS.split_whitespace().collect();
+    (0..number)
+        .map(|_| {
+            let mut text = String::new();
+            for place in 0..19 {
+                let word = if random.chance(2) {
+                    random.pick(&NUMBERS)
+                } else if random.chance(5) {
+                    random.pick(&SPOKEN)
+                } else {
+                    random.pick(&words)
+                };
+                text.push_str(if place == 0 {
+                    ""
+                } else if random.chance(8) {
+                    ", "
+                } else {
+                    " "
+                });
+                text.push_str(word);
+            }
+            text + "."
+        })
+        .collect()
+}
+
+/// Median seconds of five runs.
+fn time<T>(mut run: impl FnMut() -> T) -> f64 {
+    let mut seconds: Vec<f64> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            std::hint::black_box(run());
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_unstable_by(f64::total_cmp);
+    seconds[2]
+}
+
+fn align(pairs: &[(String, String)]) -> Counts {
+    pairs.iter().map(|(reference, hypothesis)| count_words(reference, hypothesis)).sum()
+}
+
+fn meeting(random: &mut Random) -> [Vec<Segment>; 2] {
+    let mut sides = [Vec::new(), Vec::new()];
+    for (index, (reference, hypothesis)) in pairs(random, 580, 14).into_iter().enumerate() {
+        let start = index as f64 * 4.2;
+        for (side, words) in sides.iter_mut().zip([reference, hypothesis]) {
+            side.push(Segment {
+                session_id: String::new(),
+                speaker: (index * 7 % 4).to_string(),
+                start_time: Some(start),
+                end_time: Some(start + 4.0),
+                words,
+            });
+        }
+    }
+    sides
+}
+
+/// Nine groups of 2 000 utterances by 40 talkers in 14 rooms, scored from raw text, and their intervals.
+fn whole_run(texts: &[String]) -> Option<f64> {
+    let names: Vec<String> = (0..2000).map(|i| i.to_string()).collect();
+    let groups = &names[..9];
+    let units = || groups.iter().flat_map(|group| (0..2000).map(move |i| (group, i)));
+    let sample = Sample::new(units().map(|(group, i)| Unit {
+        group,
+        utterance: &names[i],
+        talker: &names[i % 40],
+        room: Some(&names[i / 40 % 14]),
+    }));
+    let pairs: Vec<(usize, usize)> =
+        (0..18_000).map(|i| (i % texts.len(), (i + i / 50 % 2) % texts.len())).collect();
+    let score = |&(a, b): &(usize, usize)| ScoringProfile::FFASR.score(&texts[a], &texts[b]).words;
+    let counts: Vec<Counts> = pairs.par_iter().map(score).collect();
+    let draws = cluster_bootstrap(&sample, &counts, Bootstrap::default()).ok()?;
+    draws.mean(&["0", "1", "2", "3"])?.interval().map(|interval| interval.low)
+}
+
+/// Runs the peers on the texts in a folder; they print `name seconds` lines.
+fn peers(python: &str, folder: &Path) -> Result<Vec<(String, f64)>, Box<dyn Error>> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers.py");
+    let output = Command::new(python).arg(script).arg(folder).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    let lines = String::from_utf8(output.stdout)?;
+    lines
+        .lines()
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(name, seconds)| Ok((name.to_owned(), seconds.parse()?)))
+        .collect()
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut random = Random(ChaCha8Rng::seed_from_u64(1));
+    let short = pairs(&mut random, 10_000, 20);
+    let medium = pairs(&mut random, 100, 2000);
+    let long = pairs(&mut random, 1, 20_000);
+    let page = pairs(&mut random, 1, 5000);
+    let texts = sentences(&mut random, 5000);
+    let meeting = meeting(&mut random);
+    let normalise =
+        |normalizer: Normalizer| texts.iter().map(|text| normalizer.normalize(text).len()).sum::<usize>();
+    let merged = |pairs: &[(String, String)]| -> u64 {
+        pairs.iter().map(|(reference, hypothesis)| count_words_merged(reference, hypothesis).0.errors()).sum()
+    };
+    let cp = |constraint| cp_wer(&meeting[0], &meeting[1], constraint);
+    let ours = [
+        ("align short", time(|| align(&short))),
+        ("align medium", time(|| align(&medium))),
+        ("align long", time(|| align(&long))),
+        ("merge short", time(|| merged(&short))),
+        ("merge page", time(|| merged(&page))),
+        ("merge long", time(|| merged(&long))),
+        ("normalise whisper", time(|| normalise(Normalizer::WhisperEnglish))),
+        ("normalise open-asr", time(|| normalise(Normalizer::OpenAsrEnglish))),
+        ("normalise basic", time(|| normalise(Normalizer::Basic))),
+        ("meeting cpwer", time(|| cp(TimeConstraint::None))),
+        ("meeting tcpwer", time(|| cp(TimeConstraint::Collar(5.0)))),
+        ("whole run, 9 x 2000 items", time(|| whole_run(&texts))),
+    ];
+    for (task, seconds) in ours {
+        println!("{task:30} {seconds:10.4} s");
+    }
+    let words: usize = texts.iter().map(|text| text.split_whitespace().count()).sum();
+    println!(
+        "texts to normalise hold {words} words; short pairs are 10 000 x 20, medium 100 x 2 000, long 1 x 20 000"
+    );
+
+    let Ok(python) = std::env::var("BENCH_PYTHON") else {
+        println!("set BENCH_PYTHON to compare with the packages of benches/requirements.txt");
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    for (name, pairs) in [("short", &short), ("medium", &medium), ("long", &long), ("page", &page)] {
+        fs::write(folder.path().join(name), serde_json::to_string(pairs)?)?;
+    }
+    fs::write(folder.path().join("texts"), serde_json::to_string(&texts)?)?;
+    fs::write(folder.path().join("meeting"), serde_json::to_string(&meeting)?)?;
+    for (peer, seconds) in peers(&python, folder.path())? {
+        let Some((task, own)) = ours.iter().find(|(task, _)| peer.starts_with(task)) else { continue };
+        println!("{peer:50} {seconds:10.4} s   {:8.1} x ({task})", seconds / own);
+    }
+    Ok(())
+}
