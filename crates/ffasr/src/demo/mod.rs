@@ -75,6 +75,9 @@ pub(crate) struct Arguments {
     /// Address to listen on; if it is taken, any free port.
     #[arg(long, env = "FFASR_LISTEN", default_value = "127.0.0.1:8640")]
     listen: SocketAddr,
+    /// Where runtimes are installed (`deploy/runtimes/install`).
+    #[arg(long, env = "FFASR_RUNTIMES", default_value_os_t = sandbox::runtime::default_root())]
+    runtimes: PathBuf,
     #[command(flatten)]
     backend: BackendArguments,
     #[command(flatten)]
@@ -311,6 +314,9 @@ impl WorkerProcess {
             token_file.into_os_string(),
             "--data".into(),
             arguments.backend.data.clone().into_os_string(),
+            // The default depends on the environment, of which the worker gets nothing.
+            "--runtimes".into(),
+            arguments.runtimes.clone().into_os_string(),
         ];
         let arguments = fixed.into_iter().chain(paths).chain(options).chain(places).collect();
         Ok(Self { arguments, log: secrets.join("worker.log") })
