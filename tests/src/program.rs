@@ -29,10 +29,21 @@ fn binary() -> PathBuf {
     path
 }
 
+fn command(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).env("FFASR_DATA", data).stdin(Stdio::null());
+    command
+}
+
 impl Program {
     /// Runs `ffasr` to its end.
     pub fn output(data: &Path, arguments: &[&str]) -> Output {
-        Command::new(binary()).args(arguments).env("FFASR_DATA", data).stdin(Stdio::null()).output().unwrap()
+        Self::output_in(data, arguments, &[])
+    }
+
+    /// Runs `ffasr` to its end, with more in its environment.
+    pub fn output_in(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        command(data, arguments).envs(environment.iter().copied()).output().unwrap()
     }
 
     /// Runs `ffasr`, which must succeed: its standard output.
@@ -45,8 +56,13 @@ impl Program {
 
     /// Starts `ffasr` and goes on.
     pub fn start(data: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(binary());
-        command.args(arguments).env("FFASR_DATA", data).stdin(Stdio::null());
+        Self::start_in(data, arguments, &[])
+    }
+
+    /// Starts `ffasr` with more in its environment, and goes on.
+    pub fn start_in(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = command(data, arguments);
+        command.envs(environment.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let errors = BufReader::new(child.stderr.take().unwrap());

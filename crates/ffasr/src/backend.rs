@@ -1,8 +1,9 @@
 //! Database and object storage: the configured ones, or embedded servers that speak the same protocols.
 
 use std::{
+    fs::{File, TryLockError},
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -53,17 +54,23 @@ impl BackendArguments {
 pub(crate) struct Backend {
     pub(crate) pool: PgPool,
     pub(crate) objects: ObjectStore,
-    // Held, not read: dropping it stops the server.
-    _cluster: Option<Cluster>,
+    // Held, not read: dropping it stops the server and lets the next owner in.
+    _cluster: Option<EmbeddedCluster>,
 }
 
-/// What to do when the embedded cluster is already running.
+/// Whose the data directory is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ownership {
-    /// Another service must be stopped first.
+    /// This process's, which makes what is missing; another owner must be stopped first.
     Owner,
-    /// Use it: a command beside a running service.
+    /// Another's, running or not: a command beside a service.
     Guest,
+}
+
+/// A cluster of this process. Fields are dropped in order: the lock is held until the server has stopped.
+struct EmbeddedCluster {
+    _cluster: Cluster,
+    _lock: Option<File>,
 }
 
 impl Backend {
@@ -78,7 +85,7 @@ impl Backend {
 async fn database(
     arguments: &BackendArguments,
     ownership: Ownership,
-) -> Result<(PgConnectOptions, Option<Cluster>), Failure> {
+) -> Result<(PgConnectOptions, Option<EmbeddedCluster>), Failure> {
     if let Some(url) = &arguments.database_url {
         // The URL may hold a password, so it is not repeated.
         let options = PgConnectOptions::from_str(url).map_err(|_| {
@@ -86,15 +93,49 @@ async fn database(
         })?;
         return Ok((options, None));
     }
-    directories::open_to_pass(&arguments.data)?;
     let directory = arguments.data.join("postgres");
-    if ownership == Ownership::Guest
-        && let Some(options) = Cluster::running(&directory).await
-    {
-        return Ok((options, None));
-    }
+    let lock = match ownership {
+        Ownership::Owner => Some(lock(&arguments.data)?),
+        Ownership::Guest => {
+            expect_data(&arguments.data, &directory)?;
+            if let Some(options) = Cluster::running(&directory).await.map_err(Failure::failed)? {
+                return Ok((options, None));
+            }
+            None
+        }
+    };
     let cluster = Cluster::start(&directory).await.map_err(Failure::failed)?;
-    Ok((cluster.options("postgres"), Some(cluster)))
+    Ok((cluster.options("postgres"), Some(EmbeddedCluster { _cluster: cluster, _lock: lock })))
+}
+
+/// Makes the data directory and claims it for this process.
+fn lock(data: &Path) -> Result<File, Failure> {
+    directories::open_to_pass(data)?;
+    let path = data.join("lock");
+    let unusable = |error| Failure::failed(format!("{} cannot be locked: {error}", path.display()));
+    let lock = File::options().create(true).append(true).open(&path).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Failure::failed(format!(
+            "another ffasr uses the data directory {}; stop it first, or choose another directory with --data",
+            data.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+/// A guest makes nothing: a mistaken path must not become an empty service.
+fn expect_data(data: &Path, directory: &Path) -> Result<(), Failure> {
+    let data = data.display();
+    match Cluster::exists(directory) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::input(format!(
+            "{data}: no FFASR data here; start `ffasr serve` or `ffasr demo` first, or point FFASR_DATA or --data to it"
+        ))),
+        Err(error) => Err(Failure::input(format!(
+            "{data} cannot be looked into: {error}; run this as the user of the service"
+        ))),
+    }
 }
 
 async fn objects(arguments: &BackendArguments) -> Result<ObjectConfig, Failure> {

@@ -51,9 +51,12 @@ pub(crate) struct ImportArguments {
 
 #[derive(Args)]
 pub(crate) struct ListArguments {
-    /// Directory with corpora below it.
+    /// Directory with corpora below it; without it, `corpora` in the data directory.
     #[arg(long)]
     directory: Option<PathBuf>,
+    /// Directory of everything this machine keeps.
+    #[arg(long, env = "FFASR_DATA", default_value_os_t = directories::default_data())]
+    data: PathBuf,
 }
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
@@ -107,8 +110,7 @@ fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
 }
 
 fn list(arguments: &ListArguments) -> Result<(), Failure> {
-    let directory =
-        arguments.directory.clone().unwrap_or_else(|| directories::default_data().join("corpora"));
+    let directory = arguments.directory.clone().unwrap_or_else(|| arguments.data.join("corpora"));
     let entries = std::fs::read_dir(&directory)
         .map_err(|error| Failure::input(format!("{} cannot be read: {error}", directory.display())))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();

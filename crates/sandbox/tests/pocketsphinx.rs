@@ -79,7 +79,9 @@ fn real_speech_is_transcribed_and_no_item_depends_on_what_was_heard_before() {
     let directory = common::public_directory();
     let items = ["vm-dialout", "cannot-complete-as-dialed", "confbridge-invalid", "conf-waitforleader"]
         .map(|name| prompt(name, directory.path()));
-    let manifest = manifest("pocketsphinx-accurate");
+    let mut manifest = manifest("pocketsphinx-accurate");
+    // With the language model of the package: the demo's is made of the very prompts.
+    manifest.decoding.remove("lm");
     // Passes of one item each fix the order: as given, then backwards.
     let singly = |it: &Audio| vec![it.clone()];
     let orders: Vec<Vec<Audio>> = items.iter().map(singly).chain(items.iter().rev().map(singly)).collect();
@@ -106,7 +108,8 @@ fn the_demos_models_fit_the_runtimes_declaration() {
     for name in ["pocketsphinx-accurate", "pocketsphinx-default", "pocketsphinx-fast"] {
         let manifest = manifest(name);
         assert_eq!(manifest.runtime, declaration.name);
-        assert_eq!(declaration.problems(&manifest.decoding, &[]), []);
+        // The demo uploads its language model with the two that name one.
+        assert_eq!(declaration.problems(&manifest.decoding, &["prompts.arpa"]), []);
     }
 }
 

@@ -75,7 +75,7 @@ impl Setback {
     }
 
     fn disk(error: &io::Error) -> Self {
-        Self::new(FailureClass::WorkerLost, format!("the node's disk: {error}"))
+        Self::new(FailureClass::WorkerLost, format!("the node's disk failed: {error}"))
     }
 }
 
@@ -233,8 +233,11 @@ impl Node {
             };
             sandbox.run(&spec, &mut report, &cancel)
         });
-        let result =
-            running.await.map_err(|error| Setback::new(FailureClass::WorkerLost, error.to_string()))?;
+        let result = running.await.map_err(|error| {
+            // For the operator alone: a panic may speak of what the model said.
+            tracing::error!(%error, "running the model");
+            Setback::new(FailureClass::WorkerLost, "the worker failed while it ran the model")
+        })?;
         lease.ship_log().await;
         match (result, lease.ending()) {
             (_, Some(ending)) => Err(ending.into()),
@@ -262,9 +265,13 @@ impl Node {
             })
         };
         let stored = lease.persist(put).await?;
-        stored.map_err(|reason| Setback::new(FailureClass::StorageError, reason))?;
+        stored.map_err(|reason| {
+            Setback::new(FailureClass::StorageError, format!("the results could not be stored: {reason}"))
+        })?;
         let told = lease.persist(|| lease.complete(&sha256)).await?;
-        told.map_err(|reason| Setback::new(FailureClass::StorageError, reason))
+        told.map_err(|reason| {
+            Setback::new(FailureClass::StorageError, format!("the results were not accepted: {reason}"))
+        })
     }
 }
 
@@ -322,7 +329,7 @@ fn is_plain(name: &str) -> bool {
 async fn hand_back(lease: &Lease) {
     let failure = Failure {
         class: FailureClass::WorkerLost,
-        message: "the worker was told to stop by its operator".to_owned(),
+        message: "The worker was told to stop by its operator.".to_owned(),
         log_tail: String::new(),
     };
     if let Ok(Ok(())) = tokio::time::timeout(FAREWELL, lease.fail(&failure)).await {

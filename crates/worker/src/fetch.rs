@@ -36,9 +36,9 @@ pub(crate) enum FetchError {
     #[error("storage cannot be reached: {0}")]
     Storage(String),
     /// It is not there, may not be had, or is not what was announced.
-    #[error("{name}: {reason}")]
+    #[error("the file {name} cannot be used: {reason}")]
     Content { name: String, reason: String },
-    #[error("{name} cannot be written on this node: {error}")]
+    #[error("the file {name} cannot be written on this node: {error}")]
     Disk { name: String, error: std::io::Error },
 }
 

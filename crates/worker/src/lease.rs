@@ -167,6 +167,7 @@ impl Lease {
     pub(crate) async fn fail(&self, failure: &Failure) -> Result<(), CallError> {
         let Shared { attempt, fencing_token, .. } = *self.shared;
         let Failure { class, message, log_tail } = failure.clone();
+        let message = sentence(&message);
         self.shared.service.fail(&Fail { attempt, fencing_token, class, message, log_tail }).await
     }
 }
@@ -177,6 +178,17 @@ pub(crate) struct Failure {
     pub(crate) class: protocol::FailureClass,
     pub(crate) message: String,
     pub(crate) log_tail: String,
+}
+
+/// The service publishes what it is told, and other sentences follow.
+fn sentence(text: &str) -> String {
+    let mut characters = text.trim().chars();
+    let mut sentence: String =
+        characters.next().into_iter().flat_map(char::to_uppercase).chain(characters).collect();
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// Reports where an attempt is.
@@ -292,5 +304,17 @@ async fn ship_logs(shared: Arc<Shared>) {
 async fn watch_stop(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     if stop.wait_for(|stopped| *stopped).await.is_ok() {
         shared.end(Ending::Stopped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn what_the_service_is_told_is_a_sentence() {
+        assert_eq!(sentence("the node's disk failed: full\n"), "The node's disk failed: full.");
+        assert_eq!(sentence("It is over."), "It is over.");
+        assert_eq!(sentence("`x` is not known"), "`x` is not known.");
     }
 }

@@ -31,6 +31,7 @@ use sandbox::{NotIsolated, Sandbox, runtime};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
+    time::{Instant, sleep, sleep_until},
 };
 
 pub use fingerprint::fingerprint;
@@ -40,6 +41,12 @@ use crate::{attempt::Node, service::Service};
 
 /// How long one `claim` waits for a job, in seconds.
 const CLAIM_WAIT_SECONDS: u32 = 30;
+
+/// Least time between two claims that brought no job: a service that has none for a draining worker says so at once.
+const SHORTEST_ROUND: Duration = Duration::from_secs(2);
+
+/// How long a killed worker may take to be gone for good; until then it holds the work directory.
+const PREDECESSOR_LIMIT: Duration = Duration::from_secs(10);
 
 /// Longest pause between two calls to a service that does not answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -121,6 +128,7 @@ pub enum WorkerError {
 pub async fn run(config: Config) -> Result<(), WorkerError> {
     let token = read_token(&config.token_file)?;
     let _lock = prepare_work_directory(&config.work_directory)
+        .await
         .map_err(|error| WorkerError::WorkDirectory { path: config.work_directory.clone(), error })?;
     let runtimes = runtime::installed(&config.runtimes)?;
     if runtimes.is_empty() {
@@ -153,6 +161,7 @@ async fn work(node: &Node, claim: &Claim) -> Result<(), WorkerError> {
     let mut stop = node.stop.clone();
     let mut pause = Pause::default();
     while !*stop.borrow() {
+        let asked = Instant::now();
         let claimed = tokio::select! {
             claimed = node.service.claim(claim) => claimed,
             _ = stop.changed() => break,
@@ -160,11 +169,16 @@ async fn work(node: &Node, claim: &Claim) -> Result<(), WorkerError> {
         match claimed {
             Ok(reply) => {
                 pause = Pause::default();
-                if let Some(job) = reply.job
-                    && node.attempt(job).await.is_drained()
-                {
-                    tracing::info!("drained");
-                    break;
+                if let Some(job) = reply.job {
+                    if node.attempt(job).await.is_drained() {
+                        tracing::info!("drained");
+                        break;
+                    }
+                } else {
+                    tokio::select! {
+                        () = sleep_until(asked + SHORTEST_ROUND) => {}
+                        _ = stop.changed() => break,
+                    }
                 }
             }
             Err(error) if error.is_passing() => {
@@ -188,7 +202,7 @@ impl Pause {
     async fn wait(&mut self) {
         let pause = Duration::from_millis(250).saturating_mul(1 << self.0.min(10)).min(LONGEST_PAUSE);
         self.0 += 1;
-        tokio::time::sleep(pause).await;
+        sleep(pause).await;
     }
 }
 
@@ -199,15 +213,22 @@ fn read_token(path: &Path) -> Result<String, WorkerError> {
 }
 
 /// Lock the directory for this worker and remove what a killed one left behind.
-fn prepare_work_directory(path: &Path) -> io::Result<File> {
+async fn prepare_work_directory(path: &Path) -> io::Result<File> {
     fs::create_dir_all(path)?;
     // The sandbox's user must be able to pass through, not to look around.
     fs::set_permissions(path, fs::Permissions::from_mode(0o711))?;
     let lock = File::create(path.join("lock"))?;
-    lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => io::Error::other("another worker uses it"),
-        TryLockError::Error(error) => error,
-    })?;
+    let patience_ends = Instant::now() + PREDECESSOR_LIMIT;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < patience_ends => {
+                sleep(Duration::from_millis(100)).await;
+            }
+            Err(TryLockError::WouldBlock) => return Err(io::Error::other("another worker uses it")),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(attempt::DIRECTORY_PREFIX) {

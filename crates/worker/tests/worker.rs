@@ -167,22 +167,47 @@ async fn every_failure_is_told_with_its_class() {
             FailureClass::RuntimeError,
         ]
     );
-    assert!(fails[0].message.starts_with("decoding setting `beam` is not known"), "{}", fails[0].message);
+    assert!(fails[0].message.starts_with("Decoding setting `beam` is not known"), "{}", fails[0].message);
+    assert!(fails.iter().all(|it| it.message.ends_with('.')), "{fails:?}");
     assert!(fails[7].log_tail.ends_with("the decoder gave up\n"));
     assert!(world.service.log().ends_with("the decoder gave up\n"), "the log is shipped as it grows, too");
     assert!(world.service.completes().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_worker_left_behind_is_removed_and_a_second_worker_is_kept_out() {
+async fn a_service_that_has_no_job_and_does_not_wait_is_not_asked_again_at_once() {
+    let world = World::new().await;
+    world.script(|it| it.empty_claims = 1);
+    let started = std::time::Instant::now();
+    let _ = world.work(Vec::new(), LONG).await;
+    assert!(
+        started.elapsed() >= std::time::Duration::from_secs(2),
+        "asked again after {:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_worker_left_behind_is_removed_once_it_is_gone() {
     let world = World::new().await;
     let stale = world.config.work_directory.join("attempt-0");
     std::fs::create_dir_all(stale.join("model")).unwrap();
     let lock = std::fs::File::create(world.config.work_directory.join("lock")).unwrap();
     lock.lock().unwrap();
+    // The killed one still dies while the new one starts.
+    let (_, ()) = tokio::join!(world.work(Vec::new(), LONG), async {
+        assert!(stale.exists(), "nothing is removed under a living worker");
+        lock.unlock().unwrap();
+    });
+    assert!(!stale.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_worker_is_kept_out() {
+    let world = World::new().await;
+    std::fs::create_dir_all(&world.config.work_directory).unwrap();
+    let lock = std::fs::File::create(world.config.work_directory.join("lock")).unwrap();
+    lock.lock().unwrap();
     let second = worker::run(world.config.clone()).await.unwrap_err();
     assert!(second.to_string().ends_with("another worker uses it"), "{second}");
-    lock.unlock().unwrap();
-    let _ = world.work(Vec::new(), LONG).await;
-    assert!(!stale.exists());
 }

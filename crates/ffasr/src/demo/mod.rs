@@ -279,7 +279,9 @@ async fn frozen(backend: &Backend, directory: &Path) -> Result<String, Failure> 
     let present = releases::frozen(&backend.pool).await?;
     if !present.iter().any(|release| release.manifest_sha256 == sha256) {
         step("freezing the release");
-        publish::publish(backend, directory, &percent("storing")).await?;
+        publish::publish(backend, directory, &percent("storing")).await.map_err(|failure| {
+            Failure::failed(format!("{failure}\nthe demo has changed since it was run here; remove its data directory to start over"))
+        })?;
     }
     Ok(format!("{}@{}", manifest.release.spec.slug, manifest.release.spec.version))
 }

@@ -3,22 +3,32 @@
 //! When this process dies, however it dies, the kernel tells the server to stop (`PR_SET_PDEATHSIG`, set by
 //! `setpriv`), so no cluster outlives its owner.
 
+mod installation;
+mod place;
+
 use std::{
     ffi::OsString,
-    fs, io,
-    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+use installation::{SERVER_USER, ServerUser, find_binaries};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 
+/// No port of the network: part of the socket's name.
+const PORT: u16 = 5432;
 /// Longest path of a Unix socket (`sun_path`, 108 bytes with the final zero), less `/.s.PGSQL.5432`.
 const LONGEST_SOCKET_DIRECTORY: usize = 107 - "/.s.PGSQL.5432".len();
-/// The user PostgreSQL runs as when this process is root; Debian's package creates it.
-const SERVER_USER: &str = "postgres";
 const START_LIMIT: Duration = Duration::from_mins(1);
+/// How long the checkpoint of a server that was told to stop may take.
+const PREDECESSOR_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running private cluster. Dropping it stops the server.
 pub struct Cluster {
@@ -34,6 +44,16 @@ pub enum ClusterError {
         "PostgreSQL's server programs were not found (looked in $PG_BIN_DIR, /usr/lib/postgresql/*/bin and PATH); install them with `apt-get install --no-install-recommends postgresql`"
     )]
     NoBinaries,
+    /// `PG_BIN_DIR` is wrong.
+    #[error(
+        "PG_BIN_DIR is {0}, where PostgreSQL's programs `postgres` and `initdb` are not; correct it, or unset it to use the installed PostgreSQL"
+    )]
+    NotBinaries(PathBuf),
+    /// `PGOPTIONS` is set; the client library adds it to every connection.
+    #[error(
+        "PGOPTIONS is set, which is meant for another PostgreSQL and would change every session of the private one; unset it"
+    )]
+    SessionOptions,
     /// The directory was made by another major version.
     #[error(
         "{directory} belongs to PostgreSQL {found}, but the installed one is {installed}; set PG_BIN_DIR to the bin directory of PostgreSQL {found}, or move the directory away to start empty"
@@ -51,6 +71,16 @@ pub enum ClusterError {
         "{0} is not empty and is no PostgreSQL data directory; move it away or choose another data directory"
     )]
     ForeignDirectory(PathBuf),
+    /// The directory is ours, but not as we left it.
+    #[error(
+        "{directory} must belong to PostgreSQL's user and be closed to all others, for its socket asks for no password; `{remedy}`"
+    )]
+    Exposed {
+        /// The directory of the cluster.
+        directory: PathBuf,
+        /// The command that closes it.
+        remedy: String,
+    },
     /// Another process runs it.
     #[error(
         "{directory} is in use by a running PostgreSQL server (process {pid}); stop the other ffasr first"
@@ -93,38 +123,43 @@ fn system(action: impl Into<String>) -> impl FnOnce(io::Error) -> ClusterError {
     move |error| ClusterError::System { action: action.into(), error }
 }
 
-/// Whom the server runs as.
-#[derive(Clone, Copy)]
-enum ServerUser {
-    Same,
-    Dropped { uid: u32, gid: u32 },
-}
-
 impl Cluster {
-    /// Starts the cluster in `directory`, creating it where it is missing.
+    /// Starts the cluster in `directory`, creating it where it is missing. The server's log is beside the directory,
+    /// in `<directory>.log`.
+    ///
+    /// The kernel stops the server when the *thread* that called this ends (`PR_SET_PDEATHSIG` follows threads, not
+    /// processes), so call it on one that lives as long as the cluster: never from `spawn_blocking`.
+    ///
+    /// Two callers at once must be kept apart by the caller's own lock.
     ///
     /// # Errors
     /// See [`ClusterError`].
     pub async fn start(directory: &Path) -> Result<Self, ClusterError> {
-        let binaries = find_binaries().ok_or(ClusterError::NoBinaries)?;
-        let user = server_user()?;
-        prepare_directory(directory, user)?;
-        let data = directory.join("data");
-        let socket_directory = directory.to_owned();
-        if socket_directory.as_os_str().len() > LONGEST_SOCKET_DIRECTORY {
-            return Err(ClusterError::PathTooLong(socket_directory));
+        refuse_session_options()?;
+        let directory = &std::path::absolute(directory).map_err(system("finding the working directory"))?;
+        if directory.as_os_str().len() > LONGEST_SOCKET_DIRECTORY {
+            return Err(ClusterError::PathTooLong(directory.to_owned()));
         }
-        if data.join("PG_VERSION").exists() {
-            check_version(&data, &binaries)?;
+        let data = directory.join("data");
+        let version = place::version(&data)?;
+        let binaries = find_binaries(version.as_deref())?;
+        let user = ServerUser::find()?;
+        if let Some(found) = &version {
+            check_version(&data, found, &binaries)?;
+        }
+        place::prepare(directory, user)?;
+        if version.is_some() {
             wait_for_predecessor(&data).await?;
         } else {
             initialise(&binaries, directory, &data, user)?;
         }
-        let log_path = directory.join("server.log");
-        let log = fs::File::create(&log_path).map_err(system(format!("creating {}", log_path.display())))?;
+        let log_path = place::log_path(directory);
+        let log = place::open_log(&log_path)?;
+        let log_start = log.metadata().map_err(system("reading the log's length"))?.len();
         let server = run_as(user, &binaries.join("postgres"))
             .arg("-D")
             .arg(&data)
+            .args(["-p", &PORT.to_string()])
             .args([
                 "-c",
                 "listen_addresses=",
@@ -132,23 +167,37 @@ impl Cluster {
                 "unix_socket_permissions=0777",
                 "-c",
                 "max_connections=100",
-                "-k",
             ])
-            .arg(&socket_directory)
+            .arg("-k")
+            .arg(directory)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(system("duplicating the log"))?)
             .stderr(log)
+            // Ctrl-C at a terminal is for its foreground group; the server stops after the requests, by our word.
+            .process_group(0)
             .spawn()
             .map_err(system("starting postgres"))?;
-        let mut cluster = Self { server, socket_directory };
-        cluster.wait_until_ready(&log_path).await?;
+        let mut cluster = Self { server, socket_directory: directory.to_owned() };
+        cluster.wait_until_ready(&log_path, log_start).await?;
         Ok(cluster)
     }
 
+    /// Whether there is a cluster in `directory`, running or not.
+    ///
+    /// # Errors
+    /// When this user may not look.
+    pub fn exists(directory: &Path) -> io::Result<bool> {
+        directory.join("data/PG_VERSION").try_exists()
+    }
+
     /// How to connect to a cluster that another process runs in `directory`, if it answers.
-    pub async fn running(directory: &Path) -> Option<PgConnectOptions> {
+    ///
+    /// # Errors
+    /// [`ClusterError::SessionOptions`].
+    pub async fn running(directory: &Path) -> Result<Option<PgConnectOptions>, ClusterError> {
+        refuse_session_options()?;
         let options = connect_options(directory, "postgres");
-        options.connect().await.is_ok().then_some(options)
+        Ok(options.connect().await.is_ok().then_some(options))
     }
 
     /// How to connect to the database `name` (`postgres` always exists).
@@ -156,7 +205,8 @@ impl Cluster {
         connect_options(&self.socket_directory, name)
     }
 
-    async fn wait_until_ready(&mut self, log: &Path) -> Result<(), ClusterError> {
+    /// `log_start`: where in the log this server's words begin.
+    async fn wait_until_ready(&mut self, log: &Path, log_start: u64) -> Result<(), ClusterError> {
         let started = Instant::now();
         loop {
             if self.options("postgres").connect().await.is_ok() {
@@ -164,7 +214,7 @@ impl Cluster {
             }
             let exited = self.server.try_wait().map_err(system("watching postgres"))?;
             if exited.is_some() || started.elapsed() > START_LIMIT {
-                let output = last_lines(&fs::read_to_string(log).unwrap_or_default());
+                let output = last_lines(&read_from(log, log_start).unwrap_or_default());
                 return Err(ClusterError::Program { program: "postgres", output });
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -182,76 +232,29 @@ impl Drop for Cluster {
     }
 }
 
+/// The client library takes what is not set here from the environment (`PGPORT`, `PGSSLMODE`, …), where it may be
+/// meant for another server.
 fn connect_options(socket_directory: &Path, database: &str) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass().socket(socket_directory).username("ffasr").database(database)
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket_directory)
+        .port(PORT)
+        .ssl_mode(PgSslMode::Disable)
+        .username("ffasr")
+        .database(database)
 }
 
-fn find_binaries() -> Option<PathBuf> {
-    let configured = std::env::var_os("PG_BIN_DIR").map(PathBuf::from);
-    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
-        .collect();
-    versions.sort();
-    let on_path = std::env::var_os("PATH").unwrap_or_default();
-    configured
-        .into_iter()
-        .chain(versions.into_iter().rev().map(|(_, path)| path))
-        .chain(std::env::split_paths(&on_path))
-        .find(|directory| directory.join("postgres").is_file() && directory.join("initdb").is_file())
+/// Of what the library takes from the environment, `PGOPTIONS` alone cannot be overridden.
+fn refuse_session_options() -> Result<(), ClusterError> {
+    let is_set = PgConnectOptions::new_without_pgpass().get_options().is_some_and(|it| !it.is_empty());
+    if is_set { Err(ClusterError::SessionOptions) } else { Ok(()) }
 }
 
-fn server_user() -> Result<ServerUser, ClusterError> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(ServerUser::Same);
-    }
-    let accounts = fs::read_to_string("/etc/passwd").map_err(system("reading /etc/passwd"))?;
-    accounts
-        .lines()
-        .find_map(|line| {
-            let mut fields = line.split(':');
-            (fields.next() == Some(SERVER_USER)).then_some(())?;
-            let uid = fields.nth(1)?.parse().ok()?;
-            let gid = fields.next()?.parse().ok()?;
-            Some(ServerUser::Dropped { uid, gid })
-        })
-        .ok_or(ClusterError::NoUser)
-}
-
-fn prepare_directory(directory: &Path, user: ServerUser) -> Result<(), ClusterError> {
-    fs::create_dir_all(directory).map_err(system(format!("creating {}", directory.display())))?;
-    // The socket lies in here and asks for no password: nobody but the server's user (and root) may reach it.
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
-        .map_err(system(format!("closing {} to others", directory.display())))?;
-    let ServerUser::Dropped { uid, gid } = user else {
-        return Ok(());
-    };
-    let owner = fs::metadata(directory).map_err(system(format!("reading {}", directory.display())))?.uid();
-    if owner != uid {
-        chown(directory, Some(uid), Some(gid))
-            .map_err(system(format!("giving {} away", directory.display())))?;
-    }
-    Ok(())
-}
-
-fn check_version(data: &Path, binaries: &Path) -> Result<(), ClusterError> {
-    let file = data.join("PG_VERSION");
-    let found = fs::read_to_string(&file).map_err(system(format!("reading {}", file.display())))?;
-    let found = found.trim().to_owned();
-    let output = Command::new(binaries.join("postgres"))
-        .arg("--version")
-        .output()
-        .map_err(system("asking postgres for its version"))?;
-    // "postgres (PostgreSQL) 15.18 (Debian …)"
-    let text = String::from_utf8_lossy(&output.stdout);
-    let installed = text.split_whitespace().nth(2).unwrap_or_default();
-    let installed = installed.split('.').next().unwrap_or_default().to_owned();
+fn check_version(data: &Path, found: &str, binaries: &Path) -> Result<(), ClusterError> {
+    let installed = installation::version(binaries)?;
     if installed == found {
         Ok(())
     } else {
-        Err(ClusterError::OtherVersion { directory: data.to_owned(), found, installed })
+        Err(ClusterError::OtherVersion { directory: data.to_owned(), found: found.to_owned(), installed })
     }
 }
 
@@ -259,28 +262,16 @@ fn check_version(data: &Path, binaries: &Path) -> Result<(), ClusterError> {
 async fn wait_for_predecessor(data: &Path) -> Result<(), ClusterError> {
     let started = Instant::now();
     loop {
-        let Some(pid) = running_server(data) else { return Ok(()) };
-        if started.elapsed() > Duration::from_secs(10) {
+        let Some(pid) = place::running_server(data) else { return Ok(()) };
+        if started.elapsed() > PREDECESSOR_LIMIT {
             return Err(ClusterError::InUse { directory: data.to_owned(), pid });
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Process id of a living PostgreSQL server on this data directory. A stale `postmaster.pid`, whose number may belong
-/// to anybody by now, is PostgreSQL's own to clear.
-fn running_server(data: &Path) -> Option<u32> {
-    let pid_file = fs::read_to_string(data.join("postmaster.pid")).ok()?;
-    let pid: u32 = pid_file.lines().next()?.trim().parse().ok()?;
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    (name.trim() == "postgres").then_some(pid)
-}
-
 /// Makes the cluster beside its place and moves it there, so that a broken attempt leaves nothing that looks whole.
 fn initialise(binaries: &Path, directory: &Path, data: &Path, user: ServerUser) -> Result<(), ClusterError> {
-    if data.exists() {
-        return Err(ClusterError::ForeignDirectory(data.to_owned()));
-    }
     let fresh = directory.join("data.new");
     if fresh.exists() {
         fs::remove_dir_all(&fresh).map_err(system(format!("removing {}", fresh.display())))?;
@@ -322,6 +313,14 @@ fn run_as(user: ServerUser, program: &Path) -> Command {
         .env("PATH", "/usr/bin:/bin");
     command.current_dir("/");
     command
+}
+
+fn read_from(path: &Path, start: u64) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn last_lines(text: &str) -> String {
