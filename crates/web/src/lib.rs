@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - visitors read [`board::Snapshot`], never the database, so the board outlives a database that is away;
-//! - one error type with two faces ([`error::AppError`] as a page, [`error::Problem`] as problem JSON);
+//! - one error type with two faces: a page for people, problem JSON for programs ([`error::faces`]);
 //! - reference transcripts are seen by `scorer` alone.
 
 mod api;
@@ -11,6 +11,7 @@ mod auth;
 mod background;
 pub mod board;
 mod error;
+mod extract;
 mod pages;
 mod ranking;
 mod routes;

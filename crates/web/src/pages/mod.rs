@@ -69,7 +69,3 @@ fn live_progress(stage: Option<&str>, done: i32, total: i32) -> Option<LiveProgr
     let stage = STAGES.into_iter().find(|known| Some(known.as_str()) == stage)?;
     Some(LiveProgress { stage, done: done.unsigned_abs(), total: total.unsigned_abs() })
 }
-
-pub(crate) async fn not_found() -> AppError {
-    AppError::NotFound("such page".to_owned())
-}
