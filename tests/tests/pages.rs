@@ -339,6 +339,22 @@ async fn a_waiting_claim_is_woken_by_a_submission() {
 }
 
 #[tokio::test]
+async fn stopping_does_not_wait_for_claims_that_wait() {
+    let mut site = open_site().await;
+    let node = Node::known(&site, "node").await;
+    let waiting = protocol::Claim { wait_seconds: 25, ..Node::claim_now() };
+    let claim = tokio::spawn(async move { node.claim(&waiting).await });
+    until("the claim has come in", || async {
+        let workers = store::accounts::workers(&site.pool).await.unwrap();
+        workers[0].fingerprint.is_some().then_some(())
+    })
+    .await;
+    // Far from both the 25 s of the claim and the 30 s for unfinished requests.
+    tokio::time::timeout(std::time::Duration::from_secs(10), site.stop()).await.unwrap().unwrap();
+    assert!(claim.await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn a_result_is_scored_ranked_and_shown_with_its_provenance() {
     let site = open_site().await;
     let right_half = evaluated(&site, "half", "the quick brown fox").await;

@@ -16,12 +16,7 @@ use store::{
 };
 use tokio::time::Instant;
 
-use crate::{
-    Service,
-    auth::Node,
-    error::AppError,
-    extract::JsonBody,
-};
+use crate::{Service, auth::Node, error::AppError, extract::JsonBody};
 
 /// Longest time a claim waits for a job; shorter than the idle limits of common proxies.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
@@ -86,13 +81,13 @@ async fn wait_for_attempt(
         let lease = service.settings.lease;
         let claimed =
             queue::claim(&service.pool, worker, &claim.hardware_class, &claim.runtimes, lease).await?;
-        if claimed.is_some() || Instant::now() >= deadline {
+        if claimed.is_some() || Instant::now() >= deadline || service.is_stopping() {
             return Ok(claimed);
         }
         let until = deadline.min(Instant::now() + LOOK_AGAIN);
-        if let Ok(Err(_)) = tokio::time::timeout_at(until, changed.changed()).await {
-            // The service is stopping.
-            return Ok(None);
+        tokio::select! {
+            _ = tokio::time::timeout_at(until, changed.changed()) => {}
+            () = service.stopped() => return Ok(None),
         }
     }
 }
