@@ -339,6 +339,23 @@ async fn a_waiting_claim_is_woken_by_a_submission() {
 }
 
 #[tokio::test]
+async fn the_queue_shows_what_runs_and_then_what_waits_in_its_order() {
+    let site = open_site().await;
+    let token = site.api_token("sam").await;
+    for name in ["first", "second", "third"] {
+        assert_eq!(site.submit(&token, model(name)).await.status(), 201);
+    }
+    let node = Node::known(&site, "node").await;
+    let job = node.claim(&Node::claim_now()).await.unwrap();
+    assert_eq!(node.post("heartbeat", &Node::beat(&job)).await.status(), 200);
+    let (_, page) = site.get("/queue").await;
+    assert_eq!(texts(&page, "#jobs").len(), 1);
+    assert_eq!(texts(&page, "tbody tr:has(th.model) td:first-child"), ["now", "1", "2"]);
+    assert_eq!(texts(&page, "tbody th.model a"), ["first", "second", "third"]);
+    assert!(texts(&page, "tbody tr:has(th.model)")[0].contains("stage"), "how far the running one is");
+}
+
+#[tokio::test]
 async fn stopping_does_not_wait_for_claims_that_wait() {
     let mut site = open_site().await;
     let node = Node::known(&site, "node").await;

@@ -43,7 +43,7 @@ struct BoardEntry {
 
 /// Whether the service and its database are up.
 pub(crate) async fn health(State(service): State<Service>) -> Result<Json<serde_json::Value>, AppError> {
-    submissions::counts(&service.pool).await?;
+    store::ping(&service.pool).await?;
     let age = OffsetDateTime::now_utc() - service.board().built_at;
     Ok(Json(serde_json::json!({ "status": "ok", "board_age_seconds": age.whole_seconds() })))
 }
