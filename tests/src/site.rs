@@ -5,7 +5,7 @@ use std::{ops::Deref, time::Duration};
 use protocol::Limits;
 use reqwest::{Client, Response, multipart::Form, redirect::Policy};
 use store::accounts;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use web::{Service, Settings};
 
 use crate::base::{Base, HARDWARE};
@@ -16,6 +16,7 @@ pub struct Site {
     /// Its address, without a slash at the end.
     pub url: String,
     server: JoinHandle<std::io::Result<()>>,
+    stop: Option<oneshot::Sender<()>>,
 }
 
 impl Deref for Site {
@@ -58,8 +59,20 @@ impl Site {
         let service = Service::new(base.pool.clone(), base.objects.clone(), settings).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(web::serve(service, listener, std::future::pending()));
-        Self { base, url, server }
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        let server = tokio::spawn(web::serve(service, listener, shutdown));
+        Self { base, url, server, stop: Some(stop) }
+    }
+
+    /// Asks the service to stop and waits until it has; whether it ended well.
+    pub async fn stop(&mut self) -> std::io::Result<()> {
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).unwrap();
+        }
+        (&mut self.server).await.unwrap()
     }
 
     /// A browser-like client without a session.

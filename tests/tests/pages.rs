@@ -74,7 +74,7 @@ async fn an_empty_service_says_so_instead_of_failing() {
     }
     assert_eq!(site.get("/nothing-here").await.0, 404);
     assert_eq!(site.get("/?release=nothing").await.0, 404);
-    assert_eq!(site.get("/models/not-an-id").await.0, 400);
+    assert_eq!(site.get("/models/not-an-id").await.0, 404);
 }
 
 #[tokio::test]
@@ -163,6 +163,137 @@ async fn another_site_cannot_make_a_browser_act() {
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe-inline"));
 }
 
+/// A part of a form that has `bytes` bytes.
+fn weights(bytes: usize) -> Part {
+    Part::bytes(vec![0; bytes]).file_name("weights.bin")
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_people_get_a_page_and_programs_get_problem_json() {
+    let site = open_site().await;
+    let (visitor, sam) = (site.visitor(), site.signed_in("sam").await);
+    let token = site.api_token("sam").await;
+    let at = |path: &str| format!("{}{path}", site.url);
+    let evil = "https://evil.example";
+    let of_people = [
+        (visitor.get(at("/nothing-here")), 404),
+        (visitor.get(at("/models/not-an-id")), 404),
+        (visitor.get(at("/submissions/not-an-id")), 404),
+        (visitor.get(at("/?sort=wer&sort=rtfx")), 400),
+        (visitor.delete(at("/queue")), 405),
+        (visitor.post(at("/login")).body("name=sam"), 400),
+        (visitor.post(at("/login")).form(&[("name", "sam")]), 400),
+        (visitor.post(at("/login")).header("origin", evil), 403),
+        (sam.post(at("/submit")).body("a form without a boundary"), 400),
+    ];
+    for (request, status) in of_people {
+        let answer = request.send().await.unwrap();
+        let place = answer.url().clone();
+        assert_eq!(answer.status(), status, "{place}");
+        assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/html"), "{place}");
+        let html = answer.text().await.unwrap();
+        assert_eq!(texts(&html, "main .code"), [status.to_string()], "{place}");
+        assert!(
+            texts(&html, "main .lead").concat().ends_with('.'),
+            "{place} says what is wrong in a sentence"
+        );
+    }
+    let node = Node::known(&site, "node").await;
+    let of_programs = [
+        (visitor.get(at("/api/v1/nothing-here")), 404),
+        (visitor.get(at("/worker/nothing-here")), 404),
+        (visitor.get(at("/api/v1/submissions/not-an-id")), 404),
+        (visitor.get(at("/api/v1/boards/tiny?hardware=a&hardware=b")), 400),
+        (visitor.post(at("/api/v1/boards")), 405),
+        (visitor.post(at("/api/v1/submissions")).header("origin", evil), 403),
+        (visitor.post(at("/api/v1/submissions")).bearer_auth(&token).body("no boundary"), 400),
+        (visitor.get(at("/worker/v1/claim")), 405),
+    ];
+    let mut answers = vec![(node.post("claim", &"not a claim").await, 400)];
+    for (request, status) in of_programs {
+        answers.push((request.send().await.unwrap(), status));
+    }
+    for (answer, status) in answers {
+        let place = answer.url().clone();
+        assert_eq!(answer.status(), status, "{place}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{place}");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["status"], status, "{place}");
+        assert!(problem["detail"].as_str().unwrap().ends_with('.'), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_submission_may_be_large() {
+    let site = open_site().await;
+    let token = site.api_token("sam").await;
+    let password = "x".repeat(64 * 1024);
+    let form = [("name", "sam"), ("password", &password)];
+    let answer = site.visitor().post(format!("{}/login", site.url)).form(&form).send().await.unwrap();
+    assert_eq!(answer.status(), 413);
+    assert_eq!(texts(&answer.text().await.unwrap(), "main .code"), ["413"]);
+
+    let node = Node::known(&site, "node").await;
+    assert_eq!(node.post("events", &"x".repeat(1024 * 1024)).await.status(), 413);
+
+    let answer =
+        site.submit(&token, model("larger than a page's form").part("files", weights(128 * 1024))).await;
+    assert_ne!(answer.status(), 413);
+    let answer = site.submit(&token, model("too large").part("files", weights(64 * 1024 * 1024))).await;
+    assert_eq!(answer.status(), 413);
+    let problem: Value = answer.json().await.unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("64 MiB"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_sessions_of_the_old_one_and_logging_in_clears_expired_ones() {
+    let site = open_site().await;
+    let sam = site.signed_in("sam").await;
+    let submissions =
+        || async { sam.get(format!("{}/submissions", site.url)).send().await.unwrap().status().as_u16() };
+    site.user("sam", Role::Submitter).await;
+    assert_eq!(submissions().await, 200, "the password is the same");
+    sqlx::query("UPDATE sessions SET expires_at = now()").execute(&site.pool).await.unwrap();
+    assert_eq!(submissions().await, 401, "expired");
+    site.signed_in("sam").await;
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM sessions").fetch_one(&site.pool).await.unwrap();
+    assert_eq!(kept, 1);
+    sqlx::query("UPDATE sessions SET expires_at = now() + interval '1 day'")
+        .execute(&site.pool)
+        .await
+        .unwrap();
+    store::accounts::put_user(&site.pool, "sam", Role::Submitter, "battery staple").await.unwrap();
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM sessions").fetch_one(&site.pool).await.unwrap();
+    assert_eq!(kept, 0);
+}
+
+#[tokio::test]
+async fn a_page_that_knows_who_reads_it_is_stored_nowhere() {
+    let site = open_site().await;
+    let stored = |answer: &reqwest::Response| {
+        answer.headers().get("cache-control").map(|value| value.to_str().unwrap().to_owned())
+    };
+    let sam = site.signed_in("sam").await.get(&site.url).send().await.unwrap();
+    assert_eq!(stored(&sam).as_deref(), Some("private, no-store"));
+    let anybody = site.visitor().get(&site.url).send().await.unwrap();
+    assert_eq!(stored(&anybody), None);
+}
+
+#[tokio::test]
+async fn whoever_must_log_in_first_comes_back_to_where_they_were_going() {
+    let site = open_site().await;
+    let (status, html) = site.get("/submissions?page=a%26b").await;
+    assert_eq!(status, 401);
+    assert!(html.contains("\"/login?next=%2Fsubmissions%3Fpage%3Da%2526b\""));
+}
+
+#[tokio::test]
+async fn hardware_that_no_board_knows_is_not_found() {
+    let site = open_site().await;
+    assert_eq!(site.get("/?hardware=cpu-2core").await.0, 200, "known, though nothing has run on it yet");
+    assert_eq!(site.get("/?release=tiny&hardware=abacus%26x%3D1").await.0, 404);
+}
+
 #[tokio::test]
 async fn a_worker_gets_audio_and_nothing_that_tells_what_was_said_or_where() {
     let site = open_site().await;
@@ -208,6 +339,39 @@ async fn a_waiting_claim_is_woken_by_a_submission() {
 }
 
 #[tokio::test]
+async fn the_queue_shows_what_runs_and_then_what_waits_in_its_order() {
+    let site = open_site().await;
+    let token = site.api_token("sam").await;
+    for name in ["first", "second", "third"] {
+        assert_eq!(site.submit(&token, model(name)).await.status(), 201);
+    }
+    let node = Node::known(&site, "node").await;
+    let job = node.claim(&Node::claim_now()).await.unwrap();
+    assert_eq!(node.post("heartbeat", &Node::beat(&job)).await.status(), 200);
+    let (_, page) = site.get("/queue").await;
+    assert_eq!(texts(&page, "#jobs").len(), 1);
+    assert_eq!(texts(&page, "tbody tr:has(th.model) td:first-child"), ["now", "1", "2"]);
+    assert_eq!(texts(&page, "tbody th.model a"), ["first", "second", "third"]);
+    assert!(texts(&page, "tbody tr:has(th.model)")[0].contains("stage"), "how far the running one is");
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_claims_that_wait() {
+    let mut site = open_site().await;
+    let node = Node::known(&site, "node").await;
+    let waiting = protocol::Claim { wait_seconds: 25, ..Node::claim_now() };
+    let claim = tokio::spawn(async move { node.claim(&waiting).await });
+    until("the claim has come in", || async {
+        let workers = store::accounts::workers(&site.pool).await.unwrap();
+        workers[0].fingerprint.is_some().then_some(())
+    })
+    .await;
+    // Far from both the 25 s of the claim and the 30 s for unfinished requests.
+    tokio::time::timeout(std::time::Duration::from_secs(10), site.stop()).await.unwrap().unwrap();
+    assert!(claim.await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn a_result_is_scored_ranked_and_shown_with_its_provenance() {
     let site = open_site().await;
     let right_half = evaluated(&site, "half", "the quick brown fox").await;
@@ -219,9 +383,11 @@ async fn a_result_is_scored_ranked_and_shown_with_its_provenance() {
     .await;
     let best = &board["rows"][0];
     assert_eq!((best["rank"].as_u64(), best["model"].as_str()), (Some(1), Some("half")));
-    // "jumps over the lazy dog" (5 words) against "the quick brown fox": "the" is right, so 4 errors of 9 words.
+    // "jumps over the lazy dog" (5 words) against "the quick brown fox": "the" and nothing else is right, by
+    // one insertion or substitution and four of the others: 5 errors of 9 words.
     let near = &best["tracks"]["near"];
     assert_eq!(near["ref_words"], 9);
+    assert!((near["wer"].as_f64().unwrap() - 5.0 / 9.0).abs() < 1e-12);
     assert!(
         (near["wer"].as_f64().unwrap() - best["avg_wer"].as_f64().unwrap()).abs() < 1e-12,
         "all tracks are alike"
@@ -370,7 +536,7 @@ async fn a_table_published_elsewhere_is_shown_apart_with_its_own_front() {
     let board = NewExternalBoard {
         label: "Elsewhere, 2026",
         slug: "elsewhere",
-        source_url: None,
+        source_url: Some("javascript:alert(1)"),
         note: None,
         rows: &rows,
     };
@@ -383,6 +549,7 @@ async fn a_table_published_elsewhere_is_shown_apart_with_its_own_front() {
     assert_eq!(texts(&page, "tbody th[scope=row]"), ["d/untimed", "a/exact", "b/fast", "c/neither"]);
     assert_eq!(texts(&page, "tbody .front").len(), 2);
     assert!(page.contains("13.38"), "as published");
+    assert!(!page.contains("javascript:"), "a source that is no web page is not linked");
     assert!(!site.get("/").await.1.contains("a/exact"), "never on the board of what was run here");
     assert_eq!(site.get("/external?board=nothing").await.0, 404);
 }

@@ -98,7 +98,7 @@ impl FailureClass {
                 "The model did not get as far as reporting that it is ready. The log below ends with what it printed last: usually a setting the runtime does not know, or a missing file."
             }
             Self::RuntimeError => {
-                "The model was loaded but stopped while transcribing. The log below ends with what it printed last; running the same files with `ffasr eval` on the dev set shows the same fault locally."
+                "The model was loaded but stopped while transcribing. The log below ends with what it printed last."
             }
             Self::Timeout => {
                 "The model took longer than the limit for one item or for the whole attempt. Use faster decoding settings or a smaller model."

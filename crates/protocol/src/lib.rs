@@ -15,7 +15,7 @@ pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, 
 pub use manifest::{Decoding, DecodingValue, ModelManifest};
 pub use messages::{
     AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply,
-    Job, Limits, ModelFile, Progress, Stage, Work,
+    Job, Limits, ModelFile, Progress, Stage, UnknownStage, Work,
 };
 pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
 pub use runtime::{RuntimeDeclaration, Setting, SettingProblem};

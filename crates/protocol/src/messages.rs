@@ -1,5 +1,7 @@
 //! Requests and replies of `/worker/v1/{claim,heartbeat,events,complete,fail}`.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, FailureClass, FencingToken, ItemId, ModelManifest, NodeFingerprint};
@@ -128,6 +130,16 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All stages, in the order a worker goes through them.
+    pub const ALL: [Self; 6] = [
+        Self::Fetching,
+        Self::Loading,
+        Self::WarmingUp,
+        Self::Transcribing,
+        Self::Repeating,
+        Self::Uploading,
+    ];
+
     /// The stable name, as in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -140,6 +152,20 @@ impl Stage {
         }
     }
 }
+
+impl FromStr for Stage {
+    type Err = UnknownStage;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let stage = Self::ALL.into_iter().find(|stage| stage.as_str() == text);
+        stage.ok_or_else(|| UnknownStage(text.to_owned()))
+    }
+}
+
+/// The name is not one of the stages.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a stage of an attempt")]
+pub struct UnknownStage(String);
 
 /// Items done of items to do in the current stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

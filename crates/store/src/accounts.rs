@@ -7,6 +7,7 @@ use argon2::{
 use protocol::{NodeFingerprint, UserId, WorkerId};
 use sqlx::{PgPool, types::Json};
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Semaphore;
 
 use crate::{Secret, StoreError};
 
@@ -72,12 +73,23 @@ impl UserRow {
     }
 }
 
-/// Creates an account with a password, or gives an existing one of that name the role and password.
+/// Creates an account with a password, or gives an existing one of that name the role and password. A password that
+/// is another than before ends the user's sessions.
 ///
 /// # Errors
 /// When the name is not allowed or the database fails.
 pub async fn put_user(pool: &PgPool, name: &str, role: Role, password: &str) -> Result<UserId, StoreError> {
-    let hash = hash_password(password)?;
+    let known: Option<String> = sqlx::query_scalar("SELECT password_hash FROM users WHERE name = $1")
+        .bind(name)
+        .fetch_optional(pool)
+        .await?
+        .flatten();
+    let same = match known {
+        Some(hash) => password_matches(password, hash).await?,
+        None => false,
+    };
+    let hash = hash_password(password).await?;
+    let mut transaction = pool.begin().await?;
     let id: uuid::Uuid = sqlx::query_scalar(
         "INSERT INTO users (id, name, role, password_hash) VALUES ($1, $2, $3, $4)
          ON CONFLICT (name) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash
@@ -87,8 +99,12 @@ pub async fn put_user(pool: &PgPool, name: &str, role: Role, password: &str) -> 
     .bind(name)
     .bind(role.as_str())
     .bind(hash)
-    .fetch_one(pool)
+    .fetch_one(&mut *transaction)
     .await?;
+    if !same {
+        sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(id).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
     Ok(UserId(id))
 }
 
@@ -105,21 +121,22 @@ pub async fn user_by_password(pool: &PgPool, name: &str, password: &str) -> Resu
             .await?;
     let Some((id, name, role, Some(hash))) = row else {
         // Spend the same time on a name that does not exist.
-        hash_password(password)?;
+        hash_password(password).await?;
         return Ok(None);
     };
-    if !password_matches(password, &hash)? {
+    if !password_matches(password, hash).await? {
         return Ok(None);
     }
     UserRow { id, name, role }.into_user().map(Some)
 }
 
-/// Signs a browser in; the secret goes into its cookie.
+/// Signs a browser in; the secret goes into its cookie. Sessions that are over are cleared away.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn open_session(pool: &PgPool, user: UserId) -> Result<Secret, StoreError> {
     let secret = Secret::generate("ffs_")?;
+    sqlx::query("DELETE FROM sessions WHERE expires_at <= now()").execute(pool).await?;
     sqlx::query("INSERT INTO sessions (token_sha256, user_id, expires_at) VALUES ($1, $2, $3)")
         .bind(secret.hash().0)
         .bind(user.0)
@@ -338,27 +355,50 @@ fn expect_one(rows: u64, what: impl FnOnce() -> String) -> Result<(), StoreError
     if rows == 0 { Err(StoreError::NotFound(what())) } else { Ok(()) }
 }
 
-fn hash_password(password: &str) -> Result<String, StoreError> {
-    Argon2::default()
-        .hash_password(password.as_bytes())
-        .map(|hash| hash.to_string())
-        .map_err(|error| StoreError::Password(error.to_string()))
+/// Hashing takes tens of milliseconds and 19 MiB on purpose: a flood of logins waits here instead of taking the machine.
+static HASHING: Semaphore = Semaphore::const_new(2);
+
+async fn hashing<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let place = HASHING.acquire().await.map_err(|error| StoreError::Password(error.to_string()))?;
+    let done = tokio::task::spawn_blocking(move || {
+        // The place is taken until the work is done, even if nobody waits for it any more.
+        let _place = place;
+        work()
+    });
+    done.await.map_err(|error| StoreError::Password(error.to_string()))?
 }
 
-fn password_matches(password: &str, hash: &str) -> Result<bool, StoreError> {
-    let hash = PasswordHash::new(hash).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+async fn hash_password(password: &str) -> Result<String, StoreError> {
+    let password = password.to_owned();
+    hashing(move || {
+        Argon2::default()
+            .hash_password(password.as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|error| StoreError::Password(error.to_string()))
+    })
+    .await
+}
+
+async fn password_matches(password: &str, hash: String) -> Result<bool, StoreError> {
+    let password = password.to_owned();
+    hashing(move || {
+        let hash = PasswordHash::new(&hash).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    })
+    .await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_the_right_password_matches_its_hash() {
-        let hash = hash_password("correct horse").unwrap();
+    #[tokio::test]
+    async fn only_the_right_password_matches_its_hash() {
+        let hash = hash_password("correct horse").await.unwrap();
         assert!(hash.starts_with("$argon2id$"));
-        assert!(password_matches("correct horse", &hash).unwrap());
-        assert!(!password_matches("battery staple", &hash).unwrap());
+        assert!(password_matches("correct horse", hash.clone()).await.unwrap());
+        assert!(!password_matches("battery staple", hash).await.unwrap());
     }
 }

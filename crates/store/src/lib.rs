@@ -47,6 +47,15 @@ pub async fn connect(options: PgConnectOptions) -> Result<PgPool, StoreError> {
     Ok(pool)
 }
 
+/// Asks whether the database answers.
+///
+/// # Errors
+/// When it does not.
+pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1").execute(pool).await?;
+    Ok(())
+}
+
 /// Notifies everybody who listens on `channel`, when the surrounding transaction commits.
 async fn notify(connection: &mut sqlx::PgConnection, channel: &str) -> Result<(), StoreError> {
     sqlx::query("SELECT pg_notify($1, '')").bind(channel).execute(connection).await?;

@@ -199,34 +199,29 @@ pub enum Filter {
     All,
     /// Those of one user.
     Of(UserId),
-    /// Those not at their end.
-    Open,
     /// One.
     One(SubmissionId),
 }
 
-/// Submissions, the newest first (the oldest first for [`Filter::Open`]); at most 500.
+/// Submissions, the newest first; at most 500.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list(pool: &PgPool, filter: Filter) -> Result<Vec<Submission>, StoreError> {
-    let (user, id, open) = match filter {
-        Filter::All => (None, None, false),
-        Filter::Of(user) => (Some(user.0), None, false),
-        Filter::Open => (None, None, true),
-        Filter::One(id) => (None, Some(id.0), false),
+    let (user, id) = match filter {
+        Filter::All => (None, None),
+        Filter::Of(user) => (Some(user.0), None),
+        Filter::One(id) => (None, Some(id.0)),
     };
     let rows = sqlx::query_as::<_, SubmissionRow>(
         "SELECT s.id, s.user_id, u.name AS user_name, s.release_id, r.slug AS release_slug, s.hardware_class,
                 s.manifest, s.state, s.failure_class, s.reason, s.created_at, s.state_entered_at
          FROM submissions s JOIN users u ON u.id = s.user_id JOIN releases r ON r.id = s.release_id
          WHERE ($1::uuid IS NULL OR s.user_id = $1) AND ($2::uuid IS NULL OR s.id = $2)
-           AND (NOT $3 OR s.state IN ('draft', 'uploading', 'checking', 'in_review', 'queued', 'running', 'scoring'))
-         ORDER BY CASE WHEN $3 THEN s.id END, s.id DESC LIMIT 500",
+         ORDER BY s.id DESC LIMIT 500",
     )
     .bind(user)
     .bind(id)
-    .bind(open)
     .fetch_all(pool)
     .await?;
     // A row that cannot be read must not hide the others; asked for by itself, it is an error.
@@ -392,4 +387,75 @@ pub async fn counts(pool: &PgPool) -> Result<Vec<StateCount>, StoreError> {
     )
     .fetch_all(pool)
     .await?)
+}
+
+/// A submission on its way, as the public queue shows it.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// Which.
+    pub id: SubmissionId,
+    /// The model.
+    pub manifest: ModelManifest,
+    /// On which hardware class.
+    pub hardware_class: String,
+    /// Where it is.
+    pub state: SubmissionState,
+    /// Since when.
+    pub state_entered_at: OffsetDateTime,
+    /// Its place among those that wait for the same hardware class, from 1; `None` if it does not wait.
+    pub position: Option<i64>,
+    /// Where its running attempt is.
+    pub stage: Option<String>,
+    /// Items done in this stage.
+    pub progress_done: i32,
+    /// Items in this stage.
+    pub progress_total: i32,
+}
+
+#[derive(sqlx::FromRow)]
+struct WaitingRow {
+    id: uuid::Uuid,
+    manifest: Json<ModelManifest>,
+    hardware_class: String,
+    state: String,
+    state_entered_at: OffsetDateTime,
+    position: Option<i64>,
+    stage: Option<String>,
+    progress_done: i32,
+    progress_total: i32,
+}
+
+/// The submissions that are not at their end: what runs comes first, then what waits in the order it will run; at
+/// most 500.
+///
+/// # Errors
+/// When the database fails.
+pub async fn waiting(pool: &PgPool) -> Result<Vec<Waiting>, StoreError> {
+    let rows = sqlx::query_as::<_, WaitingRow>(
+        "SELECT s.id, s.manifest, s.hardware_class, s.state, s.state_entered_at, q.position, l.stage,
+                COALESCE(l.progress_done, 0) AS progress_done, COALESCE(l.progress_total, 0) AS progress_total
+         FROM submissions s
+         LEFT JOIN (SELECT submission_id, row_number() OVER (PARTITION BY hardware_class ORDER BY priority, id) AS position
+                    FROM jobs WHERE kind = 'evaluate' AND state = 'queued') q ON q.submission_id = s.id
+         LEFT JOIN jobs l ON l.submission_id = s.id AND l.kind = 'evaluate' AND l.state = 'leased'
+         WHERE s.state IN ('draft', 'uploading', 'checking', 'in_review', 'queued', 'running', 'scoring')
+         ORDER BY q.position NULLS FIRST, s.id LIMIT 500",
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Waiting {
+                id: SubmissionId(row.id),
+                manifest: row.manifest.0,
+                hardware_class: row.hardware_class,
+                state: row.state.parse()?,
+                state_entered_at: row.state_entered_at,
+                position: row.position,
+                stage: row.stage,
+                progress_done: row.progress_done,
+                progress_total: row.progress_total,
+            })
+        })
+        .collect()
 }

@@ -1,8 +1,8 @@
-//! The JSON API, version 1, and a board as CSV and as a chart. Errors are problem JSON (RFC 9457).
+//! The JSON API, version 1, and a board as CSV and as a chart.
 
 use axum::{
     Json,
-    extract::{Multipart, Path, Query, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,8 @@ use crate::{
     Service,
     auth::ApiUser,
     board::{Board, BoardJson, Row, Snapshot},
-    error::{AppError, Problem},
+    error::AppError,
+    extract::{Multipart, Path, Query},
     pages, submit,
     views::TRACKS,
 };
@@ -41,8 +42,8 @@ struct BoardEntry {
 }
 
 /// Whether the service and its database are up.
-pub(crate) async fn health(State(service): State<Service>) -> Result<Json<serde_json::Value>, Problem> {
-    submissions::counts(&service.pool).await?;
+pub(crate) async fn health(State(service): State<Service>) -> Result<Json<serde_json::Value>, AppError> {
+    store::ping(&service.pool).await?;
     let age = OffsetDateTime::now_utc() - service.board().built_at;
     Ok(Json(serde_json::json!({ "status": "ok", "board_age_seconds": age.whole_seconds() })))
 }
@@ -88,7 +89,7 @@ pub(crate) async fn board(
     State(service): State<Service>,
     Path(release): Path<String>,
     Query(query): Query<BoardQuery>,
-) -> Result<Response, Problem> {
+) -> Result<Response, AppError> {
     let snapshot = service.board();
     let (release, board) = find(&snapshot, &release, &query)?;
     Ok(Json(BoardJson::new(&snapshot, release, board)).into_response())
@@ -98,7 +99,7 @@ pub(crate) async fn board_csv(
     State(service): State<Service>,
     Path(release): Path<String>,
     Query(query): Query<BoardQuery>,
-) -> Result<Response, Problem> {
+) -> Result<Response, AppError> {
     let snapshot = service.board();
     let (_, board) = find(&snapshot, &release, &query)?;
     let rows = board.map(|board| board.rows.as_slice()).unwrap_or_default();
@@ -152,7 +153,7 @@ pub(crate) async fn board_chart(
     State(service): State<Service>,
     Path(release): Path<String>,
     Query(query): Query<BoardQuery>,
-) -> Result<Response, Problem> {
+) -> Result<Response, AppError> {
     let snapshot = service.board();
     let (_, board) = find(&snapshot, &release, &query)?;
     let rows = board.map(|board| board.rows.as_slice()).unwrap_or_default();
@@ -250,8 +251,8 @@ struct AttemptJson {
 pub(crate) async fn submit(
     State(service): State<Service>,
     ApiUser(user): ApiUser,
-    multipart: Multipart,
-) -> Result<Response, Problem> {
+    Multipart(multipart): Multipart,
+) -> Result<Response, AppError> {
     let upload = submit::read(multipart).await?;
     let manifest = submit::understand(&upload).map_err(|errors| invalid(&errors))?;
     let board = service.board();
@@ -272,7 +273,7 @@ fn invalid(errors: &crate::views::FieldErrors) -> AppError {
 pub(crate) async fn submission(
     State(service): State<Service>,
     Path(id): Path<SubmissionId>,
-) -> Result<Response, Problem> {
+) -> Result<Response, AppError> {
     Ok(Json(describe(&service, id).await?).into_response())
 }
 

@@ -1,12 +1,11 @@
 //! Style sheet, script and icon, compiled in.
 
 use axum::{
-    extract::Path,
     http::header,
     response::{IntoResponse, Response},
 };
 
-use crate::error::AppError;
+use crate::{error::AppError, extract::Path};
 
 const ASSETS: [(&str, &str, &str); 4] = [
     ("ffasr.css", "text/css; charset=utf-8", include_str!("../../../static/ffasr.css")),

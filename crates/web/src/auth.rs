@@ -1,8 +1,10 @@
 //! Who is asking: browsers by cookie, programs and workers by bearer token.
 
 use axum::{
-    extract::{FromRef, FromRequestParts},
-    http::request::Parts,
+    extract::{FromRef, FromRequestParts, Request},
+    http::{HeaderValue, header, request::Parts},
+    middleware::Next,
+    response::Response,
 };
 use axum_extra::{
     TypedHeader,
@@ -14,10 +16,7 @@ use store::{
     accounts::{self, Role, User, Worker},
 };
 
-use crate::{
-    Service,
-    error::{AppError, Problem},
-};
+use crate::{Service, error::AppError};
 
 /// Name of the session cookie.
 pub(crate) const SESSION_COOKIE: &str = "ffasr_session";
@@ -37,6 +36,16 @@ pub(crate) struct ApiUser(pub(crate) User);
 
 /// A worker with its token.
 pub(crate) struct Node(pub(crate) Worker);
+
+/// Middleware: what was made for somebody with a session is stored nowhere on the way.
+pub(crate) async fn keep_private(jar: CookieJar, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if jar.get(SESSION_COOKIE).is_some() {
+        let headers = response.headers_mut();
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
+    }
+    response
+}
 
 async fn session_user(parts: &mut Parts, service: &Service) -> Result<Option<User>, AppError> {
     let jar = CookieJar::from_headers(&parts.headers);
@@ -59,7 +68,12 @@ where
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        match session_user(parts, &Service::from_ref(state)).await {
+        let service = Service::from_ref(state);
+        if service.board_is_stale() {
+            // Asking would only make the reader wait.
+            return Ok(Self(None));
+        }
+        match session_user(parts, &service).await {
             Err(AppError::Unavailable(_)) => Ok(Self(None)),
             other => other.map(Self),
         }
@@ -101,13 +115,13 @@ where
     S: Send + Sync,
     Service: FromRef<S>,
 {
-    type Rejection = Problem;
+    type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let refused = || {
             let message =
                 "Send a personal token as `Authorization: Bearer ffa_…`; the one sent, if any, is not valid.";
-            Problem(AppError::Unauthorized(message.to_owned()))
+            AppError::Unauthorized(message.to_owned())
         };
         let secret = bearer(parts).await.ok_or_else(refused)?;
         let user = accounts::user_by_api_token(&Service::from_ref(state).pool, &secret).await?;
@@ -120,13 +134,13 @@ where
     S: Send + Sync,
     Service: FromRef<S>,
 {
-    type Rejection = Problem;
+    type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let refused = || {
             let message =
                 "The worker token is missing, unknown or revoked; issue one with `ffasr admin worker add`.";
-            Problem(AppError::Unauthorized(message.to_owned()))
+            AppError::Unauthorized(message.to_owned())
         };
         let secret = bearer(parts).await.ok_or_else(refused)?;
         let worker = accounts::worker_by_token(&Service::from_ref(state).pool, &secret).await?;

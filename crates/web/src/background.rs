@@ -2,10 +2,10 @@
 //!
 //! Each loop takes no input and may run at any time (a reconciler): an event wakes it, a timer makes sure that it wakes.
 
-use std::time::Duration;
+use std::{future::Future, io, time::Duration};
 
 use store::{BOARD_CHANNEL, JOBS_CHANNEL, PgListener, queue};
-use tokio::{sync::watch, time::timeout};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use crate::{Service, board::Snapshot, scorer};
 
@@ -18,11 +18,28 @@ const SCORING_LEASE: Duration = Duration::from_mins(5);
 /// Pause after an error, so that a database that is away is not flooded.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
-/// Starts the loops; they stop with the runtime.
-pub(crate) fn start(service: &Service) {
-    tokio::spawn(listen(service.clone()));
-    tokio::spawn(reconcile(service.clone()));
-    tokio::spawn(keep_board(service.clone()));
+/// Starts the loops; they end when the service stops.
+pub(crate) fn start(service: &Service) -> JoinSet<()> {
+    let mut loops = JoinSet::new();
+    loops.spawn(until_stopped(service.clone(), listen(service.clone())));
+    loops.spawn(reconcile(service.clone()));
+    loops.spawn(until_stopped(service.clone(), keep_board(service.clone())));
+    loops
+}
+
+/// Ready when a loop has ended although the service goes on: without it the service would only look alive.
+pub(crate) async fn ended(loops: &mut JoinSet<()>) -> io::Error {
+    match loops.join_next().await {
+        Some(Err(error)) => io::Error::other(format!("a background loop ended: {error}")),
+        Some(Ok(())) | None => io::Error::other("a background loop ended"),
+    }
+}
+
+async fn until_stopped(service: Service, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = work => {}
+        () = service.stopped() => {}
+    }
 }
 
 /// Turns notifications of the database into wake-ups of this process.
@@ -31,8 +48,11 @@ async fn listen(service: Service) {
         let listening = async {
             let mut listener = PgListener::connect_with(&service.pool).await?;
             listener.listen_all([JOBS_CHANNEL, BOARD_CHANNEL]).await?;
+            // Whatever was notified while nobody listened is gone.
+            wake(&service.jobs_changed);
+            wake(&service.board_changed);
             loop {
-                // None: the connection was lost and is up again; whatever was notified meanwhile is gone.
+                // None: the connection was lost and is up again, and notifications may have been lost with it.
                 let channel =
                     listener.try_recv().await?.map(|notification| notification.channel().to_owned());
                 if channel.as_deref() != Some(BOARD_CHANNEL) {
@@ -55,15 +75,19 @@ fn wake(channel: &watch::Sender<()>) {
     channel.send_replace(());
 }
 
+/// Stops between two jobs, not in the middle of one: its lease would have to run out before somebody else scores it.
 async fn reconcile(service: Service) {
     let mut changed = service.jobs_changed.subscribe();
-    loop {
+    while !service.is_stopping() {
         changed.mark_unchanged();
         if let Err(error) = reconcile_once(&service).await {
             tracing::warn!("reconciling failed and is tried again: {error}");
             tokio::time::sleep(AFTER_ERROR).await;
         }
-        let _ = timeout(RECONCILE, changed.changed()).await;
+        until_stopped(service.clone(), async {
+            let _ = timeout(RECONCILE, changed.changed()).await;
+        })
+        .await;
     }
 }
 
@@ -72,7 +96,10 @@ async fn reconcile_once(service: &Service) -> Result<(), store::StoreError> {
     if expired > 0 {
         tracing::info!("{expired} leases expired");
     }
-    while let Some(job) = queue::claim_scoring(&service.pool, SCORING_LEASE).await? {
+    while !service.is_stopping() {
+        let Some(job) = queue::claim_scoring(&service.pool, SCORING_LEASE).await? else {
+            break;
+        };
         match scorer::score(service, &job).await {
             Ok(scores) => queue::publish(&service.pool, &job, &scores).await?,
             Err(failure) => {
@@ -99,5 +126,18 @@ async fn keep_board(service: Service) {
             }
         }
         let _ = timeout(REBUILD, changed.changed()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_panics_is_an_error_of_the_service() {
+        let mut loops = JoinSet::new();
+        loops.spawn(std::future::pending());
+        loops.spawn(async { panic!("out of order") });
+        assert!(ended(&mut loops).await.to_string().contains("panicked"));
     }
 }

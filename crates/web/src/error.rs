@@ -1,15 +1,25 @@
 //! The one error of this crate, with two faces: a page with ways out, and problem JSON (RFC 9457).
+//!
+//! A handler, an extractor or a layer answers with an [`AppError`]; [`faces`], around all of them, knows the request and
+//! gives it the face that whoever asked can read.
+
+use std::{any::Any, sync::Arc};
 
 use askama::Template;
 use axum::{
-    Json,
-    http::{StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
 };
 use serde_json::json;
 use store::StoreError;
 
-use crate::views::{ErrorPage, Layout};
+use crate::views::{ErrorPage, Layout, url_component};
+
+/// Where programs ask; everything else is for people.
+const FOR_PROGRAMS: [&str; 3] = ["/api/", "/worker/", "/healthz"];
 
 /// Why a request was not answered as asked. The text is for the person who asked.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +36,9 @@ pub(crate) enum AppError {
     /// 404.
     #[error("There is no {0}.")]
     NotFound(String),
+    /// 405.
+    #[error("This address exists, but not for requests of this method.")]
+    MethodNotAllowed,
     /// 409.
     #[error("{0}")]
     Conflict(String),
@@ -41,33 +54,32 @@ pub(crate) enum AppError {
     /// 503: the database or storage is away.
     #[error("The database or the object storage does not answer. Nothing is lost; try again in a minute.")]
     Unavailable(#[source] StoreError),
+    /// 503: we or the network took too long.
+    #[error("This took too long and was given up. Look whether it was done before you try again.")]
+    TimedOut,
     /// 500: our fault. The cause goes to the log, not to the visitor.
     #[error("Something broke on our side. It is in the log; trying again is safe.")]
     Internal(String),
 }
 
-/// [`AppError`] as problem JSON: what API handlers return.
-#[derive(Debug)]
-pub(crate) struct Problem(pub(crate) AppError);
-
-impl<E: Into<AppError>> From<E> for Problem {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
 impl AppError {
+    /// For an address that leads nowhere.
+    pub(crate) fn nothing_here() -> Self {
+        Self::NotFound("such address here".to_owned())
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UpgradeRequired(_) => StatusCode::UPGRADE_REQUIRED,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -114,36 +126,72 @@ fn capitalised(text: &str) -> String {
 }
 
 impl IntoResponse for AppError {
+    /// The status alone; [`faces`] adds what is to be read.
     fn into_response(self) -> Response {
         self.log();
-        let status = self.status();
-        let page = ErrorPage {
-            layout: Layout::default(),
-            status: status.as_u16(),
-            detail: Some(self.to_string()),
-            request_id: None,
-        };
-        match page.render() {
-            Ok(html) => (status, Html(html)).into_response(),
-            Err(_) => (status, self.to_string()).into_response(),
-        }
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        self.0.log();
-        let status = self.0.status();
-        let mut body = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason().unwrap_or("error"),
-            "status": status.as_u16(),
-            "detail": self.0.to_string(),
-        });
-        if let AppError::Invalid(fields) = &self.0 {
-            body["errors"] =
-                fields.iter().map(|(field, message)| json!({"field": field, "detail": message})).collect();
-        }
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
+/// What a handler's panic is answered with.
+pub(crate) fn panicked(cause: &(dyn Any + Send)) -> Response {
+    let text = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message");
+    AppError::Internal(format!("a handler panicked: {text}")).into_response()
+}
+
+/// Middleware: gives an error the face that fits who asked.
+pub(crate) async fn faces(request: Request, next: Next) -> Response {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let mut response = next.run(request).await;
+    let Some(error) = response.extensions_mut().remove::<Arc<AppError>>() else {
+        return response;
+    };
+    let (content_type, text) = if FOR_PROGRAMS.iter().any(|start| uri.path().starts_with(start)) {
+        ("application/problem+json", problem(&error))
+    } else {
+        ("text/html; charset=utf-8", page(&error, &method, &uri))
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Was that of the empty body.
+    headers.remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(text);
+    response
+}
+
+fn page(error: &AppError, method: &Method, uri: &Uri) -> String {
+    let here = uri.path_and_query().map_or("/", |path| path.as_str());
+    let login = match error {
+        AppError::Unauthorized(_) if method.is_safe() => Some(format!("/login?next={}", url_component(here))),
+        AppError::Unauthorized(_) => Some("/login".to_owned()),
+        _ => None,
+    };
+    let page = ErrorPage {
+        layout: Layout::default(),
+        status: error.status().as_u16(),
+        detail: error.to_string(),
+        login,
+    };
+    page.render().unwrap_or_else(|_| error.to_string())
+}
+
+fn problem(error: &AppError) -> String {
+    let status = error.status();
+    let mut body = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or("error"),
+        "status": status.as_u16(),
+        "detail": error.to_string(),
+    });
+    if let AppError::Invalid(fields) = error {
+        body["errors"] =
+            fields.iter().map(|(field, message)| json!({"field": field, "detail": message})).collect();
     }
+    body.to_string()
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - visitors read [`board::Snapshot`], never the database, so the board outlives a database that is away;
-//! - one error type with two faces ([`error::AppError`] as a page, [`error::Problem`] as problem JSON);
+//! - one error type with two faces: a page for people, problem JSON for programs ([`error::faces`]);
 //! - reference transcripts are seen by `scorer` alone.
 
 mod api;
@@ -11,6 +11,7 @@ mod auth;
 mod background;
 pub mod board;
 mod error;
+mod extract;
 mod pages;
 mod ranking;
 mod routes;
@@ -21,7 +22,7 @@ pub mod views;
 mod worker_api;
 
 use std::{
-    future::Future,
+    future::{Future, IntoFuture},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -35,6 +36,9 @@ use protocol::Limits;
 pub use scorer::SCORER;
 use store::{PgPool, StoreError, objects::ObjectStore};
 use tokio::{net::TcpListener, sync::watch};
+
+/// How long requests in progress may take when the service stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(30);
 
 /// How the service behaves.
 #[derive(Debug, Clone)]
@@ -63,6 +67,7 @@ pub struct Service {
     board_is_stale: Arc<AtomicBool>,
     jobs_changed: watch::Sender<()>,
     board_changed: watch::Sender<()>,
+    stopping: watch::Sender<bool>,
 }
 
 impl Service {
@@ -80,6 +85,7 @@ impl Service {
             board_is_stale: Arc::new(AtomicBool::new(false)),
             jobs_changed: watch::Sender::new(()),
             board_changed: watch::Sender::new(()),
+            stopping: watch::Sender::new(false),
         })
     }
 
@@ -100,17 +106,43 @@ impl Service {
     fn board_is_stale(&self) -> bool {
         self.board_is_stale.load(Ordering::Relaxed)
     }
+
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Ready when the service stops: what waits for something else should wait no longer.
+    async fn stopped(&self) {
+        // An error would mean that no sender is left, but this is one.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
 }
 
-/// Serves until `shutdown` is ready; requests in progress are finished.
+/// Serves until `shutdown` is ready. Claims that wait are then answered at once; other requests in progress are
+/// finished, if that takes no longer than half a minute.
 ///
 /// # Errors
-/// When the listener fails.
+/// When the listener fails, or one of the loops behind the service ends on its own.
 pub async fn serve(
     service: Service,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    background::start(&service);
-    axum::serve(listener, routes::router(service)).with_graceful_shutdown(shutdown).await
+    let mut loops = background::start(&service);
+    let stopping = service.clone();
+    let server = axum::serve(listener, routes::router(service.clone()))
+        .with_graceful_shutdown(async move { stopping.stopped().await })
+        .into_future();
+    let mut server = std::pin::pin!(server);
+    let outcome = tokio::select! {
+        () = shutdown => Ok(()),
+        cause = background::ended(&mut loops) => Err(cause),
+        ended = &mut server => return ended,
+    };
+    service.stopping.send_replace(true);
+    if tokio::time::timeout(LAST_REQUESTS, server).await.is_err() {
+        tracing::warn!("stopped with requests unfinished");
+    }
+    while loops.join_next().await.is_some() {}
+    outcome
 }

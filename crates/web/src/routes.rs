@@ -1,35 +1,55 @@
-//! Every path of the service.
+//! Every path of the service, and what may be sent there for how long.
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderName, HeaderValue, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use tower_http::{
-    catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
-    trace::TraceLayer,
+    catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer,
 };
 
-use crate::{Service, api, assets, pages, submit, worker_api};
+use crate::{
+    Service, api, assets, auth,
+    error::{self, AppError},
+    pages, submit, worker_api,
+};
 
+/// Most bytes of a request unless stated otherwise.
+const SMALL_BODY: usize = 64 * 1024;
+/// Most bytes of what a worker says; its results go to object storage.
+const WORKER_BODY: usize = 1024 * 1024;
 /// Longer than the longest wait of a claim, short enough to free a connection that hangs.
-const REQUEST_LIMIT: Duration = Duration::from_mins(1);
+const REQUEST_TIME: Duration = Duration::from_mins(1);
+/// Time for an upload over a slow line.
+const UPLOAD_TIME: Duration = Duration::from_mins(10);
 /// Nothing from elsewhere, nothing inline.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(crate) fn router(service: Service) -> Router {
+    let router = Router::new()
+        .merge(limited(for_people(), SMALL_BODY, REQUEST_TIME))
+        .merge(limited(for_programs(), SMALL_BODY, REQUEST_TIME))
+        .merge(limited(for_workers(), WORKER_BODY, REQUEST_TIME))
+        .merge(limited(uploads(), submit::UPLOAD_LIMIT, UPLOAD_TIME))
+        .fallback(async || AppError::nothing_here())
+        .method_not_allowed_fallback(async || AppError::MethodNotAllowed);
+    guarded(router).with_state(service)
+}
+
+fn for_people() -> Router<Service> {
     Router::new()
-        // Pages
         .route("/", get(pages::board::show))
         .route("/models/{submission}", get(pages::model::show))
         .route("/external", get(pages::external::show))
         .route("/queue", get(pages::queue::show))
         .route("/method", get(pages::method::show))
-        .route("/submit", get(pages::submit::show).post(pages::submit::send))
         .route("/submissions", get(pages::submission::list))
         .route("/submissions/{submission}", get(pages::submission::show))
         .route("/submissions/{submission}/cancel", post(pages::submission::cancel))
@@ -37,34 +57,101 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/logout", post(pages::account::log_out))
         .route("/admin", get(pages::admin::show))
         .route("/static/{name}", get(assets::asset))
+}
+
+fn for_programs() -> Router<Service> {
+    Router::new()
         .route("/healthz", get(api::health))
-        // JSON API
         .route("/api/v1/boards", get(api::boards))
         .route("/api/v1/boards/{release}", get(api::board))
         .route("/api/v1/boards/{release}/csv", get(api::board_csv))
         .route("/api/v1/boards/{release}/pareto.svg", get(api::board_chart))
         .route("/api/v1/external", get(api::external))
-        .route("/api/v1/submissions", post(api::submit))
         .route("/api/v1/submissions/{submission}", get(api::submission))
-        // What workers speak
+}
+
+fn for_workers() -> Router<Service> {
+    Router::new()
         .route("/worker/v1/claim", post(worker_api::claim))
         .route("/worker/v1/heartbeat", post(worker_api::heartbeat))
         .route("/worker/v1/events", post(worker_api::events))
         .route("/worker/v1/complete", post(worker_api::complete))
         .route("/worker/v1/fail", post(worker_api::fail))
-        .fallback(pages::not_found)
-        .layer(DefaultBodyLimit::max(submit::UPLOAD_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_LIMIT))
+}
+
+fn uploads() -> Router<Service> {
+    Router::new()
+        .route("/submit", get(pages::submit::show).post(pages::submit::send))
+        .route("/api/v1/submissions", post(api::submit))
+}
+
+fn limited(router: Router<Service>, bytes: usize, time: Duration) -> Router<Service> {
+    router.layer(DefaultBodyLimit::max(bytes)).layer(middleware::from_fn_with_state(time, within))
+}
+
+async fn within(State(time): State<Duration>, request: Request, next: Next) -> Result<Response, AppError> {
+    tokio::time::timeout(time, next.run(request)).await.map_err(|_| AppError::TimedOut)
+}
+
+/// What stands around every handler.
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
         // Cookies are the only ambient authority; this refuses unsafe requests that another site made a browser send.
-        .layer(CsrfLayer::new())
+        .layer(CsrfLayer::new().with_rejection_response(|_| from_another_site()))
+        .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| error::panicked(cause.as_ref())))
+        .layer(middleware::from_fn(auth::keep_private))
+        .layer(middleware::from_fn(error::faces))
         .layer(header_layer(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_layer(header::REFERRER_POLICY, "same-origin"))
-        .layer(CatchPanicLayer::new())
         .layer(TraceLayer::new_for_http())
-        .with_state(service)
+}
+
+fn from_another_site() -> Response {
+    let message =
+        "This request was made by a page of another site. Nothing was done; use the forms of this site.";
+    AppError::Forbidden(message.to_owned()).into_response()
 }
 
 fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::StatusCode};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Status and content type of what a handler that never comes to its end is answered with.
+    async fn answer(path: &'static str) -> (StatusCode, HeaderValue) {
+        let stuck = get(std::future::pending::<()>);
+        let broken = get(async || -> () { panic!("a secret") });
+        let router = Router::new()
+            .route("/stuck", stuck.clone())
+            .route("/api/stuck", stuck)
+            .route("/broken", broken.clone())
+            .route("/api/broken", broken)
+            .layer(middleware::from_fn_with_state(Duration::ZERO, within));
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = guarded(router).oneshot(request).await.unwrap();
+        let head = (response.status(), response.headers()[header::CONTENT_TYPE].clone());
+        let body = axum::body::to_bytes(response.into_body(), SMALL_BODY).await.unwrap();
+        assert!(!body.is_empty() && !String::from_utf8_lossy(&body).contains("secret"), "{path}");
+        head
+    }
+
+    #[tokio::test]
+    async fn a_panic_and_a_request_that_takes_too_long_have_two_faces_as_well() {
+        let (page, problem) = ("text/html; charset=utf-8", "application/problem+json");
+        for (path, status, content_type) in [
+            ("/broken", StatusCode::INTERNAL_SERVER_ERROR, page),
+            ("/api/broken", StatusCode::INTERNAL_SERVER_ERROR, problem),
+            ("/stuck", StatusCode::SERVICE_UNAVAILABLE, page),
+            ("/api/stuck", StatusCode::SERVICE_UNAVAILABLE, problem),
+        ] {
+            assert_eq!(answer(path).await, (status, HeaderValue::from_static(content_type)), "{path}");
+        }
+    }
 }

@@ -16,11 +16,7 @@ use store::{
 };
 use tokio::time::Instant;
 
-use crate::{
-    Service,
-    auth::Node,
-    error::{AppError, Problem},
-};
+use crate::{Service, auth::Node, error::AppError, extract::JsonBody};
 
 /// Longest time a claim waits for a job; shorter than the idle limits of common proxies.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
@@ -32,8 +28,8 @@ const UPLOAD_LIFETIME: Duration = Duration::from_mins(15);
 pub(crate) async fn claim(
     State(service): State<Service>,
     Node(worker): Node,
-    Json(claim): Json<Claim>,
-) -> Result<Json<ClaimReply>, Problem> {
+    JsonBody(claim): JsonBody<Claim>,
+) -> Result<Json<ClaimReply>, AppError> {
     check_claim(&worker, &claim)?;
     accounts::store_fingerprint(&service.pool, worker.id, &claim.fingerprint).await?;
     let claimed = wait_for_attempt(&service, &worker, &claim).await?;
@@ -82,13 +78,13 @@ async fn wait_for_attempt(
         let lease = service.settings.lease;
         let claimed =
             queue::claim(&service.pool, worker, &claim.hardware_class, &claim.runtimes, lease).await?;
-        if claimed.is_some() || Instant::now() >= deadline {
+        if claimed.is_some() || Instant::now() >= deadline || service.is_stopping() {
             return Ok(claimed);
         }
         let until = deadline.min(Instant::now() + LOOK_AGAIN);
-        if let Ok(Err(_)) = tokio::time::timeout_at(until, changed.changed()).await {
-            // The service is stopping.
-            return Ok(None);
+        tokio::select! {
+            _ = tokio::time::timeout_at(until, changed.changed()) => {}
+            () = service.stopped() => return Ok(None),
         }
     }
 }
@@ -151,8 +147,8 @@ fn whole_seconds(duration: Duration) -> u32 {
 pub(crate) async fn heartbeat(
     State(service): State<Service>,
     Node(worker): Node,
-    Json(beat): Json<Heartbeat>,
-) -> Result<Json<HeartbeatReply>, Problem> {
+    JsonBody(beat): JsonBody<Heartbeat>,
+) -> Result<Json<HeartbeatReply>, AppError> {
     let lease = service.settings.lease;
     let status =
         queue::heartbeat(&service.pool, beat.attempt, beat.fencing_token, beat.stage, beat.progress, lease)
@@ -170,8 +166,8 @@ pub(crate) async fn heartbeat(
 pub(crate) async fn events(
     State(service): State<Service>,
     _: Node,
-    Json(events): Json<Events>,
-) -> Result<StatusCode, Problem> {
+    JsonBody(events): JsonBody<Events>,
+) -> Result<StatusCode, AppError> {
     queue::append_log(&service.pool, events.attempt, events.fencing_token, &events.log).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -179,8 +175,8 @@ pub(crate) async fn events(
 pub(crate) async fn complete(
     State(service): State<Service>,
     _: Node,
-    Json(done): Json<Complete>,
-) -> Result<StatusCode, Problem> {
+    JsonBody(done): JsonBody<Complete>,
+) -> Result<StatusCode, AppError> {
     queue::complete(&service.pool, done.attempt, done.fencing_token, &done.results_sha256).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -188,8 +184,8 @@ pub(crate) async fn complete(
 pub(crate) async fn fail(
     State(service): State<Service>,
     _: Node,
-    Json(fail): Json<Fail>,
-) -> Result<StatusCode, Problem> {
+    JsonBody(fail): JsonBody<Fail>,
+) -> Result<StatusCode, AppError> {
     queue::fail(&service.pool, fail.attempt, fail.fencing_token, fail.class, &fail.message, &fail.log_tail)
         .await?;
     Ok(StatusCode::NO_CONTENT)

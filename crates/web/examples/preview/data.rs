@@ -47,11 +47,22 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
         page("submissions-empty", SubmissionsPage { rows: Vec::new(), ..submissions(model) }.render()),
         page("admin", admin(model).render()),
         page("method", MethodPage { layout: layout(Section::Method) }.render()),
-        page("error-404", error(404, None).render()),
-        page("error-400", error(400, Some(format!("There is no release called “{model}”."))).render()),
-        page("error-403", error(403, None).render()),
-        page("error-500", error(500, None).render()),
-        page("error-503", error(503, None).render()),
+        page("error-404", error(404, "There is no such address here.").render()),
+        page("error-400", error(400, format!("There is no release called “{model}”.")).render()),
+        page("error-401", error(401, "This page needs an account: log in first.").render()),
+        page("error-403", error(403, "This page is for reviewers and admins.").render()),
+        page(
+            "error-500",
+            error(500, "Something broke on our side. It is in the log; trying again is safe.").render(),
+        ),
+        page(
+            "error-503",
+            error(
+                503,
+                "The database or the object storage does not answer. Nothing is lost; try again in a minute.",
+            )
+            .render(),
+        ),
     ]
 }
 
@@ -694,6 +705,7 @@ fn admin(model: &str) -> AdminPage {
     }
 }
 
-fn error(status: u16, detail: Option<String>) -> ErrorPage {
-    ErrorPage { layout: layout(Section::Elsewhere), status, detail, request_id: Some("7c1e-44".to_owned()) }
+fn error(status: u16, detail: impl Into<String>) -> ErrorPage {
+    let login = (status == 401).then(|| "/login?next=%2Fsubmissions".to_owned());
+    ErrorPage { layout: layout(Section::Elsewhere), status, detail: detail.into(), login }
 }

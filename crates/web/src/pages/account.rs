@@ -1,8 +1,7 @@
 //! Log in and log out.
 
 use axum::{
-    Form,
-    extract::{Query, State},
+    extract::State,
     response::{Html, IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::{
@@ -17,6 +16,7 @@ use crate::{
     Service,
     auth::{SESSION_COOKIE, Visitor},
     error::AppError,
+    extract::{Form, Query},
     views::{LoginPage, Section},
 };
 

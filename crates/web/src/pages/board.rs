@@ -1,6 +1,6 @@
 //! The board: ranked table and Pareto chart.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use charts::{Embedding, ParetoChart, ParetoPoint};
 use serde::Deserialize;
 
@@ -10,8 +10,10 @@ use crate::{
     auth::Visitor,
     board::{Board, Row, Snapshot},
     error::AppError,
+    extract::Query,
     views::{
-        BoardPage, BoardRow, Chart, Choice, Count, Params, ReleaseFacts, Rtfx, Seconds, Section, Sort, TRACKS,
+        BoardPage, BoardRow, Chart, Choice, Count, Params, ReleaseFacts, Rtfx, Seconds, Section, Sort,
+        TRACKS, url_component,
     },
 };
 
@@ -43,18 +45,20 @@ pub(crate) async fn show(
         .or_else(|| hardware.map(str::to_owned))
         .unwrap_or_else(|| service.settings.hardware_class.clone());
     let rows: &[Row] = board.map(|board| board.rows.as_slice()).unwrap_or_default();
+    if !snapshot.boards.iter().any(|board| board.hardware_class == hardware_class)
+        && hardware_class != service.settings.hardware_class
+    {
+        return Err(AppError::NotFound(format!("hardware class \u{201c}{hardware_class}\u{201d}")));
+    }
+    let query = format!("hardware={}", url_component(&hardware_class));
     if release.is_some() {
-        let query = format!("hardware={hardware_class}");
         layout.json_href = Some(format!("/api/v1/boards/{slug}?{query}"));
         layout.csv_href = Some(format!("/api/v1/boards/{slug}/csv?{query}"));
     }
     layout.release.clone_from(&release.map(|release| release.slug.clone()));
     let mut view = BoardPage {
         facts: facts(&snapshot, release.map(|release| release.id), rows),
-        chart: chart(
-            rows,
-            (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?hardware={hardware_class}")),
-        ),
+        chart: chart(rows, (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?{query}"))),
         releases: releases(&snapshot, &slug),
         hardware_classes: release
             .map(|release| hardware_choices(&snapshot, release.id, &hardware_class))

@@ -1,6 +1,6 @@
 //! Boards published elsewhere.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use charts::ParetoPoint;
 use serde::Deserialize;
 use store::external::{ExternalBoard, ExternalRow};
@@ -10,6 +10,7 @@ use crate::{
     Service,
     auth::Visitor,
     error::AppError,
+    extract::Query,
     views::{
         self, Choice, ExternalPage, ExternalSource, Params, Rate, Rtfx, Section, Sort, TRACKS, Timestamp,
     },
@@ -54,7 +55,7 @@ pub(crate) async fn show(
             .collect(),
         source: board.map(|board| ExternalSource {
             label: board.label.clone(),
-            href: board.source_url.clone(),
+            href: board.source_url.clone().filter(|url| is_web_page(url)),
             note: board.note.clone(),
             loaded_at: Timestamp(board.imported_at),
         }),
@@ -72,6 +73,11 @@ pub(crate) async fn show(
     };
     view.sort_rows();
     page(&view)
+}
+
+/// A link of another scheme would run in the reader's browser.
+fn is_web_page(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 /// Which rows are on the Pareto front of accuracy against speed.
@@ -92,7 +98,7 @@ fn rows(board: &ExternalBoard) -> Vec<views::ExternalRow> {
             avg_wer: Rate(row.avg_wer),
             tracks: TRACKS.map(|track| Rate(row.tracks.get(track.name).copied().unwrap_or(f64::NAN))),
             rtfx: row.rtfx.map(Rtfx),
-            num_params: row.num_params.map(|count| Params(count as u64)),
+            num_params: row.num_params.map(|count| Params(count.round() as u64)),
             on_front,
         })
         .collect()

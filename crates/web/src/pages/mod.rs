@@ -12,7 +12,6 @@ pub(crate) mod submit;
 
 use askama::Template;
 use axum::response::Html;
-use protocol::Stage;
 use store::accounts::{Role, User};
 use time::OffsetDateTime;
 
@@ -58,18 +57,6 @@ fn layout(service: &Service, section: Section, user: Option<&User>) -> Layout {
 
 /// How far a running attempt is, from what the queue stores.
 fn live_progress(stage: Option<&str>, done: i32, total: i32) -> Option<LiveProgress> {
-    const STAGES: [Stage; 6] = [
-        Stage::Fetching,
-        Stage::Loading,
-        Stage::WarmingUp,
-        Stage::Transcribing,
-        Stage::Repeating,
-        Stage::Uploading,
-    ];
-    let stage = STAGES.into_iter().find(|known| Some(known.as_str()) == stage)?;
+    let stage = stage?.parse().ok()?;
     Some(LiveProgress { stage, done: done.unsigned_abs(), total: total.unsigned_abs() })
-}
-
-pub(crate) async fn not_found() -> AppError {
-    AppError::NotFound("such page".to_owned())
 }

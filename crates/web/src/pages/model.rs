@@ -1,6 +1,6 @@
 //! One result, with everything needed to trace it.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use protocol::SubmissionId;
 use store::scores::TrackSummary;
 
@@ -10,6 +10,7 @@ use crate::{
     auth::Visitor,
     board::{Board, Row},
     error::AppError,
+    extract::Path,
     scorer,
     views::{
         Bytes, Count, Estimate, Interval, ModelPage, Params, Provenance, Rank, Rtfx, Seconds, Section,

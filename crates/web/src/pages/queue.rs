@@ -4,7 +4,7 @@ use axum::extract::State;
 use store::{
     accounts,
     state::SubmissionState,
-    submissions::{self, Filter},
+    submissions::{self, Waiting},
 };
 use time::OffsetDateTime;
 
@@ -27,26 +27,7 @@ pub(crate) async fn show(State(service): State<Service>, Visitor(user): Visitor)
             });
         }
     }
-    let mut jobs = Vec::new();
-    for submission in submissions::list(&service.pool, Filter::Open).await? {
-        let position = submissions::queue_position(&service.pool, submission.id).await?;
-        let attempts = submissions::attempts(&service.pool, submission.id).await?;
-        let progress = attempts.iter().find(|attempt| attempt.state == "leased").and_then(|attempt| {
-            live_progress(attempt.stage.as_deref(), attempt.progress_done, attempt.progress_total)
-        });
-        jobs.push(QueueJob {
-            position: position.and_then(|ahead| u32::try_from(ahead + 1).ok()),
-            model: submission.manifest.name,
-            organisation: submission.manifest.organisation,
-            href: Some(format!("/submissions/{}", submission.id)),
-            state: submission.state.to_string(),
-            since: Timestamp(submission.state_entered_at),
-            hardware_class: submission.hardware_class,
-            progress,
-        });
-    }
-    // What runs comes first, then what waits in the order it will run.
-    jobs.sort_by_key(|job| job.position.unwrap_or(0));
+    let jobs = submissions::waiting(&service.pool).await?.into_iter().map(job).collect();
     let silent_since = OffsetDateTime::now_utc() - service.settings.lease;
     let workers = accounts::workers(&service.pool).await?;
     let online = workers
@@ -60,4 +41,17 @@ pub(crate) async fn show(State(service): State<Service>, Visitor(user): Visitor)
         jobs,
         workers_online: u32::try_from(online).unwrap_or(u32::MAX),
     })
+}
+
+fn job(waiting: Waiting) -> QueueJob {
+    QueueJob {
+        position: waiting.position.and_then(|place| u32::try_from(place).ok()),
+        model: waiting.manifest.name,
+        organisation: waiting.manifest.organisation,
+        href: Some(format!("/submissions/{}", waiting.id)),
+        state: waiting.state.to_string(),
+        since: Timestamp(waiting.state_entered_at),
+        hardware_class: waiting.hardware_class,
+        progress: live_progress(waiting.stage.as_deref(), waiting.progress_done, waiting.progress_total),
+    }
 }

@@ -1,7 +1,7 @@
 //! A submission's own page, and the list of one's submissions.
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use protocol::SubmissionId;
@@ -16,6 +16,7 @@ use crate::{
     Service,
     auth::{SignedIn, Visitor},
     error::AppError,
+    extract::Path,
     views::{
         AttemptView, Failure, Section, SubmissionPage, SubmissionRow, SubmissionsPage, TimelineEvent,
         Timestamp,

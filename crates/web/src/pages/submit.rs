@@ -1,7 +1,7 @@
 //! The submission form.
 
 use axum::{
-    extract::{Multipart, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -12,6 +12,7 @@ use crate::{
     Service,
     auth::SignedIn,
     error::AppError,
+    extract::Multipart,
     runtimes,
     submit::{self, Upload},
     views::{Bytes, Choice, FieldErrors, Section, SubmitPage},
@@ -24,7 +25,7 @@ pub(crate) async fn show(State(service): State<Service>, SignedIn(user): SignedI
 pub(crate) async fn send(
     State(service): State<Service>,
     SignedIn(user): SignedIn,
-    multipart: Multipart,
+    Multipart(multipart): Multipart,
 ) -> Result<Response, AppError> {
     let mut upload = submit::read(multipart).await?;
     let board = service.board();

@@ -24,6 +24,7 @@ mod submit;
 
 pub use account::{LoginPage, SubmissionRow, SubmissionsPage};
 pub use admin::{Action, AdminPage, AdminSubmission, ReleaseRow, WorkerRow};
+pub(crate) use board::url_component;
 pub use board::{BoardPage, BoardRow, Chart, ReleaseFacts, TRACKS, Track};
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};

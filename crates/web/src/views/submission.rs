@@ -55,20 +55,10 @@ pub struct LiveProgress {
 }
 
 impl LiveProgress {
-    /// The stages in the order a worker goes through them.
-    const STAGES: [Stage; 6] = [
-        Stage::Fetching,
-        Stage::Loading,
-        Stage::WarmingUp,
-        Stage::Transcribing,
-        Stage::Repeating,
-        Stage::Uploading,
-    ];
-
     /// Which stage this is, counted from one, and how many there are.
     pub(crate) fn place(self) -> String {
-        let before = Self::STAGES.iter().position(|&stage| stage == self.stage).unwrap_or_default();
-        format!("{} of {}", before + 1, Self::STAGES.len())
+        let before = Stage::ALL.iter().position(|&stage| stage == self.stage).unwrap_or_default();
+        format!("{} of {}", before + 1, Stage::ALL.len())
     }
 
     /// The stage in words.
