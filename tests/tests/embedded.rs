@@ -1,5 +1,7 @@
 //! The embedded servers: a private PostgreSQL cluster and an S3 protocol server.
 
+#![expect(clippy::unwrap_used, reason = "a test's failure is a panic with a place")]
+
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -24,9 +26,9 @@ fn server_pid(data: &Path) -> u32 {
 }
 
 /// What a command that failed said.
-fn complaint(output: &Output) -> String {
+fn complaint(output: Output) -> String {
     assert!(!output.status.success());
-    String::from_utf8(output.stderr.clone()).unwrap()
+    String::from_utf8(output.stderr).unwrap()
 }
 
 #[tokio::test]
@@ -108,7 +110,7 @@ async fn a_second_owner_of_a_data_directory_is_refused_and_a_guest_is_let_in() {
     let data = place.path().join("d");
     let service = Program::start(&data, &SERVE);
     service.said("listening on ");
-    let message = complaint(&Program::output(&data, &SERVE));
+    let message = complaint(Program::output(&data, &SERVE));
     assert!(message.contains("another ffasr uses the data directory"), "{message}");
     let options = Cluster::running(&data.join("postgres")).await.unwrap();
     PgConnection::connect_with(&options.expect("a guest finds the running server")).await.unwrap();
@@ -121,7 +123,7 @@ async fn a_guest_starts_the_cluster_of_a_stopped_service_and_makes_none_where_th
     let data = place.path().join("d");
     let output = Program::output(&data, &LIST);
     assert_eq!(output.status.code(), Some(2));
-    let message = complaint(&output);
+    let message = complaint(output);
     assert!(message.contains(&format!("{}: no FFASR data here", data.display())), "{message}");
     assert!(!data.exists());
 
@@ -146,7 +148,7 @@ async fn what_the_environment_says_of_another_postgresql_is_not_for_the_private_
     ];
     Program::start_in(&data, &SERVE, &environment).said("listening on ");
     let output = Program::output_in(&data, &SERVE, &[("PGOPTIONS", "-c search_path=other")]);
-    assert!(complaint(&output).contains("unset it"));
+    assert!(complaint(output).contains("unset it"));
 }
 
 #[tokio::test]
@@ -154,7 +156,7 @@ async fn a_wrong_pg_bin_dir_is_an_error_and_not_overlooked() {
     let place = short_directory();
     let empty = place.path().display().to_string();
     let output = Program::output_in(&place.path().join("d"), &SERVE, &[("PG_BIN_DIR", &empty)]);
-    let message = complaint(&output);
+    let message = complaint(output);
     assert!(message.contains(&format!("PG_BIN_DIR is {empty}")), "{message}");
 }
 
@@ -172,7 +174,7 @@ async fn the_interrupt_of_a_terminal_does_not_reach_the_cluster() {
 async fn a_data_directory_that_others_cannot_enter_is_left_as_it_is() {
     let place = short_directory();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let message = complaint(&Program::output(place.path(), &SERVE));
+    let message = complaint(Program::output(place.path(), &SERVE));
     assert!(message.contains("chmod o+x "), "{message}");
     assert_eq!(fs::metadata(place.path()).unwrap().mode() & 0o777, 0o700);
 }

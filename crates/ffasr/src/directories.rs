@@ -11,6 +11,11 @@ use std::{
 
 use crate::error::Failure;
 
+/// All that a mode may allow to the group and to others.
+const TO_OTHERS: u32 = 0o077;
+/// Leave to pass through, for those not in the group.
+const OTHERS_PASS: u32 = 0o001;
+
 /// The data directory: `/var/lib/ffasr` for root, the user's own data directory otherwise.
 pub(crate) fn default_data() -> PathBuf {
     if rustix::process::geteuid().is_root() {
@@ -44,7 +49,7 @@ pub(crate) fn open_to_pass(path: &Path) -> Result<(), Failure> {
 pub(crate) fn private(path: &Path) -> Result<(), Failure> {
     make(path, 0o700)?;
     let mode = mode(path).map_err(|error| unusable(path, &error))?;
-    if mode & 0o077 == 0 {
+    if mode & TO_OTHERS == 0 {
         Ok(())
     } else {
         Err(Failure::failed(format!(
@@ -82,7 +87,7 @@ fn make_missing(path: &Path, mode: u32) -> io::Result<()> {
 fn closed_to_others(path: &Path) -> io::Result<Option<PathBuf>> {
     let path = path.canonicalize()?;
     for directory in path.ancestors() {
-        if mode(directory)? & 0o001 == 0 {
+        if mode(directory)? & OTHERS_PASS == 0 {
             return Ok(Some(directory.to_owned()));
         }
     }

@@ -41,7 +41,7 @@ pub struct Cluster {
 pub enum ClusterError {
     /// No server binaries.
     #[error(
-        "PostgreSQL's server programs were not found (looked in $PG_BIN_DIR, /usr/lib/postgresql/*/bin and PATH); install them with `apt-get install --no-install-recommends postgresql`"
+        "PostgreSQL's server programs were not found (looked in /usr/lib/postgresql/*/bin and PATH); install them with `apt-get install --no-install-recommends postgresql`, or set PG_BIN_DIR to their directory"
     )]
     NoBinaries,
     /// `PG_BIN_DIR` is wrong.

@@ -13,6 +13,9 @@ use super::{
     system,
 };
 
+/// All that a mode may allow to the group and to others.
+const TO_OTHERS: u32 = 0o077;
+
 /// A log longer than this is put aside at the next start, in bytes.
 const LONGEST_LOG: u64 = 1 << 20;
 
@@ -48,7 +51,7 @@ pub(super) fn prepare(directory: &Path, user: ServerUser) -> Result<(), ClusterE
         DirBuilder::new().mode(0o700).create(directory).map_err(action("creating"))?;
     }
     let found = fs::metadata(directory).map_err(action("reading"))?;
-    if found.uid() == user.uid() && found.mode() & 0o077 == 0 {
+    if found.uid() == user.uid() && found.mode() & TO_OTHERS == 0 {
         return Ok(());
     }
     if fs::read_dir(directory).map_err(action("reading"))?.next().is_some() {
