@@ -67,7 +67,10 @@ impl Site {
         Self { base, url, server, stop: Some(stop) }
     }
 
-    /// Asks the service to stop and waits until it has; whether it ended well.
+    /// Asks the service to stop and waits until it has.
+    ///
+    /// # Errors
+    /// What the service ended with, if it did not end well.
     pub async fn stop(&mut self) -> std::io::Result<()> {
         if let Some(stop) = self.stop.take() {
             stop.send(()).unwrap();

@@ -7,11 +7,12 @@ use end_to_end::{Node, Site, until};
 use protocol::{AttemptResults, Fail, FailureClass, Outcome};
 use reqwest::multipart::{Form, Part};
 use scraper::{Html, Selector};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::{
     accounts::Role,
     external::{self, ExternalRow, NewExternalBoard},
+    releases::{self, NewRelease},
 };
 
 fn texts(html: &str, selector: &str) -> Vec<String> {
@@ -512,6 +513,50 @@ async fn the_board_stays_readable_when_the_database_is_away() {
     assert!(page.contains(">m</a>"));
     assert_eq!(site.get("/healthz").await.0, 503);
     assert_eq!(site.get("/queue").await.0, 503, "what needs the database says so");
+}
+
+#[tokio::test]
+async fn a_release_names_whose_voice_it_uses_and_what_it_is_made_of() {
+    let site = Site::start().await;
+    let freeze = async |slug: &str, about: Value| {
+        let new = NewRelease {
+            slug,
+            version: "1",
+            title: "A title",
+            manifest_sha256: &"c".repeat(64),
+            about: &about,
+            items: &[],
+        };
+        releases::freeze(&site.pool, &new).await.unwrap();
+    };
+    freeze("odd", json!({"corpus": "none", "noise": [], "rooms": [{"size": 3}, 7]})).await;
+    let corpus = json!({"name": "prompts", "language": "en-US", "licence": "CC-BY-SA-3.0", "attribution": "Read by Jo.", "source": "a shelf"});
+    let room = json!({"name": "bath", "title": "Bathroom", "size": {"x": 3.0, "y": 2.75, "z": 2.5}});
+    let noise = json!({"continuous": ["ventilation"], "transient": ["coughs"]});
+    freeze("spoken", json!({"renderer": "ffasr 9", "corpus": corpus, "noise": noise, "rooms": [room]})).await;
+    let page = until("both are on the board", || async {
+        let (status, page) = site.get("/method").await;
+        assert_eq!(status, 200);
+        (texts(&page, "#releases h3").len() == 2).then_some(page)
+    })
+    .await;
+    let said = texts(&page, "#releases").concat();
+    for words in [
+        "spoken 1",
+        "odd 1",
+        "Read by Jo.",
+        "ventilation",
+        "coughs",
+        "Synthesised",
+        "Bathroom (3.0 × 2.8 × 2.5 m)",
+    ] {
+        assert!(said.contains(words), "{words} is missing in: {said}");
+    }
+    assert!(page.contains("https://spdx.org/licenses/CC-BY-SA-3.0.html"));
+    assert!(
+        site.get("/?release=spoken").await.1.contains("Read by Jo."),
+        "the board names the talker as well"
+    );
 }
 
 #[tokio::test]

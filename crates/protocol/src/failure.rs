@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 /// The class of a failed attempt (design §3). Submitter faults never retry by themselves;
-/// platform faults retry and never cost quota.
+/// platform faults retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
@@ -110,13 +110,13 @@ impl FailureClass {
                 "The model answered something that is not in the runner protocol: a wrong id, an answer twice, or not JSON. Send exactly one line for each request."
             }
             Self::WorkerLost => {
-                "The node that ran this attempt stopped answering. This is our fault, not the model's: the attempt is repeated on the next free node and costs no quota."
+                "The node that ran this attempt stopped answering. This is our fault, not the model's: the attempt is repeated on the next free node."
             }
             Self::GpuFault => {
-                "The accelerator of the node failed. This is our fault, not the model's: the attempt is repeated on another node and costs no quota."
+                "The accelerator of the node failed. This is our fault, not the model's: the attempt is repeated on another node."
             }
             Self::StorageError => {
-                "Audio or results could not be moved to or from storage. This is our fault, not the model's: the attempt is repeated and costs no quota."
+                "Audio or results could not be moved to or from storage. This is our fault, not the model's: the attempt is repeated."
             }
             Self::ScorerError => {
                 "The hypotheses arrived but could not be scored. This is our fault: they are kept and scored again, nothing has to be submitted twice."

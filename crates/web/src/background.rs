@@ -66,6 +66,8 @@ async fn listen(service: Service) {
         let ended: Result<(), store::StoreError> = listening.await;
         if let Err(error) = ended {
             tracing::warn!("not listening to the database: {error}");
+            // The database may be away: the board finds out now, not at its next turn.
+            wake(&service.board_changed);
         }
         tokio::time::sleep(AFTER_ERROR).await;
     }

@@ -7,10 +7,11 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
     Action, AdminPage, AdminSubmission, AttemptView, Banner, BoardPage, BoardRow, Bytes, Chart, Choice,
-    Count, ErrorPage, Estimate, ExternalPage, ExternalRow, ExternalSource, Failure, FieldErrors, Interval,
-    Layout, LiveProgress, LoginPage, MethodPage, ModelPage, Notice, Params, Provenance, QueueJob, QueuePage,
-    Rank, ReleaseFacts, ReleaseRow, Rtfx, Seconds, Section, Sort, StateCount, SubmissionPage, SubmissionRow,
-    SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent, Timestamp, Timing, TrackResult, User, WorkerRow,
+    Corpus, Count, ErrorPage, Estimate, ExternalPage, ExternalRow, ExternalSource, Failure, FieldErrors,
+    Interval, Layout, LiveProgress, LoginPage, Makeup, MethodPage, ModelPage, Notice, Params, Provenance,
+    QueueJob, QueuePage, Rank, ReleaseFacts, ReleaseRow, RoomView, Rtfx, Seconds, Section, Sort, StateCount,
+    SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent, Timestamp, Timing,
+    TrackResult, User, WorkerRow,
 };
 
 /// A page under the name of its file.
@@ -46,7 +47,7 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
         page("submissions", submissions(model).render()),
         page("submissions-empty", SubmissionsPage { rows: Vec::new(), ..submissions(model) }.render()),
         page("admin", admin(model).render()),
-        page("method", MethodPage { layout: layout(Section::Method) }.render()),
+        page("method", method(model).render()),
         page("error-404", error(404, "There is no such address here.").render()),
         page("error-400", error(400, format!("There is no release called “{model}”.")).render()),
         page("error-401", error(401, "This page needs an account: log in first.").render()),
@@ -234,6 +235,7 @@ fn chart(points: &[ParetoPoint]) -> Chart {
 fn board(model: &str, sort: Sort) -> BoardPage {
     let rows = rows(model);
     let mut page = BoardPage {
+        corpus: Some(corpus()),
         layout: Layout {
             json_href: Some("/api/v1/boards/demo-1".to_owned()),
             csv_href: Some("/api/v1/boards/demo-1.csv".to_owned()),
@@ -702,6 +704,33 @@ fn admin(model: &str) -> AdminPage {
                 frozen_at: None,
             },
         ],
+    }
+}
+
+fn method(name: &str) -> MethodPage {
+    let room = |title: &str, size| RoomView { title: title.to_owned(), size: Some(size) };
+    let demo = Makeup {
+        release: "demo 1".to_owned(),
+        title: "Demo: one talker, eight furnished rooms".to_owned(),
+        renderer: Some("ffasr 0.1.0".to_owned()),
+        corpus: Some(corpus()),
+        continuous_noise: vec!["ventilation".to_owned()],
+        transient_noise: vec!["coughs".to_owned()],
+        rooms: vec![room("Bathroom", [3.0, 2.7, 2.5]), room("Office for two", [4.4, 3.2, 2.7])],
+    };
+    let silent = Makeup { release: "old 1".to_owned(), title: name.to_owned(), ..Makeup::default() };
+    MethodPage { layout: layout(Section::Method), releases: vec![demo, silent] }
+}
+
+fn corpus() -> Corpus {
+    Corpus {
+        name: Some("asterisk-prompts-en".to_owned()),
+        language: Some("en-US".to_owned()),
+        licence: Some("CC-BY-SA-3.0".to_owned()),
+        attribution: Some(
+            "Asterisk core sounds, recorded by Allison Smith (theivrvoice.com); CC BY-SA 3.0. Changed: decoded from G.722, selected, and placed in simulated rooms with noise.".to_owned(),
+        ),
+        source: Some("Debian packages asterisk-core-sounds-en-g722 and asterisk-core-sounds-en".to_owned()),
     }
 }
 

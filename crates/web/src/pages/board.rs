@@ -4,7 +4,7 @@ use axum::extract::State;
 use charts::{Embedding, ParetoChart, ParetoPoint};
 use serde::Deserialize;
 
-use super::{Page, layout, model, page};
+use super::{Page, layout, method, model, page};
 use crate::{
     Service,
     auth::Visitor,
@@ -59,6 +59,7 @@ pub(crate) async fn show(
     let mut view = BoardPage {
         facts: facts(&snapshot, release.map(|release| release.id), rows),
         chart: chart(rows, (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?{query}"))),
+        corpus: release.and_then(|release| method::corpus(&release.about)),
         releases: releases(&snapshot, &slug),
         hardware_classes: release
             .map(|release| hardware_choices(&snapshot, release.id, &hardware_class))

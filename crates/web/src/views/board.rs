@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::{
     layout::{Choice, Layout},
+    method::Corpus,
     model::Rank,
     quantity::{Count, Estimate, Params, Rtfx, Seconds},
     sort::{Sort, SortKey},
@@ -52,6 +53,8 @@ pub struct BoardPage {
     pub rows: Vec<BoardRow>,
     /// Avg WER over speed; nothing for an empty board.
     pub chart: Option<Chart>,
+    /// Where the speech comes from.
+    pub corpus: Option<Corpus>,
 }
 
 /// What a release consists of.

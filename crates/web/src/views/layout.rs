@@ -79,6 +79,11 @@ impl Section {
 }
 
 impl Layout {
+    /// The board shows the demo release.
+    pub(crate) fn is_demo(&self) -> bool {
+        self.banners.iter().any(|banner| matches!(banner, Banner::Demo))
+    }
+
     /// The navigation as this visitor sees it.
     pub fn navigation(&self) -> Vec<Section> {
         let mut entries = Section::PUBLIC.to_vec();

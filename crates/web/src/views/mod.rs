@@ -29,7 +29,7 @@ pub use board::{BoardPage, BoardRow, Chart, ReleaseFacts, TRACKS, Track};
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};
 pub use layout::{Banner, Choice, Layout, Notice, Section, User};
-pub use method::MethodPage;
+pub use method::{Corpus, Makeup, MethodPage, RoomView};
 pub use model::{ModelPage, Provenance, Rank, Timing, TrackResult};
 pub use quantity::{Age, Bytes, Count, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp};
 pub use queue::{QueueJob, QueuePage, StateCount};

@@ -126,7 +126,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The platform's fault, which repeats by itself and costs no quota.
+    /// The platform's fault, which repeats by itself.
     pub(crate) fn is_ours(&self) -> bool {
         self.class.owner() == FaultOwner::Platform
     }
