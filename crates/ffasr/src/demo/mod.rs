@@ -34,6 +34,8 @@ use store::{
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
+    sync::oneshot,
+    task::JoinHandle,
 };
 use web::Service;
 
@@ -88,15 +90,50 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.items < FEWEST_ITEMS {
         return Err(Failure::input(format!("--items must be at least {FEWEST_ITEMS}")));
     }
-    let data = arguments.backend.data.clone();
-    let secrets = data.join("demo");
+    let secrets = arguments.backend.data.join("demo");
     refuse_foreign_data(&arguments, &secrets)?;
+    step("starting PostgreSQL and the object storage");
+    let backend = Backend::start(&arguments.backend, Ownership::Owner).await?;
+    let mut server = Server::default();
     // An interrupt ends the demo wherever it is; what is there by then is used again.
-    tokio::select! {
-        ended = run_to_the_end(&arguments, &data, &secrets) => ended,
+    let ended = tokio::select! {
+        ended = run_to_the_end(&arguments, &backend, &mut server, &secrets) => ended,
         () = serve::stop_requested() => {
             eprintln!("stopped; the next `ffasr demo` goes on from here");
             Ok(())
+        }
+    };
+    // Before the database, whose end it would otherwise report as a fault.
+    server.stop().await;
+    ended
+}
+
+/// The service, once it is up.
+#[derive(Default)]
+struct Server(Option<(oneshot::Sender<()>, JoinHandle<std::io::Result<()>>)>);
+
+impl Server {
+    fn start(&mut self, service: Service, listener: TcpListener) {
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        self.0 = Some((stop, tokio::spawn(web::serve(service, listener, shutdown))));
+    }
+
+    /// Waits until it ends by itself, which is always a fault.
+    async fn ended(&mut self) -> Result<(), Failure> {
+        match &mut self.0 {
+            Some((_, running)) => running.await.map_err(Failure::failed)?.map_err(Failure::failed),
+            None => Ok(()),
+        }
+    }
+
+    async fn stop(self) {
+        if let Some((stop, running)) = self.0 {
+            drop(stop);
+            // Requests in progress get a moment; nothing that was accepted depends on it.
+            let _ = tokio::time::timeout(Duration::from_secs(5), running).await;
         }
     }
 }
@@ -119,31 +156,35 @@ fn refuse_foreign_data(arguments: &Arguments, secrets: &Path) -> Result<(), Fail
     directories::private(secrets)
 }
 
-async fn run_to_the_end(arguments: &Arguments, data: &Path, secrets: &Path) -> Result<(), Failure> {
+async fn run_to_the_end(
+    arguments: &Arguments,
+    backend: &Backend,
+    server: &mut Server,
+    secrets: &Path,
+) -> Result<(), Failure> {
     let started = Instant::now();
-    step("starting PostgreSQL and the object storage");
-    let backend = Backend::start(&arguments.backend, Ownership::Owner).await?;
-    let (admin, password) = admin_account(&backend, secrets).await?;
+    let data = &arguments.backend.data;
+    let (admin, password) = admin_account(backend, secrets).await?;
     let directory = rendered(data, arguments.items).await?;
-    let release = frozen(&backend, &directory).await?;
+    let release = frozen(backend, &directory).await?;
 
     let settings = arguments.service.settings(true);
     let service = Service::new(backend.pool.clone(), backend.objects.clone(), settings).await?;
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;
     let url = format!("http://{}", reachable(address));
-    let server = tokio::spawn(web::serve(service, listener, serve::stop_requested()));
-    let worker = WorkerProcess::prepare(&backend, arguments, &url, secrets).await?;
+    server.start(service, listener);
+    let worker = WorkerProcess::prepare(backend, arguments, &url, secrets).await?;
     let working = tokio::spawn(worker.keep_running());
 
     let api = Api {
         client: Client::new(),
         url: url.clone(),
-        token: api_token(&backend, admin, secrets).await?,
+        token: api_token(backend, admin, secrets).await?,
         language_model: language_model(data, &directory)?,
         hardware_class: arguments.service.hardware_class.clone(),
     };
-    let left_open = open_submissions(&backend, admin).await?;
+    let left_open = open_submissions(backend, admin).await?;
     let board = tokio::select! {
         board = evaluate(&api, &release, left_open) => board?,
         ended = working => return Err(ended.map_err(Failure::failed)?),
@@ -159,7 +200,7 @@ async fn run_to_the_end(arguments: &Arguments, data: &Path, secrets: &Path) -> R
     eprintln!(
         "\n  board     {url}/\n  log in    {url}/login  as {ADMIN} with the password {password}\n  stop      Ctrl-C\n"
     );
-    server.await.map_err(Failure::failed)?.map_err(Failure::failed)
+    server.ended().await
 }
 
 /// The address asked for, or any free port where that one is taken.
