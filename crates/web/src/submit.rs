@@ -206,18 +206,20 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
     ];
     for (field, value, most) in single_line {
         if value.trim().is_empty() {
-            errors.add(field, "This is needed.");
+            errors.add(field, format!("The {field} is needed."));
         } else if value.chars().count() > most {
-            errors.add(field, format!("This has more than {most} characters."));
+            errors.add(field, format!("The {field} has more than {most} characters."));
         } else if value.chars().any(char::is_control) {
-            errors.add(field, "This holds a line break or another control character.");
+            errors.add(field, format!("The {field} holds a line break or another control character."));
         }
     }
-    for (field, value) in [("training_data", &manifest.training_data), ("notes", &manifest.notes)] {
+    let long: [(&str, &str, &str); 2] =
+        [("training_data", "training data", &manifest.training_data), ("notes", "notes", &manifest.notes)];
+    for (field, name, value) in long {
         if value.chars().count() > 4000 {
-            errors.add(field, "This has more than 4000 characters.");
+            errors.add(field, format!("The {name} have more than 4000 characters."));
         } else if value.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
-            errors.add(field, "This holds a control character.");
+            errors.add(field, format!("The {name} hold a control character."));
         }
     }
     match runtimes::find(&manifest.runtime) {
