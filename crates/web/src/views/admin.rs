@@ -20,7 +20,7 @@ pub struct AdminPage {
     pub layout: Layout,
     /// The time this page was made.
     pub now: Timestamp,
-    /// Submissions, those that wait longest first.
+    /// Submissions, the newest first.
     pub submissions: Vec<AdminSubmission>,
     /// Workers.
     pub workers: Vec<WorkerRow>,
