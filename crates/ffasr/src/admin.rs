@@ -180,6 +180,7 @@ async fn guest(arguments: &BackendArguments) -> Result<Backend, Failure> {
 async fn user(command: UserCommand) -> Result<(), Failure> {
     match command {
         UserCommand::Add { name, role, password_stdin, backend } => {
+            check_name(&name)?;
             let backend = guest(&backend).await?;
             let role = match role {
                 Role::Submitter => accounts::Role::Submitter,
@@ -202,6 +203,19 @@ async fn user(command: UserCommand) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The rule of the database, in words.
+fn check_name(name: &str) -> Result<(), Failure> {
+    let usable = (1..=64).contains(&name.len())
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if usable {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "\u{201c}{name}\u{201d} is no usable name: letters, digits, dot, hyphen and underscore, the first a letter or digit, at most 64"
+    )))
 }
 
 fn read_password() -> Result<String, Failure> {
@@ -251,7 +265,8 @@ async fn release(command: ReleaseCommand) -> Result<(), Failure> {
     match command {
         ReleaseCommand::Freeze { directory, backend } => {
             let backend = guest(&backend).await?;
-            publish::publish(&backend, &directory, &progress::percent("storing")).await?;
+            let name = publish::publish(&backend, &directory, &progress::percent("storing")).await?;
+            println!("{name} is frozen and takes submissions");
         }
         ReleaseCommand::List { backend } => {
             let backend = guest(&backend).await?;

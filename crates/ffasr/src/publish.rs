@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use benchmark::release::{Item, ReleaseManifest, Role, verify};
-use protocol::{ItemId, ReleaseId};
+use protocol::ItemId;
 use serde_json::{Value, json};
 use store::{
     objects,
@@ -12,12 +12,12 @@ use store::{
 
 use crate::{backend::Backend, error::Failure};
 
-/// Checks and freezes the release in `directory`. The same release again changes nothing.
+/// Checks and freezes the release in `directory`; its name (`slug@version`). The same release again changes nothing.
 pub(crate) async fn publish(
     backend: &Backend,
     directory: &Path,
     progress: &dyn Fn(usize, usize),
-) -> Result<ReleaseId, Failure> {
+) -> Result<String, Failure> {
     verify(directory).map_err(Failure::input)?;
     let manifest = ReleaseManifest::read(directory).map_err(Failure::input)?;
     let manifest_sha256 = manifest.sha256().map_err(Failure::failed)?;
@@ -36,7 +36,8 @@ pub(crate) async fn publish(
         about: &about(&manifest),
         items: &items,
     };
-    Ok(releases::freeze(&backend.pool, &new).await?)
+    releases::freeze(&backend.pool, &new).await?;
+    Ok(format!("{}@{}", spec.slug, spec.version))
 }
 
 async fn store_item(backend: &Backend, directory: &Path, item: &Item) -> Result<NewItem, Failure> {

@@ -77,6 +77,12 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn a_name_that_no_account_can_have_is_refused_in_words() {
+    refused(&["admin", "user", "add", "bad name"], &["bad name", "letters"]);
+    refused(&["admin", "user", "add", "-"], &["letters"]);
+}
+
+#[test]
 fn the_demo_wants_enough_items_to_say_something() {
     refused(&["demo", "--items", "3"], &["--items", "12"]);
 }
