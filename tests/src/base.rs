@@ -25,7 +25,8 @@ pub struct Base {
     pub pool: PgPool,
     /// The bucket.
     pub objects: ObjectStore,
-    cluster: Cluster,
+    // Held, not read: dropping it stops the server.
+    _cluster: Cluster,
     directory: TempDir,
 }
 
@@ -47,12 +48,7 @@ impl Base {
                 .await
                 .unwrap();
         let objects = ObjectStore::open(&server.config()).await.unwrap();
-        Self { pool, objects, cluster, directory }
-    }
-
-    /// The database server.
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+        Self { pool, objects, _cluster: cluster, directory }
     }
 
     /// Where both keep their files.

@@ -1,7 +1,7 @@
 //! Who is asking: browsers by cookie, programs and workers by bearer token.
 
 use axum::{
-    extract::{FromRef, FromRequestParts, Request},
+    extract::{FromRequestParts, Request},
     http::{HeaderValue, header, request::Parts},
     middleware::Next,
     response::Response,
@@ -60,49 +60,36 @@ async fn bearer(parts: &mut Parts) -> Option<Secret> {
     Some(Secret::presented(header.token()))
 }
 
-impl<S> FromRequestParts<S> for Visitor
-where
-    S: Send + Sync,
-    Service: FromRef<S>,
-{
+impl FromRequestParts<Service> for Visitor {
     type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let service = Service::from_ref(state);
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Self::Rejection> {
         if service.board_is_stale() {
             // Asking would only make the reader wait.
             return Ok(Self(None));
         }
-        match session_user(parts, &service).await {
+        match session_user(parts, service).await {
             Err(AppError::Unavailable(_)) => Ok(Self(None)),
             other => other.map(Self),
         }
     }
 }
 
-impl<S> FromRequestParts<S> for SignedIn
-where
-    S: Send + Sync,
-    Service: FromRef<S>,
-{
+impl FromRequestParts<Service> for SignedIn {
     type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let user = session_user(parts, &Service::from_ref(state)).await?;
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Self::Rejection> {
+        let user = session_user(parts, service).await?;
         user.map(Self)
             .ok_or_else(|| AppError::Unauthorized("This page needs an account: log in first.".to_owned()))
     }
 }
 
-impl<S> FromRequestParts<S> for Staff
-where
-    S: Send + Sync,
-    Service: FromRef<S>,
-{
+impl FromRequestParts<Service> for Staff {
     type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let SignedIn(user) = SignedIn::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Self::Rejection> {
+        let SignedIn(user) = SignedIn::from_request_parts(parts, service).await?;
         if user.role == Role::Submitter {
             return Err(AppError::Forbidden("This page is for reviewers and admins.".to_owned()));
         }
@@ -110,40 +97,32 @@ where
     }
 }
 
-impl<S> FromRequestParts<S> for ApiUser
-where
-    S: Send + Sync,
-    Service: FromRef<S>,
-{
+impl FromRequestParts<Service> for ApiUser {
     type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Self::Rejection> {
         let refused = || {
             let message =
                 "Send a personal token as `Authorization: Bearer ffa_…`; the one sent, if any, is not valid.";
             AppError::Unauthorized(message.to_owned())
         };
         let secret = bearer(parts).await.ok_or_else(refused)?;
-        let user = accounts::user_by_api_token(&Service::from_ref(state).pool, &secret).await?;
+        let user = accounts::user_by_api_token(&service.pool, &secret).await?;
         user.map(Self).ok_or_else(refused)
     }
 }
 
-impl<S> FromRequestParts<S> for Node
-where
-    S: Send + Sync,
-    Service: FromRef<S>,
-{
+impl FromRequestParts<Service> for Node {
     type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Self::Rejection> {
         let refused = || {
             let message =
                 "The worker token is missing, unknown or revoked; issue one with `ffasr admin worker add`.";
             AppError::Unauthorized(message.to_owned())
         };
         let secret = bearer(parts).await.ok_or_else(refused)?;
-        let worker = accounts::worker_by_token(&Service::from_ref(state).pool, &secret).await?;
+        let worker = accounts::worker_by_token(&service.pool, &secret).await?;
         worker.map(Self).ok_or_else(refused)
     }
 }
