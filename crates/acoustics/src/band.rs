@@ -1,13 +1,13 @@
 //! The octave bands in which everything frequency-dependent is stated.
 
 /// Number of octave bands.
-pub const BAND_COUNT: usize = 7;
+pub const BAND_COUNT: usize = 8;
 
 /// One value for each band of [`OCTAVES`].
 pub type Octaves = [f64; BAND_COUNT];
 
-/// Centres of the octave bands in hertz (IEC 61260-1, base two).
-pub const OCTAVES: Octaves = [125.0, 250.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0];
+/// Centres of the octave bands in hertz (IEC 61260-1, base two); the lowest is known as 63 Hz.
+pub const OCTAVES: Octaves = [62.5, 125.0, 250.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0];
 
 /// Which two bands make up a frequency: the lower one, its weight, and the rest for the band above it.
 ///
@@ -43,7 +43,7 @@ mod tests {
             assert!((own - 1.0).abs() < 1e-12, "{centre} Hz");
         }
         let (lower, weight) = crossfade(500.0 * 2_f64.sqrt());
-        assert!(lower == 2 && (weight - 0.5).abs() < 1e-12);
+        assert!(lower == 3 && (weight - 0.5).abs() < 1e-12);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::band::{OCTAVES, Octaves};
+use crate::band::{BAND_COUNT, OCTAVES, Octaves};
 
 /// A wall covering: its name and how much sound energy it absorbs at random incidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,7 +12,12 @@ use crate::band::{OCTAVES, Octaves};
 pub struct Material {
     name: String,
     absorption: Octaves,
+    scattering: Octaves,
 }
+
+/// Share of reflected energy that a smooth, flat surface scatters, in all octaves: what is usual where nothing is
+/// known (0.05 to 0.1; Vorländer, Auralization, annex).
+const SMOOTH: Octaves = [0.1; BAND_COUNT];
 
 /// Why there is no such material.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -22,6 +27,18 @@ pub enum MaterialError {
         "material \"{name}\" absorbs {value} of the energy at {hz} Hz; a coefficient lies between 0 and 1"
     )]
     Absorption {
+        /// The material.
+        name: String,
+        /// The band.
+        hz: f64,
+        /// The coefficient.
+        value: f64,
+    },
+    /// A scattering coefficient outside 0 to 1.
+    #[error(
+        "material \"{name}\" scatters {value} of the reflected energy at {hz} Hz; a coefficient lies between 0 and 1"
+    )]
+    Scattering {
         /// The material.
         name: String,
         /// The band.
@@ -44,18 +61,25 @@ pub enum MaterialError {
 struct Unchecked {
     name: String,
     absorption: Octaves,
+    #[serde(default = "smooth")]
+    scattering: Octaves,
+}
+
+fn smooth() -> Octaves {
+    SMOOTH
 }
 
 impl TryFrom<Unchecked> for Material {
     type Error = MaterialError;
 
-    fn try_from(Unchecked { name, absorption }: Unchecked) -> Result<Self, MaterialError> {
-        Self::new(name, absorption)
+    fn try_from(Unchecked { name, absorption, scattering }: Unchecked) -> Result<Self, MaterialError> {
+        Self::new(name, absorption)?.with_scattering(scattering)
     }
 }
 
 impl Material {
-    /// A material with its absorption coefficients in the octaves from 125 Hz to 8 kHz, each from 0 to 1.
+    /// A material with its absorption coefficients in the octaves from 63 Hz to 8 kHz, each from 0 to 1;
+    /// smooth until [`with_scattering`](Self::with_scattering) says otherwise.
     ///
     /// # Errors
     /// [`MaterialError::Absorption`] names the first coefficient out of range.
@@ -63,7 +87,19 @@ impl Material {
         let name = name.into();
         match OCTAVES.into_iter().zip(absorption).find(|(_, value)| !(0.0..=1.0).contains(value)) {
             Some((hz, value)) => Err(MaterialError::Absorption { name, hz, value }),
-            None => Ok(Self { name, absorption }),
+            None => Ok(Self { name, absorption, scattering: SMOOTH }),
+        }
+    }
+
+    /// The same material with other scattering coefficients (ISO 17497-1): the share of the reflected energy that
+    /// does not leave in the mirror direction, by octave, each from 0 to 1.
+    ///
+    /// # Errors
+    /// [`MaterialError::Scattering`] names the first coefficient out of range.
+    pub fn with_scattering(self, scattering: Octaves) -> Result<Self, MaterialError> {
+        match OCTAVES.into_iter().zip(scattering).find(|(_, value)| !(0.0..=1.0).contains(value)) {
+            Some((hz, value)) => Err(MaterialError::Scattering { name: self.name, hz, value }),
+            None => Ok(Self { scattering, ..self }),
         }
     }
 
@@ -89,6 +125,11 @@ impl Material {
     pub fn absorption(&self) -> &Octaves {
         &self.absorption
     }
+
+    /// Share of the reflected energy that is scattered, by octave.
+    pub fn scattering(&self) -> &Octaves {
+        &self.scattering
+    }
 }
 
 /// The built-in library: common wall coverings from published tables (`materials.toml` names the source).
@@ -98,7 +139,7 @@ pub fn materials() -> &'static [Material] {
             .expect("the file is compiled in and read by a test");
         file.material
             .into_iter()
-            .map(|entry| Material { name: entry.name, absorption: entry.absorption })
+            .map(|entry| Material { name: entry.name, absorption: entry.absorption, scattering: SMOOTH })
             .collect()
     });
     &LIBRARY
@@ -126,12 +167,12 @@ mod tests {
             assert_eq!(materials().iter().filter(|other| other.name == material.name).count(), 1);
         }
         // Vorländer's table: carpet on closed-cell foam absorbs 31 % at 1 kHz.
-        assert!((Material::named("carpet").unwrap().absorption()[3] - 0.31).abs() < 1e-12);
+        assert!((Material::named("carpet").unwrap().absorption()[4] - 0.31).abs() < 1e-12);
     }
 
     #[test]
     fn impossible_and_unknown_materials_are_refused_with_a_reason() {
-        let error = Material::new("felt", [0.1, 0.1, 1.2, 0.1, 0.1, 0.1, 0.1]).unwrap_err();
+        let error = Material::new("felt", [0.1, 0.1, 0.1, 1.2, 0.1, 0.1, 0.1, 0.1]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "material \"felt\" absorbs 1.2 of the energy at 500 Hz; a coefficient lies between 0 and 1"
@@ -141,7 +182,7 @@ mod tests {
             error.starts_with("there is no material \"chocolate\"; there are: rendered-brickwork, "),
             "{error}"
         );
-        let json = r#"{"name":"felt","absorption":[0.1,0.1,-0.2,0.1,0.1,0.1,0.1]}"#;
+        let json = r#"{"name":"felt","absorption":[0.1,0.1,0.1,-0.2,0.1,0.1,0.1,0.1]}"#;
         assert!(serde_json::from_str::<Material>(json).unwrap_err().to_string().contains("at 500 Hz"));
     }
 }

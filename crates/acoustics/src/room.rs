@@ -37,6 +37,18 @@ impl Position {
     }
 }
 
+impl From<Position> for glam::DVec3 {
+    fn from(Position { x, y, z }: Position) -> Self {
+        Self::new(x, y, z)
+    }
+}
+
+impl From<glam::DVec3> for Position {
+    fn from(place: glam::DVec3) -> Self {
+        Self::new(place.x, place.y, place.z)
+    }
+}
+
 impl std::fmt::Display for Position {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "({}, {}, {})", self.x, self.y, self.z)
@@ -239,7 +251,7 @@ mod tests {
         assert!((room.volume() - 400.0).abs() < 1e-9 && (room.surface_area() - 340.0).abs() < 1e-9);
         // At 1 kHz, 20 °C, 50 %: 4.66 dB/km, so 4 m V = 1.72 m2.
         let expected = 0.161_02 * 400.0 / (340.0 * 0.223_144 + 4.0 * 4.66e-3 / 4.342_9 * 400.0);
-        assert!((room.eyring_time()[3] / expected - 1.0).abs() < 0.001, "{:?}", room.eyring_time());
+        assert!((room.eyring_time()[4] / expected - 1.0).abs() < 0.001, "{:?}", room.eyring_time());
     }
 
     #[test]
