@@ -20,7 +20,7 @@ pub use band::{BAND_COUNT, OCTAVES, Octaves};
 pub use endpoint::{Directivity, Source};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
-pub use material::{Material, MaterialError, materials};
+pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
 pub use metrics::{OctaveAcoustics, RoomAcoustics, SoundField, room_acoustics};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
