@@ -6,6 +6,7 @@
 
 mod air;
 mod band;
+mod convex;
 mod endpoint;
 mod geometry;
 mod image_source;
