@@ -185,6 +185,11 @@ pub(crate) fn convex_pieces(outline: &[DVec2]) -> Option<Vec<Vec<usize>>> {
     Some(join_pieces(outline, ears(outline)?))
 }
 
+/// The same in triangles, for a polygon that is not quite flat.
+pub(crate) fn triangles(outline: &[DVec2]) -> Option<Vec<Vec<usize>>> {
+    if outline.len() < 3 || !is_simple(outline) { None } else { ears(outline) }
+}
+
 /// Twice the area of the triangle, positive when it runs counter-clockwise.
 fn turn(a: DVec2, b: DVec2, c: DVec2) -> f64 {
     (b - a).perp_dot(c - a)
@@ -268,9 +273,9 @@ fn join_pieces(outline: &[DVec2], mut pieces: Vec<Vec<usize>>) -> Vec<Vec<usize>
 }
 
 fn joined(outline: &[DVec2], first: &[usize], second: &[usize]) -> Option<Vec<usize>> {
-    let (place, other_place) = edges(first).enumerate().find_map(|(place, (a, b))| {
-        Some((place, edges(second).position(|edge| edge == (b, a))?))
-    })?;
+    let (place, other_place) = edges(first)
+        .enumerate()
+        .find_map(|(place, (a, b))| Some((place, edges(second).position(|edge| edge == (b, a))?)))?;
     // Along the first piece from the end of the shared edge to its beginning, then along the second.
     let around = |piece: &[usize], from: usize| {
         (0..piece.len()).map(|step| piece[(from + step) % piece.len()]).collect::<Vec<_>>()
@@ -324,8 +329,18 @@ mod tests {
         // An L, a plus sign, and an L with a corner on a straight edge.
         let l_shape = plan(&[[0.0, 0.0], [4.0, 0.0], [4.0, 2.0], [2.0, 2.0], [2.0, 5.0], [0.0, 5.0]]);
         let plus = plan(&[
-            [1.0, 0.0], [2.0, 0.0], [2.0, 1.0], [3.0, 1.0], [3.0, 2.0], [2.0, 2.0], [2.0, 3.0], [1.0, 3.0],
-            [1.0, 2.0], [0.0, 2.0], [0.0, 1.0], [1.0, 1.0],
+            [1.0, 0.0],
+            [2.0, 0.0],
+            [2.0, 1.0],
+            [3.0, 1.0],
+            [3.0, 2.0],
+            [2.0, 2.0],
+            [2.0, 3.0],
+            [1.0, 3.0],
+            [1.0, 2.0],
+            [0.0, 2.0],
+            [0.0, 1.0],
+            [1.0, 1.0],
         ]);
         let straight =
             plan(&[[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [4.0, 2.0], [2.0, 2.0], [2.0, 5.0], [0.0, 5.0]]);
