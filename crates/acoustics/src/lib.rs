@@ -7,6 +7,7 @@
 mod air;
 mod band;
 mod convex;
+pub mod drawing;
 mod endpoint;
 mod geometry;
 mod image_source;
