@@ -15,7 +15,7 @@ mod material;
 mod metrics;
 mod rir;
 mod room;
-mod room_file;
+pub mod room_file;
 mod synthesis;
 
 pub use air::Air;
