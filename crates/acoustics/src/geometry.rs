@@ -5,10 +5,13 @@ use glam::DVec3;
 use crate::{
     air::Air,
     band::{BAND_COUNT, Octaves},
+    convex,
     material::Material,
     room::{BoxRoom, Position},
 };
 
+/// Surfaces closer than this touch: furniture against a wall, a lamp on a table. In metres.
+pub(crate) const TOUCHING_METRES: f64 = 1e-3;
 /// How far a vertex may lie off the plane of its polygon, in metres.
 const FLATNESS_METRES: f64 = 1e-6;
 
@@ -36,8 +39,7 @@ pub struct Polygon {
 impl Polygon {
     /// Area times normal: half the sum of the cross products of its edges (Newell).
     pub fn area_vector(&self) -> DVec3 {
-        let next = self.vertices.iter().cycle().skip(1);
-        0.5 * self.vertices.iter().zip(next).map(|(a, b)| a.cross(*b)).sum::<DVec3>()
+        convex::area_vector(&self.vertices)
     }
 
     /// Unit vector into the air.
@@ -80,6 +82,8 @@ pub struct Room {
     shell: Vec<Polygon>,
     solids: Vec<Solid>,
     air: Air,
+    /// Share of each polygon that air touches, in the order of [`polygons`](Self::polygons).
+    exposed: Vec<f64>,
 }
 
 impl Room {
@@ -91,7 +95,8 @@ impl Room {
         solids: Vec<Solid>,
         air: Air,
     ) -> Self {
-        Self { name, surfaces, shell, solids, air }
+        let exposed = exposed_shares(&shell, &solids);
+        Self { name, surfaces, shell, solids, air, exposed }
     }
 
     /// Name in files and tables.
@@ -145,16 +150,22 @@ impl Room {
         -self.polygons().map(|polygon| polygon.area_vector().dot(polygon.centre())).sum::<f64>() / 3.0
     }
 
-    /// Area of all surfaces in square metres.
+    /// Area of each polygon that air touches, in square metres, in the order of [`polygons`](Self::polygons): without
+    /// what stands against it.
+    pub fn exposed_areas(&self) -> impl Iterator<Item = f64> {
+        self.polygons().zip(&self.exposed).map(|(polygon, share)| share * polygon.area())
+    }
+
+    /// Area of all surfaces that air touches, in square metres.
     pub fn surface_area(&self) -> f64 {
-        self.polygons().map(Polygon::area).sum()
+        self.exposed_areas().sum()
     }
 
     /// Mean absorption coefficient of all surfaces, by octave.
     pub fn mean_absorption(&self) -> Octaves {
         let mut absorbed = [0.0; BAND_COUNT];
-        for polygon in self.polygons() {
-            let (area, absorption) = (polygon.area(), self.material(polygon).absorption());
+        for (polygon, area) in self.polygons().zip(self.exposed_areas()) {
+            let absorption = self.material(polygon).absorption();
             for (total, coefficient) in absorbed.iter_mut().zip(absorption) {
                 *total += area * coefficient;
             }
@@ -221,10 +232,55 @@ fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
         .to_vec()
 }
 
+/// Share of each polygon's area that air touches: less what lies flat against it, seen from the other side.
+fn exposed_shares(shell: &[Polygon], solids: &[Solid]) -> Vec<f64> {
+    let bodies = std::iter::once(shell).chain(solids.iter().map(|solid| solid.polygons.as_slice()));
+    let faces: Vec<_> = bodies
+        .enumerate()
+        .flat_map(|(body, polygons)| polygons.iter().map(move |polygon| Face::new(body, polygon)))
+        .collect();
+    let exposed = |face: &Face| {
+        let covered: f64 = faces
+            .iter()
+            .filter(|other| face.lies_against(other))
+            .map(|other| convex::shared_area(&face.polygon.vertices, &other.polygon.vertices))
+            .sum();
+        (1.0 - covered / face.polygon.area()).clamp(0.0, 1.0)
+    };
+    faces.iter().map(exposed).collect()
+}
+
+/// A polygon of a body, with what tells quickly that it is far from another.
+struct Face<'a> {
+    body: usize,
+    polygon: &'a Polygon,
+    normal: DVec3,
+    low: DVec3,
+    high: DVec3,
+}
+
+impl<'a> Face<'a> {
+    fn new(body: usize, polygon: &'a Polygon) -> Self {
+        let corners = || polygon.vertices.iter().copied();
+        let low = corners().fold(DVec3::INFINITY, DVec3::min);
+        let high = corners().fold(DVec3::NEG_INFINITY, DVec3::max);
+        Self { body, polygon, normal: polygon.normal(), low, high }
+    }
+
+    /// Whether a face of another body may touch this one in its plane. A body does not cover itself.
+    fn lies_against(&self, other: &Self) -> bool {
+        let height = |corner: &DVec3| (*corner - self.polygon.vertices[0]).dot(self.normal).abs();
+        self.body != other.body
+            && self.normal.dot(other.normal) < -1.0 + 1e-6
+            && (self.high - other.low).min(other.high - self.low).min_element() > -TOUCHING_METRES
+            && other.polygon.vertices.iter().all(|corner| height(corner) <= TOUCHING_METRES)
+    }
+}
+
 /// How often closed surfaces wind around a place: -1 inside a shell (normals inwards), +1 inside a solid (normals
 /// outwards), 0 elsewhere. The sum of the solid angles of all triangles (van Oosterom and Strackee, IEEE Trans.
 /// Biomed. Eng. 30, 1983).
-fn winding_number(polygons: &[Polygon], place: DVec3) -> f64 {
+pub(crate) fn winding_number(polygons: &[Polygon], place: DVec3) -> f64 {
     let triangles = polygons.iter().flat_map(|polygon| {
         let corners = &polygon.vertices;
         corners[1..].windows(2).map(move |pair| [corners[0] - place, pair[0] - place, pair[1] - place])
@@ -284,6 +340,8 @@ mod tests {
             Air::default(),
         );
         assert!((room.volume() - 89.0).abs() < 1e-9);
+        // The crate hides 1 m2 of floor and its own bottom, and shows a top and four sides.
+        assert!((room.surface_area() - (126.0 - 1.0 + 5.0)).abs() < 1e-9);
         assert!(room.is_air(Position::new(3.0, 2.5, 1.5)) && room.is_air(Position::new(1.5, 1.5, 1.1)));
         assert!(!room.is_air(Position::new(1.5, 1.5, 0.5)) && !room.is_air(Position::new(-0.1, 2.0, 1.0)));
     }

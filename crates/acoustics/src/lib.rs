@@ -6,6 +6,8 @@
 
 mod air;
 mod band;
+mod convex;
+pub mod drawing;
 mod endpoint;
 mod geometry;
 mod image_source;
@@ -13,6 +15,7 @@ mod material;
 mod metrics;
 mod rir;
 mod room;
+pub mod room_file;
 mod synthesis;
 
 pub use air::Air;
@@ -20,7 +23,10 @@ pub use band::{BAND_COUNT, OCTAVES, Octaves};
 pub use endpoint::{Directivity, Source};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
-pub use material::{Material, MaterialError, materials};
+pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
 pub use metrics::{OctaveAcoustics, RoomAcoustics, SoundField, room_acoustics};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
+pub use room_file::{
+    FurnishedRoom, Furniture, FurnitureKind, MicrophoneArray, RoomFileError, RoomSource, SourceKind, rooms,
+};
