@@ -224,7 +224,7 @@ fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
 /// How often closed surfaces wind around a place: -1 inside a shell (normals inwards), +1 inside a solid (normals
 /// outwards), 0 elsewhere. The sum of the solid angles of all triangles (van Oosterom and Strackee, IEEE Trans.
 /// Biomed. Eng. 30, 1983).
-fn winding_number(polygons: &[Polygon], place: DVec3) -> f64 {
+pub(crate) fn winding_number(polygons: &[Polygon], place: DVec3) -> f64 {
     let triangles = polygons.iter().flat_map(|polygon| {
         let corners = &polygon.vertices;
         corners[1..].windows(2).map(move |pair| [corners[0] - place, pair[0] - place, pair[1] - place])
