@@ -17,6 +17,7 @@ mod rir;
 mod room;
 pub mod room_file;
 mod synthesis;
+pub mod wave;
 
 pub use air::Air;
 pub use band::{BAND_COUNT, OCTAVES, Octaves};
