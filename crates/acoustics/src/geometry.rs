@@ -212,7 +212,7 @@ impl From<&BoxRoom> for Room {
 /// The four corners of the face of a box from `low` to `high` that is seen along an axis: `normal` points from
 /// the face to the viewer, the corners run counter-clockwise. With `normal` into the box it is a wall of a
 /// room, with `normal` out of it the side of a solid.
-fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
+pub(crate) fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
     let centre = 0.5 * (low + high);
     let half = 0.5 * (high - low);
     let (u, v) = inward.any_orthonormal_pair();

@@ -6,7 +6,9 @@
 
 mod air;
 mod band;
+mod dice;
 mod endpoint;
+mod geometric;
 mod geometry;
 mod image_source;
 mod material;
@@ -18,6 +20,7 @@ mod synthesis;
 pub use air::Air;
 pub use band::{BAND_COUNT, OCTAVES, Octaves};
 pub use endpoint::{Directivity, Source};
+pub use geometric::{GeometricError, GeometricSettings, geometric_rirs};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
 pub use material::{Material, MaterialError, materials};
