@@ -6,6 +6,7 @@
 
 mod air;
 mod band;
+mod convex;
 mod dice;
 mod endpoint;
 mod geometric;
@@ -23,7 +24,7 @@ pub use endpoint::{Directivity, Source};
 pub use geometric::{GeometricError, GeometricSettings, geometric_rirs};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
-pub use material::{Material, MaterialError, materials};
+pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
 pub use metrics::{OctaveAcoustics, RoomAcoustics, SoundField, room_acoustics};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
