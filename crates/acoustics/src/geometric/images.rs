@@ -8,7 +8,12 @@
 use glam::DVec3;
 
 use super::scene::{Scene, TOLERANCE};
-use crate::{band::BAND_COUNT, endpoint::Source, synthesis::Arrival};
+use crate::{
+    band::BAND_COUNT,
+    convex::{Plane, area_vector, edges},
+    endpoint::Source,
+    synthesis::Arrival,
+};
 
 /// Smaller windows than this are none, in square metres.
 const SMALLEST_WINDOW: f64 = 1e-9;
