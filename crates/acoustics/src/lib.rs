@@ -17,6 +17,7 @@ mod metrics;
 mod rir;
 mod room;
 mod synthesis;
+pub mod wave;
 
 pub use air::Air;
 pub use band::{BAND_COUNT, OCTAVES, Octaves};
