@@ -16,6 +16,7 @@ mod material;
 mod metrics;
 mod rir;
 mod room;
+mod room_file;
 mod synthesis;
 pub mod wave;
 
@@ -29,3 +30,6 @@ pub use material::{Material, MaterialError, MaterialOrigin, material_origins, ma
 pub use metrics::{OctaveAcoustics, RoomAcoustics, SoundField, room_acoustics};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
+pub use room_file::{
+    FurnishedRoom, Furniture, FurnitureKind, MicrophoneArray, RoomFileError, RoomSource, SourceKind, rooms,
+};
