@@ -202,8 +202,7 @@ pub fn dispersion(executor: &dyn WaveExecutor, grid: Grid) -> Result<Vec<Compari
     let room = box_room([6.6, 6.4, 6.2], &material("wall", 0.5))?;
     let f_max = 1_000.0;
     let points_per_wavelength = 6.0;
-    let settings =
-        WaveSettings { grid, f_max_hz: f_max, points_per_wavelength, length_seconds: 0.02 };
+    let settings = WaveSettings { grid, f_max_hz: f_max, points_per_wavelength, length_seconds: 0.02 };
     let plan = WavePlan::new(&room, &settings)?;
     let centre = DVec3::new(3.3, 3.2, 3.1);
     let directions = [
@@ -281,7 +280,10 @@ pub fn impedance_tube(
     let planes = plan.lattice().dimensions()[0];
     let middle = planes / 2;
     let hears = middle + (25.0 / spacing) as usize;
-    let source = Excitation { probe: plane_probe(&plan, middle), signal: plan.pulse().differences().map(|d| d as f32).collect() };
+    let source = Excitation {
+        probe: plane_probe(&plan, middle),
+        signal: plan.pulse().differences().map(|d| d as f32).collect(),
+    };
     let raw = executor.run(&plan, &source, &[plane_probe(&plan, hears)], &())?;
     let rate = plan.sample_rate();
     let delay = plan.pulse().delay() as f64;
@@ -299,8 +301,7 @@ pub fn impedance_tube(
         .map(|octave| {
             let hz = octave.centre_hz;
             let impedance = effective_impedance(&wall.branches, time, hz);
-            let measured =
-                spectrum_at(reflected, rate, hz).norm() / spectrum_at(incident, rate, hz).norm();
+            let measured = spectrum_at(reflected, rate, hz).norm() / spectrum_at(incident, rate, hz).norm();
             TubeReflection {
                 hz,
                 reflection: Comparison { expected: reflection(impedance).norm(), found: measured },
@@ -333,8 +334,7 @@ pub fn energy(executor: &dyn WaveExecutor, grid: Grid) -> Result<[f64; 2], Check
     let rigid = material("rigid", 0.0);
     let boxes = [[DVec3::new(0.2, 0.1, 0.30), DVec3::new(0.7, 0.5, 0.32)]];
     let room = with_boxes(&box_room([1.0, 0.8, 0.9], &rigid)?, &boxes, &rigid);
-    let settings =
-        WaveSettings { grid, f_max_hz: 700.0, points_per_wavelength: 6.0, length_seconds: 0.5 };
+    let settings = WaveSettings { grid, f_max_hz: 700.0, points_per_wavelength: 6.0, length_seconds: 0.5 };
     let plan = WavePlan::new(&room, &settings)?;
     let lattice = plan.lattice();
     let nodes: Vec<u32> = plan.spans().iter().flat_map(|span| span.begin..span.end).collect();
