@@ -28,17 +28,6 @@ impl Pulse {
         let order = ((STOP_BAND_DB - 8.0) / (2.285 * width)).ceil();
         let half = (order / 2.0).ceil() as i32;
         let cutoff = 2.0 * (1.0 + 0.5 * TRANSITION) * f_max * dt;
-<<<<<<< HEAD
-        let taps: Vec<f64> = (-half..=half)
-            .map(|n| {
-                let edge = f64::from(n) / f64::from(half);
-                cutoff * sinc(cutoff * f64::from(n)) * bessel_i0(beta * (1.0 - edge * edge).sqrt())
-                    / bessel_i0(beta)
-            })
-            .collect();
-        let sum: f64 = taps.iter().sum();
-        Self(taps.into_iter().map(|tap| tap / sum).collect())
-=======
         let mut pulse = Self { taps: Vec::new(), dt, cutoff, sum: 1.0 };
         let taps: Vec<f64> = (-half..=half).map(|n| shape(f64::from(n), f64::from(half), cutoff)).collect();
         pulse.sum = taps.iter().sum();
@@ -49,7 +38,6 @@ impl Pulse {
     /// Its value at so many seconds after its middle.
     pub(crate) fn at(&self, seconds: f64) -> f64 {
         shape(seconds / self.dt, self.delay() as f64, self.cutoff) / self.sum
->>>>>>> wave
     }
 
     /// Steps to its middle.
@@ -130,16 +118,7 @@ mod tests {
 
     fn gain(pulse: &Pulse, hz: f64, dt: f64) -> f64 {
         let middle = pulse.delay() as f64;
-<<<<<<< HEAD
-        pulse
-            .0
-            .iter()
-            .enumerate()
-            .map(|(n, tap)| tap * (2.0 * PI * hz * dt * (n as f64 - middle)).cos())
-            .sum()
-=======
         pulse.taps.iter().enumerate().map(|(n, tap)| tap * (2.0 * PI * hz * dt * (n as f64 - middle)).cos()).sum()
->>>>>>> wave
     }
 
     #[test]
@@ -158,20 +137,8 @@ mod tests {
     fn the_differences_sum_up_to_the_pulse_and_to_nothing() {
         let pulse = Pulse::new(1_000.0, 1.0 / 7_700.0);
         let mut sum = 0.0;
-<<<<<<< HEAD
-        let summed: Vec<f64> = pulse
-            .differences()
-            .map(|d| {
-                sum += d;
-                sum
-            })
-            .collect();
-        assert!(summed.iter().zip(&pulse.0).all(|(a, b)| (a - b).abs() < 1e-12));
-        assert!(summed.last().unwrap().abs() < 1e-12 && summed.len() == pulse.0.len() + 1);
-=======
         let summed: Vec<f64> = pulse.differences().map(|d| { sum += d; sum }).collect();
         assert!(summed.iter().zip(&pulse.taps).all(|(a, b)| (a - b).abs() < 1e-12));
         assert!(summed.last().unwrap().abs() < 1e-12 && summed.len() == pulse.taps.len() + 1);
->>>>>>> wave
     }
 }
