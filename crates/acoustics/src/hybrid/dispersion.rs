@@ -1,13 +1,10 @@
 //! What the grid does to all waves alike, undone.
 //!
-//! On a grid waves of a frequency are shorter than in air, nearly the same in all directions, and a point source is
-//! louder. Both belong to the wavenumber: where the air has the field of wavenumber k at the frequency ck / 2π, the grid
-//! has it at a lower one, times a gain. So the spectrum of the air is that of the grid, read at other frequencies
-//! (frequency warping; Savioja and Välimäki, IEEE Trans. Speech Audio Process. 8, 2000). Delays, modes, decays and
-//! levels are set right at once, but for what differs between directions.
-//!
-//! The gain: from (4/dt² sin²(ω dt/2) − c² κ²(k)) P = −4π c² S with the grid's Laplacian κ² the far field has the
-//! amplitude 2k / (dκ²/dk) over distance, which by the dispersion relation is k c² dt / (sin(ω dt) dω/dk); in air it is 1.
+//! On a grid waves of a frequency are shorter than in air, by nearly the same share in all directions: where the air has
+//! the field of wavenumber k at the frequency ck / 2π, the grid has it at a lower one. So the spectrum of the air is that
+//! of the grid, read at other frequencies (frequency warping; Savioja and Välimäki, IEEE Trans. Speech Audio Process. 8,
+//! 2000). Delays, modes and decays are set right at once, but for what differs between directions. (That a source is
+//! louder on a grid belongs to the wavenumber, too, and is taken back where the source is made.)
 
 use std::{f64::consts::TAU, sync::Arc};
 
@@ -27,15 +24,6 @@ const WIDTH: f64 = 2.3;
 /// Why a transform cannot fail: it does so only on buffers of a wrong length.
 const MADE_BY_PLAN: &str = "the plan itself made these buffers";
 
-/// The grid's waves at one frequency of the air, as factors that change little over frequency.
-#[derive(Debug, Clone, Copy)]
-struct Warp {
-    /// Frequency on the grid over that in air.
-    ratio: f64,
-    /// Amplitude of a point source on the grid.
-    gain: f64,
-}
-
 /// Reads responses of a plan as those of air.
 pub(super) struct Dispersion {
     forward: Arc<dyn RealToComplex<f64>>,
@@ -43,8 +31,8 @@ pub(super) struct Dispersion {
     count: usize,
     lead: usize,
     sample_rate: f64,
-    /// Warps at equal steps of frequency from 0.
-    table: Vec<Warp>,
+    /// Frequency on the grid over that in air, at equal steps of the latter from 0.
+    ratios: Vec<f64>,
     step_hz: f64,
 }
 
@@ -60,7 +48,7 @@ impl Dispersion {
             count,
             lead,
             sample_rate: f64::from(sample_rate),
-            table: (0..ENTRIES).map(|entry| warp(plan, entry as f64 * step_hz)).collect(),
+            ratios: (0..ENTRIES).map(|entry| ratio(plan, entry as f64 * step_hz)).collect(),
             step_hz,
         }
     }
@@ -86,22 +74,20 @@ impl Dispersion {
         }
         frequencies
             .map(|hz| {
-                let Warp { ratio, gain } = self.at(hz);
-                let on_grid = hz * ratio;
+                let on_grid = hz * self.ratio(hz);
                 let place = on_grid / self.sample_rate * size;
                 // The frequency of the grid has become that of the air, and so has its phase.
                 let turn = Complex::cis(-TAU * on_grid / self.sample_rate * (middle - self.lead as f64));
-                between(&spectrum, place) * turn / gain
+                between(&spectrum, place) * turn
             })
             .collect()
     }
 
-    fn at(&self, hz: f64) -> Warp {
+    fn ratio(&self, hz: f64) -> f64 {
         let place = (hz / self.step_hz).clamp(0.0, (ENTRIES - 1) as f64);
         let entry = (place as usize).min(ENTRIES - 2);
-        let (below, above, share) = (self.table[entry], self.table[entry + 1], place - entry as f64);
-        let mix = |a: f64, b: f64| a + share * (b - a);
-        Warp { ratio: mix(below.ratio, above.ratio), gain: mix(below.gain, above.gain) }
+        let share = place - entry as f64;
+        self.ratios[entry] + share * (self.ratios[entry + 1] - self.ratios[entry])
     }
 }
 
@@ -123,30 +109,22 @@ fn sinc(x: f64) -> f64 {
     if x.abs() < 1e-9 { 1.0 } else { x.sin() / x }
 }
 
-/// What the grid makes of the waves that in air have this frequency, the mean over directions.
-fn warp(plan: &WavePlan, hz: f64) -> Warp {
-    let (speed, dt) = (plan.air().speed_of_sound(), 1.0 / plan.sample_rate());
-    let (grid, spacing) = (plan.lattice().grid, plan.lattice().spacing);
+/// At which share of a frequency the grid has the waves that air has at it, the mean over directions.
+fn ratio(plan: &WavePlan, hz: f64) -> f64 {
     if hz <= 0.0 {
-        return Warp { ratio: 1.0, gain: 1.0 };
+        return 1.0;
     }
-    // The mean wavenumber on the grid in 1/m at an angular frequency.
+    let (speed, rate) = (plan.air().speed_of_sound(), plan.sample_rate());
+    let (grid, spacing) = (plan.lattice().grid, plan.lattice().spacing);
     let wavenumber = |omega: f64| {
-        let all = directions().filter_map(|direction| grid.wavenumber(omega * dt, direction));
+        let all = directions().filter_map(|direction| grid.wavenumber(omega / rate, direction));
         let (sum, count) = all.fold((0.0, 0.0), |(sum, count), kh| (sum + kh / spacing, count + 1.0));
         sum / count
     };
     let wanted = TAU * hz / speed;
-    let mut omega = TAU * hz;
-    for _ in 0..20 {
-        omega *= wanted / wavenumber(omega);
-    }
-    let delta = 1e-3 * omega;
-    let group_velocity = 2.0 * delta / (wavenumber(omega + delta) - wavenumber(omega - delta));
-    Warp {
-        ratio: omega / (TAU * hz),
-        gain: wanted * speed * speed * dt / ((omega * dt).sin() * group_velocity),
-    }
+    // The ratio of the two changes slowly, so that a few corrections suffice.
+    let omega = (0..20).fold(TAU * hz, |omega, _| omega * wanted / wavenumber(omega));
+    omega / (TAU * hz)
 }
 
 /// Directions spread over the sphere; the grids have the symmetry of a cube, so an eighth is enough.
@@ -161,4 +139,41 @@ fn directions() -> impl Iterator<Item = DVec3> {
             DVec3::new(across * cos, across * sin, height)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Air, BoxRoom, Material, Position, Room, Surfaces,
+        wave::{WavePlan, WaveSettings},
+    };
+
+    #[test]
+    fn a_pulse_that_the_grid_made_late_by_its_dispersion_becomes_one_on_time() {
+        let surfaces = Surfaces::uniform(&Material::named("carpet").unwrap());
+        let room = BoxRoom::new(Position::new(3.0, 2.5, 2.2), surfaces, Air::default()).unwrap();
+        let plan = WavePlan::new(&Room::from(&room), &WaveSettings::default()).unwrap();
+        let (rate, lead, delay) = (16_000, 100, 0.04);
+        let air = Dispersion::new(&plan, rate, lead, 3_000);
+        // Inverse transform of exp(-j k(f) c t) up to 1.2 kHz, faded out from 0.9 kHz on.
+        let response: Vec<f32> = (0..3_100)
+            .map(|n| {
+                let time = (f64::from(n) - lead as f64) / f64::from(rate);
+                (1..1_200)
+                    .map(|hz| {
+                        let hz = f64::from(hz);
+                        let fade =
+                            (std::f64::consts::FRAC_PI_2 * ((hz - 900.0) / 300.0).clamp(0.0, 1.0)).cos();
+                        fade * (TAU * hz * (time - delay / air.ratio(hz))).cos() / f64::from(rate)
+                    })
+                    .sum::<f64>() as f32
+            })
+            .collect();
+        for hz in [100.0, 300.5, 600.2, 850.0] {
+            let found = air.spectrum(&response, std::iter::once(hz))[0];
+            let expected = 0.5 * Complex::cis(-TAU * hz * delay);
+            assert!((found - expected).norm() < 0.01, "{hz} Hz: {found}, expected {expected}");
+        }
+    }
 }
