@@ -8,6 +8,7 @@ mod air;
 mod band;
 mod convex;
 mod dice;
+pub mod drawing;
 mod endpoint;
 mod geometric;
 mod geometry;
@@ -17,7 +18,7 @@ mod material;
 mod metrics;
 mod rir;
 mod room;
-mod room_file;
+pub mod room_file;
 mod synthesis;
 pub mod wave;
 
