@@ -218,6 +218,19 @@ pub fn wave_responses_with_lead(
     let source = plan.point_source("microphone", microphone)?;
     let receivers =
         places.iter().map(|&place| plan.pressure_probe("source", place)).collect::<Result<Vec<_>, _>>()?;
-    let raw = executor.run(plan, &source, &receivers, progress)?;
+    probe_responses(plan, executor, &source, &receivers, sample_rate, lead, progress)
+}
+
+/// Responses from a source to any receivers, processed as those of [`wave_responses_with_lead`].
+pub(crate) fn probe_responses(
+    plan: &WavePlan,
+    executor: &dyn WaveExecutor,
+    source: &Excitation,
+    receivers: &[Probe],
+    sample_rate: u32,
+    lead: usize,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<f32>>, WaveError> {
+    let raw = executor.run(plan, source, receivers, progress)?;
     Ok(response::responses(plan, &raw, sample_rate, lead))
 }

@@ -21,8 +21,7 @@ pub enum Grid {
 }
 
 /// Directions to half of the neighbours; the other half are opposite.
-const FCC_DIRECTIONS: [[i32; 3]; 6] =
-    [[1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1], [0, 1, 1], [0, 1, -1]];
+const FCC_DIRECTIONS: [[i32; 3]; 6] = [[1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1], [0, 1, 1], [0, 1, -1]];
 const CARTESIAN_DIRECTIONS: [[i32; 3]; 3] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
 /// The squares of the Courant numbers: a thousandth below the limits of 1 and 1/3, so that what rounding feeds to the
 /// shortest waves of the grid stays small, and with so few binary digits that the coefficients of the schemes are exact
@@ -108,9 +107,10 @@ impl Grid {
     pub fn wavenumber(self, radians_per_step: f64, direction: DVec3) -> Option<f64> {
         let wanted = (0.5 * radians_per_step).sin().powi(2);
         let shape = |kh: f64| {
-            let links = self.directions().iter().map(|&link| {
-                (0.5 * kh * direction.dot(DVec3::from(link.map(f64::from)))).sin().powi(2)
-            });
+            let links = self
+                .directions()
+                .iter()
+                .map(|&link| (0.5 * kh * direction.dot(DVec3::from(link.map(f64::from)))).sin().powi(2));
             self.neighbour_weight() * links.sum::<f64>()
         };
         // The relation rises up to somewhere beyond half a wavelength per spacing: step up, then bisect.
