@@ -21,6 +21,9 @@ pub use endpoint::{Directivity, Source};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
 pub use material::{Material, MaterialError, materials};
-pub use metrics::{OctaveAcoustics, RoomAcoustics, SoundField, room_acoustics};
+pub use metrics::{
+    DecayCurve, DecayWarning, OctaveAcoustics, RoomAcoustics, SoundField, decay_curve,
+    perceptual_mixing_time, room_acoustics,
+};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
