@@ -14,6 +14,7 @@ mod metrics;
 mod rir;
 mod room;
 mod synthesis;
+mod wav;
 
 pub use air::Air;
 pub use band::{BAND_COUNT, OCTAVES, Octaves};
@@ -27,3 +28,4 @@ pub use metrics::{
 };
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
+pub use wav::{WavError, read_wav, write_wav};
