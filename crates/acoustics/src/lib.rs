@@ -14,10 +14,11 @@ mod metrics;
 mod rir;
 mod room;
 mod synthesis;
+pub mod validation;
 mod wav;
 
 pub use air::Air;
-pub use band::{BAND_COUNT, OCTAVES, Octaves};
+pub use band::{BAND_COUNT, OCTAVES, Octaves, octave_name};
 pub use endpoint::{Directivity, Source};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
