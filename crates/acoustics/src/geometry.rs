@@ -5,10 +5,13 @@ use glam::DVec3;
 use crate::{
     air::Air,
     band::{BAND_COUNT, Octaves},
+    convex,
     material::Material,
     room::{BoxRoom, Position},
 };
 
+/// Surfaces closer than this touch: furniture against a wall, a lamp on a table. In metres.
+pub(crate) const TOUCHING_METRES: f64 = 1e-3;
 /// How far a vertex may lie off the plane of its polygon, in metres.
 const FLATNESS_METRES: f64 = 1e-6;
 
@@ -36,8 +39,7 @@ pub struct Polygon {
 impl Polygon {
     /// Area times normal: half the sum of the cross products of its edges (Newell).
     pub fn area_vector(&self) -> DVec3 {
-        let next = self.vertices.iter().cycle().skip(1);
-        0.5 * self.vertices.iter().zip(next).map(|(a, b)| a.cross(*b)).sum::<DVec3>()
+        convex::area_vector(&self.vertices)
     }
 
     /// Unit vector into the air.
@@ -80,6 +82,8 @@ pub struct Room {
     shell: Vec<Polygon>,
     solids: Vec<Solid>,
     air: Air,
+    /// Share of each polygon that air touches, in the order of [`polygons`](Self::polygons).
+    exposed: Vec<f64>,
 }
 
 impl Room {
@@ -91,7 +95,8 @@ impl Room {
         solids: Vec<Solid>,
         air: Air,
     ) -> Self {
-        Self { name, surfaces, shell, solids, air }
+        let exposed = exposed_shares(&shell, &solids);
+        Self { name, surfaces, shell, solids, air, exposed }
     }
 
     /// Name in files and tables.
@@ -145,16 +150,22 @@ impl Room {
         -self.polygons().map(|polygon| polygon.area_vector().dot(polygon.centre())).sum::<f64>() / 3.0
     }
 
-    /// Area of all surfaces in square metres.
+    /// Area of each polygon that air touches, in square metres, in the order of [`polygons`](Self::polygons): without
+    /// what stands against it.
+    pub fn exposed_areas(&self) -> impl Iterator<Item = f64> {
+        self.polygons().zip(&self.exposed).map(|(polygon, share)| share * polygon.area())
+    }
+
+    /// Area of all surfaces that air touches, in square metres.
     pub fn surface_area(&self) -> f64 {
-        self.polygons().map(Polygon::area).sum()
+        self.exposed_areas().sum()
     }
 
     /// Mean absorption coefficient of all surfaces, by octave.
     pub fn mean_absorption(&self) -> Octaves {
         let mut absorbed = [0.0; BAND_COUNT];
-        for polygon in self.polygons() {
-            let (area, absorption) = (polygon.area(), self.material(polygon).absorption());
+        for (polygon, area) in self.polygons().zip(self.exposed_areas()) {
+            let absorption = self.material(polygon).absorption();
             for (total, coefficient) in absorbed.iter_mut().zip(absorption) {
                 *total += area * coefficient;
             }
@@ -212,7 +223,7 @@ impl From<&BoxRoom> for Room {
 /// The four corners of the face of a box from `low` to `high` that is seen along an axis: `normal` points from
 /// the face to the viewer, the corners run counter-clockwise. With `normal` into the box it is a wall of a
 /// room, with `normal` out of it the side of a solid.
-fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
+pub(crate) fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
     let centre = 0.5 * (low + high);
     let half = 0.5 * (high - low);
     let (u, v) = inward.any_orthonormal_pair();
@@ -221,10 +232,41 @@ fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
         .to_vec()
 }
 
+/// Share of each polygon's area that air touches: less what lies flat against it, seen from the other side.
+fn exposed_shares(shell: &[Polygon], solids: &[Solid]) -> Vec<f64> {
+    // The body is what a polygon belongs to; a body does not cover itself.
+    let shell = shell.iter().map(|polygon| (0, polygon));
+    let solids = (1..).zip(solids).flat_map(|(body, solid)| solid.polygons.iter().map(move |polygon| (body, polygon)));
+    let placed: Vec<_> = shell
+        .chain(solids)
+        .map(|(body, polygon)| {
+            let (low, high) = polygon.vertices.iter().fold(
+                (DVec3::INFINITY, DVec3::NEG_INFINITY),
+                |(low, high), corner| (low.min(*corner), high.max(*corner)),
+            );
+            (body, polygon, polygon.normal(), low, high)
+        })
+        .collect();
+    let covered = |(body, polygon, normal, low, high): &(usize, &Polygon, DVec3, DVec3, DVec3)| {
+        let facing = placed.iter().filter(|(other, _, facing, other_low, other_high)| {
+            other != body
+                && facing.dot(*normal) < -1.0 + 1e-6
+                && (*high - *other_low).min(*other_high - *low).min_element() > -TOUCHING_METRES
+        });
+        facing
+            .filter(|(_, other, ..)| {
+                other.vertices.iter().all(|v| (*v - polygon.vertices[0]).dot(*normal).abs() <= TOUCHING_METRES)
+            })
+            .map(|(_, other, ..)| convex::shared_area(&polygon.vertices, &other.vertices))
+            .sum::<f64>()
+    };
+    placed.iter().map(|entry| (1.0 - covered(entry) / entry.1.area()).clamp(0.0, 1.0)).collect()
+}
+
 /// How often closed surfaces wind around a place: -1 inside a shell (normals inwards), +1 inside a solid (normals
 /// outwards), 0 elsewhere. The sum of the solid angles of all triangles (van Oosterom and Strackee, IEEE Trans.
 /// Biomed. Eng. 30, 1983).
-fn winding_number(polygons: &[Polygon], place: DVec3) -> f64 {
+pub(crate) fn winding_number(polygons: &[Polygon], place: DVec3) -> f64 {
     let triangles = polygons.iter().flat_map(|polygon| {
         let corners = &polygon.vertices;
         corners[1..].windows(2).map(move |pair| [corners[0] - place, pair[0] - place, pair[1] - place])
@@ -284,6 +326,8 @@ mod tests {
             Air::default(),
         );
         assert!((room.volume() - 89.0).abs() < 1e-9);
+        // The crate hides 1 m2 of floor and its own bottom, and shows a top and four sides.
+        assert!((room.surface_area() - (126.0 - 1.0 + 5.0)).abs() < 1e-9);
         assert!(room.is_air(Position::new(3.0, 2.5, 1.5)) && room.is_air(Position::new(1.5, 1.5, 1.1)));
         assert!(!room.is_air(Position::new(1.5, 1.5, 0.5)) && !room.is_air(Position::new(-0.1, 2.0, 1.0)));
     }

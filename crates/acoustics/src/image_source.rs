@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     band::BAND_COUNT,
+    dice::Dice,
     rir::{Rir, RirError},
     room::{BoxRoom, Position},
-    synthesis::Synthesis,
+    synthesis::{Arrival, Synthesis},
 };
 
 /// How much longer than the longest Eyring time a response is when nothing else is asked: 75 dB of decay.
@@ -102,9 +103,17 @@ pub enum SimulationError {
 }
 
 /// One image of the source: where it is, and its amplitude in each octave at 1 m without air.
-pub(crate) struct Image {
-    pub(crate) position: [f64; 3],
-    pub(crate) amplitudes: [f32; BAND_COUNT],
+struct Image {
+    position: [f64; 3],
+    amplitudes: [f32; BAND_COUNT],
+}
+
+impl Image {
+    fn arrival(&self, microphone: Position) -> Arrival {
+        let [x, y, z] = self.position;
+        let distance = Position::new(x, y, z).distance(microphone);
+        Arrival { distance, amplitudes: self.amplitudes.map(|amplitude| amplitude / distance as f32) }
+    }
 }
 
 /// Responses from one source to each microphone, in their order. All microphones hear the same images,
@@ -125,7 +134,10 @@ pub fn image_source_rirs(
     let images = reflections(room, source, seconds, settings);
     let synthesis = Synthesis::new(room.air(), settings.sample_rate, seconds);
     let response = |&microphone: &Position| {
-        let samples = synthesis.response(source.coordinates(), &images, microphone.coordinates());
+        let distance = source.distance(microphone);
+        let direct = Arrival { distance, amplitudes: [1.0 / distance as f32; BAND_COUNT] };
+        let reflections = images.iter().map(|image| image.arrival(microphone));
+        let samples = synthesis.response(Some(direct), reflections);
         Ok(Rir::new(settings.sample_rate, samples)?)
     };
     microphones.par_iter().map(response).collect()
@@ -304,32 +316,6 @@ impl Scattering {
             let diffuse = (-self.diffuse_loss[band] * distance as f32).exp();
             never_scattered * specular[band] + (1.0 - never_scattered) * diffuse
         })
-    }
-}
-
-/// Random numbers that belong to one image or draw: `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn new<const N: usize>(seed: u64, owner: [u64; N]) -> Self {
-        let mut dice = Self(seed);
-        for part in owner {
-            dice.0 = dice.next() ^ part;
-        }
-        dice
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform from 0 to 1.
-    fn roll(&mut self) -> f64 {
-        (self.next() >> 11) as f64 * f64::EPSILON / 2.0
     }
 }
 

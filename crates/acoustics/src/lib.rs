@@ -6,7 +6,10 @@
 
 mod air;
 mod band;
+mod convex;
+mod dice;
 mod endpoint;
+mod geometric;
 mod geometry;
 mod image_source;
 mod material;
@@ -20,13 +23,14 @@ mod wav;
 pub use air::Air;
 pub use band::{BAND_COUNT, OCTAVES, Octaves, octave_name};
 pub use endpoint::{Directivity, Source};
+pub use geometric::{GeometricError, GeometricSettings, geometric_rirs};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
-pub use material::{Material, MaterialError, materials};
 pub use metrics::{
     DecayCurve, DecayWarning, OctaveAcoustics, RoomAcoustics, SoundField, decay_curve,
     perceptual_mixing_time, room_acoustics,
 };
+pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
 pub use wav::{WavError, read_wav, write_wav};

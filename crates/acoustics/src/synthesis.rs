@@ -7,7 +7,6 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex
 use crate::{
     air::Air,
     band::{BAND_COUNT, crossfade},
-    image_source::Image,
 };
 
 /// Length of the windowed sinc that places a pulse between samples.
@@ -22,6 +21,15 @@ const SPREAD_SECONDS: f64 = 0.05;
 
 /// Why a transform cannot fail: it does so only on buffers of a wrong length or a spectrum of no real signal.
 const MADE_BY_PLAN: &str = "the plan itself made these buffers";
+
+/// One way on which sound comes to a microphone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// Metres travelled.
+    pub(crate) distance: f64,
+    /// Amplitude in each octave on arrival, but for what the air has taken.
+    pub(crate) amplitudes: [f32; BAND_COUNT],
+}
 
 /// What all responses of one simulation share.
 pub(crate) struct Synthesis {
@@ -61,21 +69,26 @@ impl Synthesis {
         }
     }
 
-    /// What a microphone hears of a source at `direct` and its images.
-    pub(crate) fn response(&self, direct: [f64; 3], images: &[Image], microphone: [f64; 3]) -> Vec<f32> {
+    /// What a microphone hears: the direct sound, where nothing is in its way, and everything else.
+    pub(crate) fn response(
+        &self,
+        direct: Option<Arrival>,
+        reflections: impl IntoIterator<Item = Arrival>,
+    ) -> Vec<f32> {
         let size = self.forward.len();
         let mut bands = vec![0.0; BAND_COUNT * size];
-        for image in images {
-            let distance = distance(image.position, microphone);
-            self.add_pulse(&mut bands, distance, &image.amplitudes.map(|a| a / distance as f32));
+        for arrival in reflections {
+            self.add_pulse(&mut bands, arrival.distance, &arrival.amplitudes);
         }
         self.absorb_in_air(&mut bands);
 
-        let distance = distance(direct, microphone);
-        let mut direct = vec![0.0; size];
-        self.add_pulse(&mut direct, distance, &[1.0 / distance as f32]);
-        let direct_gains = self.air_loss.map(|loss| (-loss * distance).exp() as f32);
-        self.combine(&mut bands, &mut direct, &direct_gains)
+        let (mut pulse, mut gains) = (vec![0.0; size], [0.0; BAND_COUNT]);
+        if let Some(Arrival { distance, amplitudes }) = direct {
+            self.add_pulse(&mut pulse, distance, &[1.0]);
+            gains =
+                std::array::from_fn(|band| amplitudes[band] * (-self.air_loss[band] * distance).exp() as f32);
+        }
+        self.combine(&mut bands, &mut pulse, &gains)
     }
 
     /// Adds one arrival to each band, between samples where need be.
@@ -87,6 +100,9 @@ impl Synthesis {
         }
         let pulse = self.pulse.between_samples((arrival - sample as f64) as f32);
         for (band, &gain) in bands.chunks_exact_mut(self.forward.len()).zip(gains) {
+            if gain == 0.0 {
+                continue;
+            }
             for (out, tap) in band[sample..sample + TAPS].iter_mut().zip(&pulse) {
                 *out += gain * tap;
             }
@@ -178,11 +194,6 @@ impl PulseShape {
             window * sign * numerator / (offset - fraction)
         })
     }
-}
-
-fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
-    let [x, y, z] = std::array::from_fn(|axis| a[axis] - b[axis]);
-    (x * x + y * y + z * z).sqrt()
 }
 
 /// The next size that is quick to transform: 2, 3 or 5 times a power of two.

@@ -1,0 +1,231 @@
+//! Geometrical room acoustics: image sources for the first reflections, rays with diffuse rain for the rest.
+//!
+//! Works in any room of plane surfaces, in octave bands, with scattering, air absorption and the source's directivity.
+//! Each path is counted once: a mirror reflection up to the image order is an image and carries what is neither
+//! absorbed nor scattered, everything else comes from the rays ([`rays`] says how). The levels of both are absolute:
+//! the free field at 1 m is 1.
+//!
+//! Sound does not bend here: where something hides the source there is no direct sound. Diffraction is the wave
+//! part's business.
+
+mod bvh;
+mod images;
+mod rays;
+mod scene;
+
+use glam::DVec3;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use self::{
+    images::Images,
+    rays::{RaySettings, Rays},
+    scene::Scene,
+};
+use crate::{
+    endpoint::Source,
+    geometry::Room,
+    rir::{Rir, RirError},
+    room::Position,
+    synthesis::{Arrival, Synthesis},
+};
+
+/// How much longer than the longest Eyring time a response is when nothing else is asked: 75 dB of decay.
+const LENGTH_PER_REVERBERATION_TIME: f64 = 1.25;
+/// A response is never longer than this, in seconds.
+const LONGEST: f64 = 20.0;
+/// Source and microphone are never closer than this, in metres: 1/r knows no bound.
+const CLOSEST: f64 = 0.01;
+
+/// How the geometrical part is computed. As a file it may leave out any field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GeometricSettings {
+    /// Samples per second, 8 000 to 192 000.
+    pub sample_rate: u32,
+    /// Length of the response in seconds, at most 20; by default 1.25 times the longest Eyring time among
+    /// the octaves.
+    pub length_seconds: Option<f64>,
+    /// Most mirrors in the path of an image, at most 50. Longer mirror paths are left to the rays.
+    pub image_order: u32,
+    /// Most images of a source, 1 to 1 000 000. Where the room has more, the order is lowered until they fit.
+    pub max_images: usize,
+    /// Number of rays, at most 10 000 000; without rays only images are heard.
+    pub rays: usize,
+    /// Same seed, same response.
+    pub seed: u64,
+}
+
+impl Default for GeometricSettings {
+    fn default() -> Self {
+        Self {
+            sample_rate: 16_000,
+            length_seconds: None,
+            image_order: 3,
+            max_images: 4_000,
+            rays: 4_000,
+            seed: 0,
+        }
+    }
+}
+
+/// Why no response can be computed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum GeometricError {
+    /// A place in a wall, in furniture or outside.
+    #[error("{what} at {position} m is not in the air of room \"{room}\"; move it")]
+    NotInAir {
+        /// `source 0` or `microphone 3`.
+        what: String,
+        /// Where it was put.
+        position: Position,
+        /// The room's name.
+        room: String,
+    },
+    /// Source and microphone at one place.
+    #[error("microphone {0} is less than 1 cm from the source; move one of them")]
+    TooClose(usize),
+    /// A setting out of range.
+    #[error("{name} is {value}; it must lie between {least} and {most}")]
+    Setting {
+        /// The field.
+        name: &'static str,
+        /// What it holds.
+        value: f64,
+        /// Least value allowed.
+        least: f64,
+        /// Largest value allowed.
+        most: f64,
+    },
+    /// No sound arrives.
+    #[error("microphone {microphone} hears nothing within the response; lengthen it or trace more rays")]
+    Silent {
+        /// Which.
+        microphone: usize,
+        /// What is wrong with the response.
+        source: RirError,
+    },
+}
+
+/// Responses from one source to each microphone, in their order. All microphones hear the same images and the same
+/// rays, so they form a coherent array.
+///
+/// `progress` is told now and then which share of the work is done, from any thread. Same input, same bits, on any
+/// number of threads.
+///
+/// # Errors
+/// [`GeometricError`] when a place is not in the room's air, a setting is out of range, or nothing is heard.
+pub fn geometric_rirs(
+    room: &Room,
+    source: &Source,
+    microphones: &[Position],
+    settings: &GeometricSettings,
+    progress: &(dyn Fn(f64) + Sync),
+) -> Result<Vec<Rir>, GeometricError> {
+    check(room, source, microphones, settings)?;
+    let seconds = settings.length_seconds.unwrap_or_else(|| default_length(room));
+    let geometric =
+        Geometric::new(room, source, microphones, settings, seconds, &|share| progress(0.5 * share));
+    let synthesis = Synthesis::new(room.air(), settings.sample_rate, seconds);
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let response = |(index, &microphone): (usize, &Position)| {
+        let Heard { direct, reflections } = geometric.heard(microphone);
+        let samples = synthesis.response(direct, reflections);
+        let done = 1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        progress(0.5 + 0.5 * done as f64 / microphones.len() as f64);
+        Rir::new(settings.sample_rate, samples)
+            .map_err(|source| GeometricError::Silent { microphone: index, source })
+    };
+    microphones.par_iter().enumerate().map(response).collect()
+}
+
+/// Long enough for the decay of the slowest octave, and for sound to cross even a dead room.
+pub(crate) fn default_length(room: &Room) -> f64 {
+    let [low, high] = room.bounds();
+    let crossing = low.distance(high) / room.air().speed_of_sound();
+    let longest = room.eyring_time().into_iter().fold(0.0, f64::max);
+    (LENGTH_PER_REVERBERATION_TIME * longest).max(2.0 * crossing).min(LONGEST)
+}
+
+/// Images and rays of one source.
+struct Geometric {
+    scene: Scene,
+    images: Images,
+    rays: Rays,
+}
+
+/// All that comes to a microphone.
+struct Heard {
+    direct: Option<Arrival>,
+    reflections: Vec<Arrival>,
+}
+
+impl Geometric {
+    fn new(
+        room: &Room,
+        source: &Source,
+        microphones: &[Position],
+        settings: &GeometricSettings,
+        seconds: f64,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Self {
+        let scene = Scene::new(room);
+        let reach = room.air().speed_of_sound() * seconds;
+        let images = Images::new(&scene, source, settings.image_order, settings.max_images, reach);
+        let microphones: Vec<DVec3> = microphones.iter().map(|&microphone| microphone.into()).collect();
+        let ray_settings = RaySettings {
+            source,
+            microphones: &microphones,
+            count: settings.rays,
+            seed: settings.seed,
+            image_order: images.order,
+            reach,
+            volume: room.volume(),
+            area: room.surface_area(),
+            speed_of_sound: room.air().speed_of_sound(),
+            air_loss: room.air().energy_loss(),
+        };
+        let rays = Rays::trace(&scene, &ray_settings, progress);
+        Self { scene, images, rays }
+    }
+
+    fn heard(&self, microphone: Position) -> Heard {
+        let microphone = microphone.into();
+        let mut reflections = self.images.reflections(&self.scene, microphone);
+        reflections.extend(self.rays.arrivals(&self.scene, microphone));
+        Heard { direct: self.images.direct(&self.scene, microphone), reflections }
+    }
+}
+
+fn check(
+    room: &Room,
+    source: &Source,
+    microphones: &[Position],
+    settings: &GeometricSettings,
+) -> Result<(), GeometricError> {
+    let within = |name, value: f64, least, most| {
+        let inside = (least..=most).contains(&value);
+        if inside { Ok(()) } else { Err(GeometricError::Setting { name, value, least, most }) }
+    };
+    within("sample_rate", f64::from(settings.sample_rate), 8_000.0, 192_000.0)?;
+    within("length_seconds", settings.length_seconds.unwrap_or(1.0), 0.001, LONGEST)?;
+    within("image_order", f64::from(settings.image_order), 0.0, 50.0)?;
+    within("max_images", settings.max_images as f64, 1.0, 1e6)?;
+    within("rays", settings.rays as f64, 0.0, 1e7)?;
+
+    let in_air = |position: Position, what: &dyn Fn() -> String| {
+        let error = || GeometricError::NotInAir { what: what(), position, room: room.name().to_owned() };
+        if room.is_air(position) { Ok(()) } else { Err(error()) }
+    };
+    in_air(source.position, &|| "the source".to_owned())?;
+    for (index, &microphone) in microphones.iter().enumerate() {
+        in_air(microphone, &|| format!("microphone {index}"))?;
+        if microphone.distance(source.position) < CLOSEST {
+            return Err(GeometricError::TooClose(index));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
