@@ -19,6 +19,7 @@ mod room;
 mod synthesis;
 pub mod validation;
 mod wav;
+pub mod wave;
 
 pub use air::Air;
 pub use band::{BAND_COUNT, OCTAVES, Octaves, octave_name};

@@ -1,0 +1,354 @@
+//! One step of one plane: the inner loops of the processor's executor.
+//!
+//! Rows are worked on in whole vectors; at the ends of a span a vector may reach over places that are not the
+//! span's, which keep what they held. Everything is added in an order that does not depend on the width of vectors.
+
+use pulp::Simd;
+
+use super::{
+    admittance::BranchStep,
+    boundary::{Boundary, BoundaryPlane},
+    cpu::Field,
+    grid::ROW_UNIT,
+    plan::WavePlan,
+    voxels::Span,
+};
+
+/// Boundary nodes that are worked on together.
+const CHUNK: usize = 64;
+
+/// Sums over parts of the FCC neighbourhood, which rows share.
+pub(super) struct RowSums {
+    /// Of the planes before and after, for three rows that follow each other; and which rows they are.
+    beside: [Field; 3],
+    /// Of the four rows that share an edge with a row. Begins [`ROW_UNIT`] places before the row.
+    edges: Field,
+}
+
+impl RowSums {
+    pub(super) fn new(stride: usize) -> Self {
+        Self { beside: [0, 1, 2].map(|_| Field::new(stride)), edges: Field::new(stride + 2 * ROW_UNIT) }
+    }
+}
+
+/// States of the walls' branches.
+pub(super) struct WallStates {
+    /// Pressure of each boundary node before the present one.
+    previous: Vec<f32>,
+    /// w and v of each branch, by patch.
+    branches: Vec<[Vec<f32>; 2]>,
+}
+
+impl WallStates {
+    pub(super) fn new(plan: &WavePlan) -> Self {
+        let branches = plan.walls().iter().map(|wall| wall.steps.len()).max().unwrap_or(0);
+        let patches = plan.boundary().patches();
+        Self {
+            previous: vec![0.0; plan.boundary().nodes.len()],
+            branches: (0..branches).map(|_| [vec![0.0; patches], vec![0.0; patches]]).collect(),
+        }
+    }
+}
+
+/// The spans of a plane, row by row, with the row's number and where in the row they begin and end.
+fn rows_of_plane(plan: &WavePlan, plane: usize) -> impl Iterator<Item = (usize, &[Span])> {
+    let ends = &plan.plane_spans()[plane..plane + 2];
+    let [_, rows, stride] = plan.lattice().dimensions();
+    let row = move |span: &Span| span.begin as usize / stride - plane * rows;
+    plan.spans()[ends[0] as usize..ends[1] as usize]
+        .chunk_by(move |a, b| row(a) == row(b))
+        .map(move |spans| (row(&spans[0]), spans))
+}
+
+/// Whole vectors of a slice whose length is a multiple of [`ROW_UNIT`].
+#[inline(always)]
+fn vectors<S: Simd>(row: &[f32]) -> &[S::f32s] {
+    S::as_simd_f32s(row).0
+}
+
+/// Writes `compute(n)` to vector n, for every vector with places from `begin` to `end`; places outside stay.
+#[inline(always)]
+fn write_between<S: Simd>(
+    simd: S,
+    row: &mut [f32],
+    [begin, end]: [usize; 2],
+    mut compute: impl FnMut(usize, S::f32s) -> S::f32s,
+) {
+    let lanes = S::F32_LANES;
+    let row = S::as_mut_simd_f32s(row).0;
+    let (first, last) = (begin / lanes, (end - 1) / lanes);
+    let mut write_part = |row: &mut [S::f32s], n: usize| {
+        let low = begin.saturating_sub(n * lanes) as u32;
+        let high = (end - n * lanes).min(lanes) as u32;
+        let part = simd.mask_between_m32s(low, high).mask();
+        row[n] = simd.select_f32s(part, compute(n, row[n]), row[n]);
+    };
+    write_part(row, first);
+    if first == last {
+        return;
+    }
+    write_part(row, last);
+    for (n, value) in row[first + 1..last].iter_mut().enumerate() {
+        *value = compute(first + 1 + n, *value);
+    }
+}
+
+/// p⁺ = ¼ Σ pₙ − p − p⁻ over the twelve neighbours.
+#[inline(always)]
+pub(super) fn fcc_plane<S: Simd>(
+    simd: S,
+    plan: &WavePlan,
+    new: &mut [f32],
+    now: &[f32],
+    plane: usize,
+    sums: &mut RowSums,
+) {
+    let lattice = plan.lattice();
+    let stride = lattice.dimensions()[2];
+    let row_of = |plane: usize, row: usize| {
+        let start = lattice.row_start(plane, row);
+        &now[start..start + stride]
+    };
+    let mut summed = 0..0;
+    for (row, spans) in rows_of_plane(plan, plane) {
+        for needed in row - 1..=row + 1 {
+            if !summed.contains(&needed) {
+                add_rows(simd, sums.beside[needed % 3].get_mut(), row_of(plane - 1, needed), row_of(plane + 1, needed));
+            }
+        }
+        summed = row - 1..row + 2;
+        let RowSums { beside, edges } = sums;
+        let edges = edges.get_mut();
+        let beside = [row - 1, row, row + 1].map(|row| beside[row % 3].get());
+        add_three_rows(
+            simd,
+            &mut edges[ROW_UNIT..ROW_UNIT + stride],
+            beside[1],
+            row_of(plane, row - 1),
+            row_of(plane, row + 1),
+        );
+        let parity = lattice.parity(plane, row);
+        let start = lattice.row_start(plane, row);
+        let edges = &edges[ROW_UNIT + parity - 1..];
+        let rows = FccRows {
+            corners: [beside[0], beside[2]],
+            edges: [&edges[..stride], &edges[1..=stride]],
+            now: row_of(plane, row),
+        };
+        for span in spans {
+            let ends = [span.begin, span.end].map(|index| index as usize - start);
+            fcc_span(simd, &mut new[start..start + stride], ends, &rows);
+        }
+    }
+}
+
+/// What the new pressures of an FCC row come from.
+struct FccRows<'a> {
+    /// Sums of the planes beside, of the rows before and after.
+    corners: [&'a [f32]; 2],
+    /// Sums of the rows that share an edge, at the nearer place before and after.
+    edges: [&'a [f32]; 2],
+    now: &'a [f32],
+}
+
+#[inline(always)]
+fn fcc_span<S: Simd>(simd: S, new: &mut [f32], ends: [usize; 2], rows: &FccRows) {
+    let count = new.len() / S::F32_LANES;
+    let whole = |row| &vectors::<S>(row)[..count];
+    let corners = rows.corners.map(whole);
+    let edges = rows.edges.map(whole);
+    let now = whole(rows.now);
+    let quarter = simd.splat_f32s(0.25);
+    write_between(simd, new, ends, |n, old| {
+        let corner = simd.add_f32s(corners[0][n], corners[1][n]);
+        let edge = simd.add_f32s(edges[0][n], edges[1][n]);
+        let mean = simd.mul_f32s(quarter, simd.add_f32s(corner, edge));
+        simd.sub_f32s(simd.sub_f32s(mean, now[n]), old)
+    });
+}
+
+#[inline(always)]
+fn add_rows<S: Simd>(simd: S, sum: &mut [f32], a: &[f32], b: &[f32]) {
+    let terms = vectors::<S>(a).iter().zip(vectors::<S>(b));
+    for (sum, (&a, &b)) in S::as_mut_simd_f32s(sum).0.iter_mut().zip(terms) {
+        *sum = simd.add_f32s(a, b);
+    }
+}
+
+#[inline(always)]
+fn add_three_rows<S: Simd>(simd: S, sum: &mut [f32], a: &[f32], b: &[f32], c: &[f32]) {
+    let terms = vectors::<S>(a).iter().zip(vectors::<S>(b)).zip(vectors::<S>(c));
+    for (sum, ((&a, &b), &c)) in S::as_mut_simd_f32s(sum).0.iter_mut().zip(terms) {
+        *sum = simd.add_f32s(simd.add_f32s(a, b), c);
+    }
+}
+
+/// p⁺ = c₀ p + c₁ Σ pₙ − p⁻ over the six neighbours.
+#[inline(always)]
+pub(super) fn cartesian_plane<S: Simd>(
+    simd: S,
+    plan: &WavePlan,
+    new: &mut [f32],
+    now: &[f32],
+    plane: usize,
+) {
+    let lattice = plan.lattice();
+    let stride = lattice.dimensions()[2];
+    let grid = lattice.grid();
+    let weights = [grid.centre_weight(), grid.neighbour_weight()].map(|weight| weight as f32);
+    let row_of = |plane: usize, row: usize| lattice.row_start(plane, row);
+    for (row, spans) in rows_of_plane(plan, plane) {
+        let start = row_of(plane, row);
+        let beside = [row_of(plane - 1, row), row_of(plane + 1, row), start - stride, start + stride, start - 1, start + 1]
+            .map(|start| &now[start..start + stride]);
+        for span in spans {
+            let ends = [span.begin, span.end].map(|index| index as usize - start);
+            cartesian_span(simd, &mut new[start..start + stride], ends, &now[start..start + stride], beside, weights);
+        }
+    }
+}
+
+#[inline(always)]
+fn cartesian_span<S: Simd>(
+    simd: S,
+    new: &mut [f32],
+    ends: [usize; 2],
+    now: &[f32],
+    beside: [&[f32]; 6],
+    weights: [f32; 2],
+) {
+    let count = new.len() / S::F32_LANES;
+    let whole = |row| &vectors::<S>(row)[..count];
+    let [a, b, c, d, e, f] = beside.map(whole);
+    let now = whole(now);
+    let [centre, neighbour] = weights.map(|weight| simd.splat_f32s(weight));
+    write_between(simd, new, ends, |n, old| {
+        let planes = simd.add_f32s(a[n], b[n]);
+        let rows = simd.add_f32s(c[n], d[n]);
+        let places = simd.add_f32s(e[n], f[n]);
+        let sum = simd.add_f32s(simd.add_f32s(planes, rows), places);
+        let here = simd.sub_f32s(simd.mul_f32s(centre, now[n]), old);
+        simd.add_f32s(here, simd.mul_f32s(neighbour, sum))
+    });
+}
+
+/// What the surfaces do to the new pressures of a plane: see [`Boundary`].
+#[inline(always)]
+pub(super) fn boundary_plane<S: Simd>(
+    simd: S,
+    plan: &WavePlan,
+    new: &mut [f32],
+    now: &[f32],
+    plane: usize,
+    states: &mut WallStates,
+) {
+    let boundary = plan.boundary();
+    let BoundaryPlane { runs, mixed, cuts, .. } = &boundary.planes[plane];
+    let neighbour_weight = plan.lattice().grid().neighbour_weight() as f32;
+    for cut in &boundary.cuts[cuts.start as usize..cuts.end as usize] {
+        new[boundary.nodes[cut.node as usize] as usize] -= neighbour_weight * now[cut.neighbour as usize];
+    }
+    for run in &boundary.runs[runs.start as usize..runs.end as usize] {
+        let nodes = run.nodes.start as usize..run.nodes.end as usize;
+        match run.material {
+            None => rigid_run(boundary, new, now, nodes),
+            Some(material) => {
+                let steps = &plan.walls()[material as usize].steps;
+                for first in nodes.clone().step_by(CHUNK) {
+                    wall_chunk(simd, boundary, new, now, first..nodes.end.min(first + CHUNK), steps, states);
+                }
+            }
+        }
+    }
+    for node in mixed.start as usize..mixed.end as usize {
+        mixed_node(plan, new, now, node, states);
+    }
+}
+
+#[inline(always)]
+fn rigid_run(boundary: &Boundary, new: &mut [f32], now: &[f32], nodes: std::ops::Range<usize>) {
+    for (&node, missing) in boundary.nodes[nodes.clone()].iter().zip(&boundary.missing_weight[nodes]) {
+        new[node as usize] += missing * now[node as usize];
+    }
+}
+
+/// Nodes that touch one material: gathered into vectors, all branches, and back.
+#[inline(always)]
+fn wall_chunk<S: Simd>(
+    simd: S,
+    boundary: &Boundary,
+    new: &mut [f32],
+    now: &[f32],
+    nodes: std::ops::Range<usize>,
+    steps: &[BranchStep],
+    states: &mut WallStates,
+) {
+    let count = nodes.len();
+    let places = &boundary.nodes[nodes.clone()];
+    let first_patch = boundary.first_patch[nodes.start] as usize;
+    let patches = first_patch..first_patch + count;
+    let area = &boundary.patch_area[patches.clone()];
+    let missing = &boundary.missing_weight[nodes.clone()];
+    let previous = &mut states.previous[nodes];
+    let (mut here, mut after, mut flow) = ([0.0_f32; CHUNK], [0.0_f32; CHUNK], [0.0_f32; CHUNK]);
+    for ((&place, here), after) in places.iter().zip(&mut here).zip(&mut after) {
+        *here = now[place as usize];
+        *after = new[place as usize];
+    }
+    for (step, [w, v]) in steps.iter().zip(&states.branches) {
+        let (from_w, from_v) = (0.5 * (1.0 + step.hold), 0.5 * step.restore);
+        for ((flow, w), v) in flow.iter_mut().zip(&w[patches.clone()]).zip(&v[patches.clone()]) {
+            *flow += from_w * w - from_v * v;
+        }
+    }
+    let _ = simd;
+    let half_drive = 0.5 * steps.iter().map(|step| step.drive).sum::<f32>();
+    // From here on `flow` holds the change of pressure over two steps.
+    for n in 0..count {
+        let loss = area[n] * half_drive;
+        let sum = after[n] + missing[n] * here[n];
+        after[n] = (sum + loss * previous[n] - area[n] * flow[n]) / (1.0 + loss);
+        flow[n] = after[n] - previous[n];
+        previous[n] = here[n];
+    }
+    for (step, [w, v]) in steps.iter().zip(&mut states.branches) {
+        let states = w[patches.clone()].iter_mut().zip(&mut v[patches.clone()]);
+        for ((w, v), change) in states.zip(&flow) {
+            let next = step.drive * change + step.hold * *w - step.restore * *v;
+            *v += 0.5 * (next + *w);
+            *w = next;
+        }
+    }
+    for (&place, &after) in places.iter().zip(&after) {
+        new[place as usize] = after;
+    }
+}
+
+/// A node that touches several materials.
+fn mixed_node(plan: &WavePlan, new: &mut [f32], now: &[f32], node: usize, states: &mut WallStates) {
+    let boundary = plan.boundary();
+    let place = boundary.nodes[node] as usize;
+    let patches = boundary.first_patch[node] as usize..boundary.first_patch[node + 1] as usize;
+    let steps = |patch: usize| &plan.walls()[boundary.patch_material[patch] as usize].steps;
+    let (mut loss, mut taken) = (0.0, 0.0);
+    for patch in patches.clone() {
+        let mut flow = 0.0;
+        for (step, [w, v]) in steps(patch).iter().zip(&states.branches) {
+            flow += 0.5 * (1.0 + step.hold) * w[patch] - 0.5 * step.restore * v[patch];
+        }
+        loss += boundary.patch_area[patch] * 0.5 * steps(patch).iter().map(|step| step.drive).sum::<f32>();
+        taken += boundary.patch_area[patch] * flow;
+    }
+    let (here, previous) = (now[place], states.previous[node]);
+    let sum = new[place] + boundary.missing_weight[node] * here;
+    let after = (sum + loss * previous - taken) / (1.0 + loss);
+    for patch in patches {
+        for (step, [w, v]) in steps(patch).iter().zip(&mut states.branches) {
+            let next = step.drive * (after - previous) + step.hold * w[patch] - step.restore * v[patch];
+            v[patch] += 0.5 * (next + w[patch]);
+            w[patch] = next;
+        }
+    }
+    states.previous[node] = here;
+    new[place] = after;
+}
