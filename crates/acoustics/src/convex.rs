@@ -268,9 +268,9 @@ fn join_pieces(outline: &[DVec2], mut pieces: Vec<Vec<usize>>) -> Vec<Vec<usize>
 }
 
 fn joined(outline: &[DVec2], first: &[usize], second: &[usize]) -> Option<Vec<usize>> {
-    let (place, other_place) = edges(first).enumerate().find_map(|(place, (a, b))| {
-        Some((place, edges(second).position(|edge| edge == (b, a))?))
-    })?;
+    let (place, other_place) = edges(first)
+        .enumerate()
+        .find_map(|(place, (a, b))| Some((place, edges(second).position(|edge| edge == (b, a))?)))?;
     // Along the first piece from the end of the shared edge to its beginning, then along the second.
     let around = |piece: &[usize], from: usize| {
         (0..piece.len()).map(|step| piece[(from + step) % piece.len()]).collect::<Vec<_>>()
@@ -324,8 +324,18 @@ mod tests {
         // An L, a plus sign, and an L with a corner on a straight edge.
         let l_shape = plan(&[[0.0, 0.0], [4.0, 0.0], [4.0, 2.0], [2.0, 2.0], [2.0, 5.0], [0.0, 5.0]]);
         let plus = plan(&[
-            [1.0, 0.0], [2.0, 0.0], [2.0, 1.0], [3.0, 1.0], [3.0, 2.0], [2.0, 2.0], [2.0, 3.0], [1.0, 3.0],
-            [1.0, 2.0], [0.0, 2.0], [0.0, 1.0], [1.0, 1.0],
+            [1.0, 0.0],
+            [2.0, 0.0],
+            [2.0, 1.0],
+            [3.0, 1.0],
+            [3.0, 2.0],
+            [2.0, 2.0],
+            [2.0, 3.0],
+            [1.0, 3.0],
+            [1.0, 2.0],
+            [0.0, 2.0],
+            [0.0, 1.0],
+            [1.0, 1.0],
         ]);
         let straight =
             plan(&[[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [4.0, 2.0], [2.0, 2.0], [2.0, 5.0], [0.0, 5.0]]);

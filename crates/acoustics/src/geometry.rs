@@ -236,14 +236,17 @@ pub(crate) fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
 fn exposed_shares(shell: &[Polygon], solids: &[Solid]) -> Vec<f64> {
     // The body is what a polygon belongs to; a body does not cover itself.
     let shell = shell.iter().map(|polygon| (0, polygon));
-    let solids = (1..).zip(solids).flat_map(|(body, solid)| solid.polygons.iter().map(move |polygon| (body, polygon)));
+    let solids =
+        (1..).zip(solids).flat_map(|(body, solid)| solid.polygons.iter().map(move |polygon| (body, polygon)));
     let placed: Vec<_> = shell
         .chain(solids)
         .map(|(body, polygon)| {
-            let (low, high) = polygon.vertices.iter().fold(
-                (DVec3::INFINITY, DVec3::NEG_INFINITY),
-                |(low, high), corner| (low.min(*corner), high.max(*corner)),
-            );
+            let (low, high) = polygon
+                .vertices
+                .iter()
+                .fold((DVec3::INFINITY, DVec3::NEG_INFINITY), |(low, high), corner| {
+                    (low.min(*corner), high.max(*corner))
+                });
             (body, polygon, polygon.normal(), low, high)
         })
         .collect();
@@ -255,7 +258,10 @@ fn exposed_shares(shell: &[Polygon], solids: &[Solid]) -> Vec<f64> {
         });
         facing
             .filter(|(_, other, ..)| {
-                other.vertices.iter().all(|v| (*v - polygon.vertices[0]).dot(*normal).abs() <= TOUCHING_METRES)
+                other
+                    .vertices
+                    .iter()
+                    .all(|v| (*v - polygon.vertices[0]).dot(*normal).abs() <= TOUCHING_METRES)
             })
             .map(|(_, other, ..)| convex::shared_area(&polygon.vertices, &other.vertices))
             .sum::<f64>()

@@ -27,11 +27,11 @@ pub use endpoint::{Directivity, Source};
 pub use geometric::{GeometricError, GeometricSettings, geometric_rirs};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
+pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
 pub use metrics::{
     DecayCurve, DecayWarning, OctaveAcoustics, RoomAcoustics, SoundField, decay_curve,
     perceptual_mixing_time, room_acoustics,
 };
-pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
 pub use wav::{WavError, read_wav, write_wav};

@@ -252,7 +252,9 @@ mod tests {
     fn relief_scatters_as_the_bras_database_has_it() {
         // BRAS CR2, third octaves printed for the ceiling (60 mm deep) and the concrete (5 mm).
         let ceiling = scattering_by_depth(0.06);
-        for (band, printed) in [(1, 0.074), (2, 0.105), (3, 0.148), (4, 0.209), (5, 0.296), (6, 0.418), (7, 0.591)] {
+        for (band, printed) in
+            [(1, 0.074), (2, 0.105), (3, 0.148), (4, 0.209), (5, 0.296), (6, 0.418), (7, 0.591)]
+        {
             assert!((ceiling[band] - printed).abs() < 0.001, "{}: {}", OCTAVES[band], ceiling[band]);
         }
         let concrete = scattering_by_depth(0.005);

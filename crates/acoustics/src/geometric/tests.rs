@@ -2,8 +2,8 @@ use std::f64::consts::{PI, TAU};
 
 use super::*;
 use crate::{
-    Air, BoxRoom, ImageSourceSettings, Material, Octaves, Polygon, Solid, Surface, Surfaces, band::BAND_COUNT,
-    geometry::box_face, image_source_rirs, room_acoustics,
+    Air, BoxRoom, ImageSourceSettings, Material, Octaves, Polygon, Solid, Surface, Surfaces,
+    band::BAND_COUNT, geometry::box_face, image_source_rirs, room_acoustics,
 };
 
 const SOURCE: Position = Position { x: 1.2, y: 3.9, z: 1.7 };
@@ -74,8 +74,12 @@ fn explore() {
             let start = std::time::Instant::now();
             let e = energies(&room, &seconds(10_000, order, 0.6), &mics, 3.432);
             let total: f64 = e.iter().sum();
-            println!("s {s} order {order}: total {:.4} dB vs diffuse; {:?} {:?}", 10.0*(total/expected).log10(), start.elapsed(),
-              e.iter().step_by(3).map(|x| (100.0*10.0*x.log10()).round()/100.0).collect::<Vec<_>>());
+            println!(
+                "s {s} order {order}: total {:.4} dB vs diffuse; {:?} {:?}",
+                10.0 * (total / expected).log10(),
+                start.elapsed(),
+                e.iter().step_by(3).map(|x| (100.0 * 10.0 * x.log10()).round() / 100.0).collect::<Vec<_>>()
+            );
         }
     }
 }

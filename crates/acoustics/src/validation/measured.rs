@@ -133,17 +133,18 @@ fn octave_means(text: &str, frequency_line: usize, value_line: usize) -> Result<
 /// parabola. Both are read within `span`.
 pub(super) fn delay(reference: &Rir, other: &Rir, span: Range<usize>) -> f64 {
     let (a, b) = (&reference.samples()[span.clone()], &other.samples()[span]);
-    let length = a.len() as isize;
-    let correlation = |lag: isize| -> f64 {
-        let overlap = lag.max(0)..(length + lag).min(length);
-        overlap.map(|n| f64::from(b[n as usize]) * f64::from(a[(n - lag) as usize])).sum()
+    // Full cross-correlation; in the middle of it nothing is shifted.
+    let none = a.len() - 1;
+    let correlation = |place: usize| -> f64 {
+        let (skip_a, skip_b) = (none.saturating_sub(place), place.saturating_sub(none));
+        a[skip_a..].iter().zip(&b[skip_b..]).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
     };
-    let best = (1 - length..length)
-        .max_by(|&x, &y| correlation(x).total_cmp(&correlation(y)))
-        .expect("the span is not empty");
-    let [before, peak, after] = [-1, 0, 1].map(|step| correlation(best + step));
+    let values: Vec<f64> = (0..=2 * none).map(correlation).collect();
+    let inner = 1..values.len() - 1;
+    let best = inner.max_by(|&x, &y| values[x].total_cmp(&values[y])).expect("the span is longer than 1");
+    let [before, peak, after] = [values[best - 1], values[best], values[best + 1]];
     let between = 0.5 * (before - after) / (before - 2.0 * peak + after);
-    (best as f64 + between) / f64::from(reference.sample_rate())
+    (best as f64 - none as f64 + between) / f64::from(reference.sample_rate())
 }
 
 /// Mean of one quantity of several responses, for each octave.

@@ -51,7 +51,8 @@ impl Report {
 
     /// Every check and how it ended, in one paragraph.
     fn summary(&self) -> String {
-        self.checks.iter().map(|check| format!("{}: {}. ", check.title, check.outcome)).collect()
+        let sentence = |check: &Check| format!("{}: {}.", check.title, check.outcome);
+        self.checks.iter().map(sentence).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -101,7 +102,7 @@ impl Page {
             Some(false) => "miss",
             None => "shown",
         };
-        self.text(MARGIN + 12.0, "", &figure.to_string());
+        self.text(MARGIN + 12.0, "figure", &figure.to_string());
         let middle = self.y + 0.5 * LINE;
         let [from, to] = allowed(figure.target).map(place);
         self.write(format_args!(

@@ -123,7 +123,8 @@ impl Wall {
     /// Largest error of the fit over the octaves of the plan, as a difference of absorption coefficients. Coefficients
     /// above [`MAX_RANDOM_ABSORPTION`] count as that.
     pub fn fit_error(&self) -> f64 {
-        let error = |octave: &FittedAbsorption| (octave.wanted.min(MAX_RANDOM_ABSORPTION) - octave.fitted).abs();
+        let error =
+            |octave: &FittedAbsorption| (octave.wanted.min(MAX_RANDOM_ABSORPTION) - octave.fitted).abs();
         self.absorption.iter().map(error).fold(0.0, f64::max)
     }
 }
@@ -295,7 +296,9 @@ mod tests {
 
     #[test]
     fn the_closed_form_of_paris_is_the_integral() {
-        for (re, im) in [(1.0, 0.0), (1.567, 0.0), (40.0, 0.0), (3.0, 2.0), (0.5, -1.5), (20.0, 60.0), (0.1, 4.0)] {
+        for (re, im) in
+            [(1.0, 0.0), (1.567, 0.0), (40.0, 0.0), (3.0, 2.0), (0.5, -1.5), (20.0, 60.0), (0.1, 4.0)]
+        {
             let impedance = Complex::new(re, im);
             let (closed, integral) = (random_absorption(impedance), by_quadrature(impedance));
             assert!((closed - integral).abs() < 1e-7, "{impedance}: {closed} against {integral}");

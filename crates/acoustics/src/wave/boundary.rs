@@ -292,8 +292,7 @@ fn exposed_share(polygon: &Polygon, spacing: f64, is_hidden: &dyn Fn(DVec3) -> b
         let in_air = (0..count)
             .filter(|&n| {
                 // Roberts' sequence: evenly spread, folded into the triangle.
-                let (u, v) =
-                    (0.5 + 0.754_877_666 * f64::from(n), 0.5 + 0.569_840_291 * f64::from(n));
+                let (u, v) = (0.5 + 0.754_877_666 * f64::from(n), 0.5 + 0.569_840_291 * f64::from(n));
                 let (u, v) = (u.fract(), v.fract());
                 let (u, v) = if u + v > 1.0 { (1.0 - u, 1.0 - v) } else { (u, v) };
                 !is_hidden(corners[0] + u * sides[0] + v * sides[1] + above)

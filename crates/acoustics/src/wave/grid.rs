@@ -21,8 +21,7 @@ pub enum Grid {
 }
 
 /// Directions to half of the neighbours; the other half are opposite.
-const FCC_DIRECTIONS: [[i32; 3]; 6] =
-    [[1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1], [0, 1, 1], [0, 1, -1]];
+const FCC_DIRECTIONS: [[i32; 3]; 6] = [[1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1], [0, 1, 1], [0, 1, -1]];
 const CARTESIAN_DIRECTIONS: [[i32; 3]; 3] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
 /// The square of the Cartesian Courant number: just below the limit of 1/3, and with so few binary digits that
 /// the coefficients of the scheme are exact in single precision. Rounded ones would be a slow leak or a slow gain.
@@ -81,9 +80,10 @@ impl Grid {
     pub fn wavenumber(self, radians_per_step: f64, direction: DVec3) -> Option<f64> {
         let wanted = (0.5 * radians_per_step).sin().powi(2);
         let shape = |kh: f64| {
-            let links = self.directions().iter().map(|&link| {
-                (0.5 * kh * direction.dot(DVec3::from(link.map(f64::from)))).sin().powi(2)
-            });
+            let links = self
+                .directions()
+                .iter()
+                .map(|&link| (0.5 * kh * direction.dot(DVec3::from(link.map(f64::from)))).sin().powi(2));
             self.neighbour_weight() * links.sum::<f64>()
         };
         // The relation rises up to somewhere beyond half a wavelength per spacing: step up, then bisect.

@@ -113,7 +113,12 @@ pub(super) fn fcc_plane<S: Simd>(
     for (row, spans) in rows_of_plane(plan, plane) {
         for needed in row - 1..=row + 1 {
             if !summed.contains(&needed) {
-                add_rows(simd, sums.beside[needed % 3].get_mut(), row_of(plane - 1, needed), row_of(plane + 1, needed));
+                add_rows(
+                    simd,
+                    sums.beside[needed % 3].get_mut(),
+                    row_of(plane - 1, needed),
+                    row_of(plane + 1, needed),
+                );
             }
         }
         summed = row - 1..row + 2;
@@ -185,13 +190,7 @@ fn add_three_rows<S: Simd>(simd: S, sum: &mut [f32], a: &[f32], b: &[f32], c: &[
 
 /// p⁺ = c₀ p + c₁ Σ pₙ − p⁻ over the six neighbours.
 #[inline(always)]
-pub(super) fn cartesian_plane<S: Simd>(
-    simd: S,
-    plan: &WavePlan,
-    new: &mut [f32],
-    now: &[f32],
-    plane: usize,
-) {
+pub(super) fn cartesian_plane<S: Simd>(simd: S, plan: &WavePlan, new: &mut [f32], now: &[f32], plane: usize) {
     let lattice = plan.lattice();
     let stride = lattice.dimensions()[2];
     let grid = lattice.grid();
@@ -199,11 +198,25 @@ pub(super) fn cartesian_plane<S: Simd>(
     let row_of = |plane: usize, row: usize| lattice.row_start(plane, row);
     for (row, spans) in rows_of_plane(plan, plane) {
         let start = row_of(plane, row);
-        let beside = [row_of(plane - 1, row), row_of(plane + 1, row), start - stride, start + stride, start - 1, start + 1]
-            .map(|start| &now[start..start + stride]);
+        let beside = [
+            row_of(plane - 1, row),
+            row_of(plane + 1, row),
+            start - stride,
+            start + stride,
+            start - 1,
+            start + 1,
+        ]
+        .map(|start| &now[start..start + stride]);
         for span in spans {
             let ends = [span.begin, span.end].map(|index| index as usize - start);
-            cartesian_span(simd, &mut new[start..start + stride], ends, &now[start..start + stride], beside, weights);
+            cartesian_span(
+                simd,
+                &mut new[start..start + stride],
+                ends,
+                &now[start..start + stride],
+                beside,
+                weights,
+            );
         }
     }
 }

@@ -78,7 +78,8 @@ impl WavePlan {
         let air = room.air();
         let largest_spacing = air.speed_of_sound() / (settings.f_max_hz * settings.points_per_wavelength);
         let [low, high] = room.bounds();
-        let places = (high - low).to_array().iter().map(|side| side / largest_spacing + 20.0).product::<f64>();
+        let places =
+            (high - low).to_array().iter().map(|side| side / largest_spacing + 20.0).product::<f64>();
         let in_memory = places / settings.grid.cell_volume();
         if in_memory > 0.9 * f64::from(u32::MAX) {
             return Err(WaveError::TooLarge { places: in_memory });

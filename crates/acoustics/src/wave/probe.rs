@@ -94,7 +94,8 @@ impl Surroundings<'_> {
         let [planes, rows, places] = self.lattice.dimensions.map(|d| d as i32);
         let limits = [planes, rows, grid * places];
         let range = |axis: usize| {
-            ((at[axis] - reach).ceil() as i32).max(0)..=((at[axis] + reach).floor() as i32).min(limits[axis] - 1)
+            ((at[axis] - reach).ceil() as i32).max(0)
+                ..=((at[axis] + reach).floor() as i32).min(limits[axis] - 1)
         };
         let mut found = Vec::new();
         for i in range(0) {

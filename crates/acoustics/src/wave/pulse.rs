@@ -22,7 +22,8 @@ impl Pulse {
         let taps: Vec<f64> = (-half..=half)
             .map(|n| {
                 let edge = f64::from(n) / f64::from(half);
-                cutoff * sinc(cutoff * f64::from(n)) * bessel_i0(beta * (1.0 - edge * edge).sqrt()) / bessel_i0(beta)
+                cutoff * sinc(cutoff * f64::from(n)) * bessel_i0(beta * (1.0 - edge * edge).sqrt())
+                    / bessel_i0(beta)
             })
             .collect();
         let sum: f64 = taps.iter().sum();
@@ -63,7 +64,12 @@ mod tests {
 
     fn gain(pulse: &Pulse, hz: f64, dt: f64) -> f64 {
         let middle = pulse.delay() as f64;
-        pulse.0.iter().enumerate().map(|(n, tap)| tap * (2.0 * PI * hz * dt * (n as f64 - middle)).cos()).sum()
+        pulse
+            .0
+            .iter()
+            .enumerate()
+            .map(|(n, tap)| tap * (2.0 * PI * hz * dt * (n as f64 - middle)).cos())
+            .sum()
     }
 
     #[test]
@@ -82,7 +88,13 @@ mod tests {
     fn the_differences_sum_up_to_the_pulse_and_to_nothing() {
         let pulse = Pulse::new(1_000.0, 1.0 / 7_700.0);
         let mut sum = 0.0;
-        let summed: Vec<f64> = pulse.differences().map(|d| { sum += d; sum }).collect();
+        let summed: Vec<f64> = pulse
+            .differences()
+            .map(|d| {
+                sum += d;
+                sum
+            })
+            .collect();
         assert!(summed.iter().zip(&pulse.0).all(|(a, b)| (a - b).abs() < 1e-12));
         assert!(summed.last().unwrap().abs() < 1e-12 && summed.len() == pulse.0.len() + 1);
     }

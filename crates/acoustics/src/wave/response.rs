@@ -2,8 +2,8 @@
 
 use std::{f64::consts::PI, sync::Arc};
 
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rayon::prelude::*;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use super::{
     plan::WavePlan,
@@ -158,7 +158,8 @@ impl Resampler {
                 let last = (at + half).floor() as isize;
                 let weight = |m: isize| {
                     let distance = m as f64 - at;
-                    let window = bessel_i0(RESAMPLING_BETA * (1.0 - (distance / half).powi(2)).max(0.0).sqrt());
+                    let window =
+                        bessel_i0(RESAMPLING_BETA * (1.0 - (distance / half).powi(2)).max(0.0).sqrt());
                     level * cutoff * sinc(cutoff * distance) * window / bessel_i0(RESAMPLING_BETA)
                 };
                 (first, (first..=last).map(weight).collect())

@@ -254,8 +254,7 @@ fn crossings(facets: &[Facet], lattice: &Lattice, air: &AirMap) -> Vec<Crossing>
 }
 
 fn sort_and_keep_first(crossings: &mut Vec<Crossing>) {
-    crossings
-        .sort_by(|a, b| (a.node, a.direction).cmp(&(b.node, b.direction)).then(a.at.total_cmp(&b.at)));
+    crossings.sort_by(|a, b| (a.node, a.direction).cmp(&(b.node, b.direction)).then(a.at.total_cmp(&b.at)));
     crossings.dedup_by_key(|crossing| (crossing.node, crossing.direction));
 }
 

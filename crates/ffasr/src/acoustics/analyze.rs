@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use acoustics::{DecayWarning, Rir, RoomAcoustics, SoundField, room_acoustics};
+use acoustics::{DecayWarning, OCTAVES, Rir, RoomAcoustics, SoundField, octave_name, room_acoustics};
 use clap::Args;
 use serde::Serialize;
 
@@ -132,7 +132,7 @@ impl ResponseReport {
             let _ = writeln!(
                 text,
                 "{:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>7} {:>7} {:>6}  {warnings}",
-                band_name(centre_hz),
+                centre_hz.map_or_else(|| "all".to_owned(), band_name),
                 number(field.edt, 2),
                 number(field.t20, 2),
                 number(field.t30, 2),
@@ -152,13 +152,8 @@ fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
-fn band_name(centre_hz: Option<f64>) -> String {
-    match centre_hz {
-        None => "all".to_owned(),
-        // The lowest octave is centred at 62.5 Hz and known as 63 Hz.
-        Some(hz) if hz < 1_000.0 => format!("{:.0} Hz", hz.ceil()),
-        Some(hz) => format!("{} kHz", hz / 1_000.0),
-    }
+fn band_name(centre_hz: f64) -> String {
+    OCTAVES.iter().position(|&hz| hz == centre_hz).map_or_else(|| format!("{centre_hz} Hz"), octave_name)
 }
 
 fn in_words(warning: DecayWarning) -> &'static str {
