@@ -185,6 +185,11 @@ pub(crate) fn convex_pieces(outline: &[DVec2]) -> Option<Vec<Vec<usize>>> {
     Some(join_pieces(outline, ears(outline)?))
 }
 
+/// The same in triangles, for a polygon that is not quite flat.
+pub(crate) fn triangles(outline: &[DVec2]) -> Option<Vec<Vec<usize>>> {
+    if outline.len() < 3 || !is_simple(outline) { None } else { ears(outline) }
+}
+
 /// Twice the area of the triangle, positive when it runs counter-clockwise.
 fn turn(a: DVec2, b: DVec2, c: DVec2) -> f64 {
     (b - a).perp_dot(c - a)

@@ -182,6 +182,7 @@ impl Geometric {
             reach,
             volume: room.volume(),
             area: room.surface_area(),
+            mean_absorption: room.mean_absorption(),
             speed_of_sound: room.air().speed_of_sound(),
             air_loss: room.air().energy_loss(),
         };

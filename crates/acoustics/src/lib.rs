@@ -16,6 +16,7 @@ mod material;
 mod metrics;
 mod rir;
 mod room;
+mod room_file;
 mod synthesis;
 pub mod validation;
 mod wav;
@@ -34,4 +35,7 @@ pub use metrics::{
 };
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
+pub use room_file::{
+    FurnishedRoom, Furniture, FurnitureKind, MicrophoneArray, RoomFileError, RoomSource, SourceKind, rooms,
+};
 pub use wav::{WavError, read_wav, write_wav};

@@ -142,6 +142,19 @@ impl TryFrom<Unchecked> for BoxRoom {
     }
 }
 
+impl Air {
+    /// Whether it is air as ISO 9613-1 knows it.
+    pub(crate) fn check(self) -> Result<(), RoomError> {
+        if !(-20.0..=50.0).contains(&self.temperature_celsius) {
+            return Err(RoomError::Temperature(self.temperature_celsius));
+        }
+        if !(5.0..=100.0).contains(&self.relative_humidity_percent) {
+            return Err(RoomError::Humidity(self.relative_humidity_percent));
+        }
+        Ok(())
+    }
+}
+
 impl BoxRoom {
     /// A room whose far upper corner is `size`.
     ///
@@ -154,12 +167,7 @@ impl BoxRoom {
         if let Some((axis, value)) = bad_side {
             return Err(RoomError::Size { axis, value });
         }
-        if !(-20.0..=50.0).contains(&air.temperature_celsius) {
-            return Err(RoomError::Temperature(air.temperature_celsius));
-        }
-        if !(5.0..=100.0).contains(&air.relative_humidity_percent) {
-            return Err(RoomError::Humidity(air.relative_humidity_percent));
-        }
+        air.check()?;
         Ok(Self { size, surfaces, air })
     }
 

@@ -12,6 +12,7 @@
 
 mod admittance;
 mod boundary;
+pub mod checks;
 mod cpu;
 mod grid;
 mod kernels;

@@ -8,7 +8,12 @@
 use glam::DVec3;
 
 use super::scene::{Scene, TOLERANCE};
-use crate::{band::BAND_COUNT, endpoint::Source, synthesis::Arrival};
+use crate::{
+    band::BAND_COUNT,
+    convex::{Plane, area_vector, edges},
+    endpoint::Source,
+    synthesis::Arrival,
+};
 
 /// Smaller windows than this are none, in square metres.
 const SMALLEST_WINDOW: f64 = 1e-9;
@@ -174,73 +179,35 @@ struct Path {
 
 /// What an image throws through a window: a pyramid, beyond the window.
 struct Beam {
-    /// Half-spaces it lies in: normal inwards, and offset.
-    sides: Vec<(DVec3, f64)>,
+    /// Planes that bound it; the beam is in front of each.
+    sides: Vec<Plane>,
 }
 
 impl Beam {
     fn new(scene: &Scene, apex: DVec3, mirror: usize, window: &[DVec3]) -> Self {
+        // The window runs counter-clockwise seen from the air, and the apex is behind it.
+        let side = |(a, b): (DVec3, DVec3)| {
+            let normal = (a - apex).cross(b - apex).normalize_or_zero();
+            Plane { normal, offset: normal.dot(apex) }
+        };
         let normal = scene.mirrors[mirror].normal;
-        let next = window.iter().cycle().skip(1);
-        let mut sides: Vec<(DVec3, f64)> = window
-            .iter()
-            .zip(next)
-            // The window runs counter-clockwise seen from the air, the apex is behind it.
-            .map(|(&a, &b)| {
-                let inward = (b - apex).cross(a - apex).normalize_or_zero();
-                (-inward, -inward.dot(apex))
-            })
-            .collect();
-        sides.push((normal, normal.dot(window[0])));
-        Self { sides }
+        let window_plane = Plane { normal, offset: normal.dot(window[0]) };
+        Self { sides: edges(window).map(side).chain([window_plane]).collect() }
     }
 
     /// The part of a convex polygon that lies in the beam.
     fn clip(&self, polygon: &[DVec3]) -> Option<Vec<DVec3>> {
-        let outside = |(normal, offset): &(DVec3, f64)| polygon.iter().all(|v| normal.dot(*v) <= *offset);
+        let outside = |side: &Plane| polygon.iter().all(|v| side.normal.dot(*v) <= side.offset);
         if self.sides.iter().any(outside) {
             return None;
         }
         let mut inside = polygon.to_vec();
-        for (normal, offset) in &self.sides {
-            inside = clip(&inside, *normal, *offset);
+        for side in &self.sides {
+            (_, inside) = side.split(&inside);
             inside.dedup_by(|a, b| a.distance_squared(*b) < TOLERANCE * TOLERANCE);
-            if inside.len() < 3 {
-                return None;
-            }
         }
-        (area(&inside) > SMALLEST_WINDOW).then_some(inside)
+        (inside.len() > 2 && area_vector(&inside).length() > SMALLEST_WINDOW).then_some(inside)
     }
-}
-
-/// Cuts a convex polygon by a plane and keeps what is in front (Sutherland and Hodgman, CACM 17, 1974).
-fn clip(polygon: &[DVec3], normal: DVec3, offset: f64) -> Vec<DVec3> {
-    // A corner a hair's breadth off the plane is on it: no edges of no length.
-    let height = |vertex: DVec3| {
-        let height = normal.dot(vertex) - offset;
-        if height.abs() < TOLERANCE { 0.0 } else { height }
-    };
-    let mut kept = Vec::with_capacity(polygon.len() + 1);
-    for (&from, &to) in polygon.iter().zip(polygon.iter().cycle().skip(1)) {
-        let (start, end) = (height(from), height(to));
-        if start >= 0.0 {
-            kept.push(from);
-        }
-        if (start > 0.0 && end < 0.0) || (start < 0.0 && end > 0.0) {
-            kept.push(from + (to - from) * (start / (start - end)));
-        }
-    }
-    kept
-}
-
-fn area(polygon: &[DVec3]) -> f64 {
-    let next = polygon.iter().cycle().skip(1);
-    0.5 * polygon
-        .iter()
-        .zip(next)
-        .map(|(a, b)| (a - polygon[0]).cross(b - polygon[0]))
-        .sum::<DVec3>()
-        .length()
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ const ENERGY_LEFT: f32 = 1e-8;
 const MOST_REFLECTIONS: u32 = 100_000;
 /// Arrivals per second at a microphone beyond which some stand for all, louder: nobody hears them apart.
 const DENSE: f64 = 20_000.0;
+/// How much more or less than the usual an event's chance to stand for others may be.
+const LEAST_WEIGHT: f64 = 0.02;
+const MOST_WEIGHT: f64 = 4.0;
 /// The same early on, where single reflections count.
 const EARLY_DENSE: f64 = 200_000.0;
 /// What early means, in metres of path: 30 ms.
@@ -86,6 +89,7 @@ pub(super) struct RaySettings<'a> {
     pub(super) reach: f64,
     pub(super) volume: f64,
     pub(super) area: f64,
+    pub(super) mean_absorption: Octaves,
     pub(super) speed_of_sound: f64,
     /// Energy the air takes, by octave, in 1/m.
     pub(super) air_loss: Octaves,
@@ -99,8 +103,8 @@ struct Ray {
     before: f64,
     since: f64,
     energies: Bands,
-    /// Below these an octave is at its end.
-    floors: Bands,
+    /// What it started with.
+    start: Bands,
     reflections: u32,
     scattered: bool,
     mirrored_last: bool,
@@ -117,6 +121,9 @@ impl Rays {
             settings,
             catch_radius: sparse.min(dense).max(LEAST_CATCH),
             hits_per_second: per_second * settings.area / 4.0,
+            wall_loss: settings
+                .mean_absorption
+                .map(|absorption| -(1.0 - absorption).ln() * settings.area / (4.0 * settings.volume)),
             turn: Turn::random(settings.seed),
             done: std::sync::atomic::AtomicUsize::new(0),
             progress,
@@ -173,6 +180,8 @@ struct Tracer<'a> {
     settings: &'a RaySettings<'a>,
     catch_radius: f64,
     hits_per_second: f64,
+    /// Energy that surfaces take from a diffuse field, by octave, in 1/m.
+    wall_loss: Octaves,
     turn: Turn,
     done: std::sync::atomic::AtomicUsize,
     progress: &'a (dyn Fn(f64) + Sync),
@@ -193,7 +202,7 @@ impl Tracer<'_> {
             before: 0.0,
             since: 0.0,
             energies,
-            floors: energies.map(|energy| energy * ENERGY_LEFT),
+            start: energies,
             reflections: 0,
             scattered: false,
             mirrored_last: false,
@@ -260,25 +269,33 @@ impl Tracer<'_> {
         let reflected = &self.scene.reflections[self.scene.facets[hit.facet].surface].reflected;
         for (band, energy) in ray.energies.iter_mut().enumerate() {
             *energy *= reflected[band];
-            if *energy <= ray.floors[band] {
+            if *energy <= ENERGY_LEFT * ray.start[band] {
                 *energy = 0.0;
             }
         }
         // The air acts when the response is put together; here it only says when to stop.
         (0..BAND_COUNT).any(|band| {
             let air = (-self.settings.air_loss[band] * travelled).exp() as f32;
-            ray.energies[band] * air > ray.floors[band]
+            ray.energies[band] * air > ENERGY_LEFT * ray.start[band]
         })
     }
 
     /// What the surface scatters towards the microphones; where that is dense, some for all.
     fn note_scattering(&self, ray: &mut Ray, hit: Hit, events: &mut Vec<Event>) {
         let scattered = &self.scene.reflections[self.scene.facets[hit.facet].surface].scattered;
-        let strongest = (0..BAND_COUNT)
-            .filter(|&band| ray.energies[band] > 0.0)
-            .fold(0.0_f32, |most, band| most.max(scattered[band]));
         let travelled = ray.before + ray.since;
-        let density = if travelled < EARLY_METRES { EARLY_DENSE } else { DENSE * f64::from(strongest) };
+        // How much it scatters, measured by what is usual at that time: what is faint has a small chance to be heard,
+        // and is then loud, so that the few events there are weigh about the same.
+        let strongest = (0..BAND_COUNT).fold(0.0_f32, |most, band| {
+            let usual = ray.start[band] * (-self.wall_loss[band] * travelled).exp() as f32;
+            let share = scattered[band] * ray.energies[band] / usual.max(f32::MIN_POSITIVE);
+            most.max(share)
+        });
+        let density = if travelled < EARLY_METRES {
+            EARLY_DENSE
+        } else {
+            DENSE * f64::from(strongest).clamp(LEAST_WEIGHT, MOST_WEIGHT)
+        };
         let chance = (density / self.hits_per_second).min(1.0);
         if strongest > 0.0 && ray.dice.roll() < chance {
             let sign = ray.sign();

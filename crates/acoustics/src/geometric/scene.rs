@@ -5,6 +5,7 @@ use glam::DVec3;
 use super::bvh::{Bounds, Bvh};
 use crate::{
     band::{BAND_COUNT, Octaves},
+    convex::edges,
     geometry::Room,
 };
 
@@ -95,11 +96,8 @@ impl Scene {
             .map(|polygon| {
                 let normal = polygon.normal();
                 let vertices = polygon.vertices.clone();
-                let next = vertices.iter().cycle().skip(1);
-                let edges = vertices
-                    .iter()
-                    .zip(next)
-                    .map(|(&a, &b)| {
+                let edges = edges(&vertices)
+                    .map(|(a, b)| {
                         let inward = normal.cross(b - a).normalize_or_zero();
                         (inward, inward.dot(a))
                     })
