@@ -1,8 +1,11 @@
 //! `ffasr acoustics`: rooms in, impulse responses out; impulse responses in, room acoustics out.
 
 mod analyze;
+mod backend;
 mod files;
+mod output;
 mod sofa;
+mod validate;
 
 use clap::Subcommand;
 
@@ -19,10 +22,16 @@ pub(crate) enum Command {
     /// T20; both ISO 3382-2, annex B), "filter rings" (bandwidth times reverberation time is 16 or less). The mixing
     /// time is where the echo density is that of noise (Abel and Huang, 2006).
     Analyze(analyze::Arguments),
+    /// Compare the simulator with theory and with measured rooms.
+    ///
+    /// Prints what was measured beside what it should be, and ends with exit code 1 if anything misses its tolerance
+    /// for a reason that is not known. Known misses are in the report with their reason.
+    Validate(validate::Arguments),
 }
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Analyze(arguments) => analyze::run(arguments),
+        Command::Validate(arguments) => validate::run(arguments),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use realfft::num_complex::Complex;
+
 use crate::{
     band::{BAND_COUNT, OCTAVES, Octaves},
     metrics::{RoomAcoustics, room_acoustics},
@@ -145,6 +147,19 @@ pub(super) fn delay(reference: &Rir, other: &Rir, span: Range<usize>) -> f64 {
     let [before, peak, after] = [values[best - 1], values[best], values[best + 1]];
     let between = 0.5 * (before - after) / (before - 2.0 * peak + after);
     (best as f64 - none as f64 + between) / f64::from(reference.sample_rate())
+}
+
+/// Spectrum of a response at one frequency.
+pub(super) fn spectrum_at(rir: &Rir, hz: f64) -> Complex<f64> {
+    let step = -std::f64::consts::TAU * hz / f64::from(rir.sample_rate());
+    let turned = |(n, &sample): (usize, &f32)| Complex::cis(step * n as f64) * f64::from(sample);
+    rir.samples().iter().enumerate().map(turned).sum()
+}
+
+/// Seconds by which `other` comes after `reference`, by their phases at `hz`; less than half a period.
+pub(super) fn phase_delay(reference: &Rir, other: &Rir, hz: f64) -> f64 {
+    let ratio = spectrum_at(reference, hz) / spectrum_at(other, hz);
+    ratio.arg() / (std::f64::consts::TAU * hz)
 }
 
 /// Mean of one quantity of several responses, for each octave.

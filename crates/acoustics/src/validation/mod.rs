@@ -5,14 +5,20 @@
 //! well, with the reason where it is known.
 
 mod analysis;
+mod geometric;
 mod measured;
 mod svg;
 mod text;
+mod wave;
 
 use serde::Serialize;
 
+use crate::wave::WaveExecutor;
+
 /// What an experiment has to work with.
 pub struct Context<'a> {
+    /// Runs the wave solver.
+    pub executor: &'a dyn WaveExecutor,
     /// Told now and then which share of the experiment is done, from any thread.
     pub progress: &'a (dyn Fn(f64) + Sync),
 }
@@ -48,7 +54,7 @@ pub struct Experiment {
 
 /// All experiments, in the order of the report.
 pub fn experiments() -> Vec<Experiment> {
-    analysis::EXPERIMENTS.to_vec()
+    [analysis::EXPERIMENTS, wave::EXPERIMENTS, geometric::EXPERIMENTS].concat()
 }
 
 impl Experiment {
@@ -180,6 +186,8 @@ impl Figure {
             Target::Near { expected, tolerance: step } | Target::Compare { expected, step } => {
                 (self.value - expected) / step
             }
+            // Of two levels below zero the lower one is the larger number.
+            Target::AtMost { limit } if limit < 0.0 => limit / self.value,
             Target::AtMost { limit } => self.value / limit,
             Target::AtLeast { limit } => limit / self.value,
         }
@@ -253,7 +261,9 @@ mod tests {
                 known_miss,
                 find: |_| Ok(vec![Figure::at_most("x", 2.0, "", 1.0)]),
             };
-            experiment.run(&Context { progress: &|_| {} }).unwrap()
+            experiment
+                .run(&Context { executor: &crate::wave::CpuExecutor::new(), progress: &|_| {} })
+                .unwrap()
         };
         assert_eq!((run(None).outcome, run(None).reason), (Outcome::Miss, None));
         assert_eq!((run(Some("why")).outcome, run(Some("why")).reason), (Outcome::KnownMiss, Some("why")));
