@@ -5,7 +5,7 @@
 //! rays are then given to pyroomacoustics in turn, and the ratio is printed. Both use all processors; times are medians
 //! of five runs from rooms to responses.
 
-use std::{error::Error, fs, path::Path, process::Command, time::Instant};
+use std::{error::Error, fs, ops::ControlFlow, path::Path, process::Command, time::Instant};
 
 use acoustics::{
     Air, BoxRoom, GeometricSettings, Material, Position, Room, Source, Surfaces, geometric_rirs,
@@ -86,7 +86,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         for case in &cases {
             let source = Source::omnidirectional(case.source);
             let rirs =
-                geometric_rirs(&Room::from(&case.room), &source, &case.microphones, &settings, &|_| {})?;
+                geometric_rirs(&Room::from(&case.room), &source, &case.microphones, &settings, &|_| {
+                    ControlFlow::Continue(())
+                })?;
             length +=
                 rirs.iter().map(|rir| rir.samples().len() as f64 / 16_000.0).sum::<f64>() / count as f64;
         }

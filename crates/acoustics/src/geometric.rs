@@ -13,6 +13,11 @@ mod images;
 mod rays;
 mod scene;
 
+use std::{
+    ops::ControlFlow,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use glam::DVec3;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -97,6 +102,9 @@ pub enum GeometricError {
         /// Largest value allowed.
         most: f64,
     },
+    /// Whoever watched said stop.
+    #[error("the geometrical simulation was cancelled")]
+    Cancelled,
     /// No sound arrives.
     #[error("microphone {microphone} hears nothing within the response; lengthen it or trace more rays")]
     Silent {
@@ -110,29 +118,32 @@ pub enum GeometricError {
 /// Responses from one source to each microphone, in their order. All microphones hear the same images and the same
 /// rays, so they form a coherent array.
 ///
-/// `progress` is told now and then which share of the work is done, from any thread. Same input, same bits, on any
-/// number of threads.
+/// `progress` is told now and then which share of the work is done, from any thread, and may end it. Same input, same
+/// bits, on any number of threads.
 ///
 /// # Errors
-/// [`GeometricError`] when a place is not in the room's air, a setting is out of range, or nothing is heard.
+/// [`GeometricError`] when a place is not in the room's air, a setting is out of range, nothing is heard, or
+/// `progress` said stop.
 pub fn geometric_rirs(
     room: &Room,
     source: &Source,
     microphones: &[Position],
     settings: &GeometricSettings,
-    progress: &(dyn Fn(f64) + Sync),
+    progress: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
 ) -> Result<Vec<Rir>, GeometricError> {
     check(room, source, microphones, settings)?;
     let seconds = settings.length_seconds.unwrap_or_else(|| default_length(room));
-    let geometric =
-        Geometric::new(room, source, microphones, settings, seconds, &|share| progress(0.5 * share));
+    let halfway = |share: f64| progress(0.5 * share);
+    let geometric = Geometric::new(room, source, microphones, settings, seconds, &halfway)?;
     let synthesis = Synthesis::new(room.air(), settings.sample_rate, seconds);
-    let done = std::sync::atomic::AtomicUsize::new(0);
+    let done = AtomicUsize::new(0);
     let response = |(index, &microphone): (usize, &Position)| {
-        let Heard { direct, reflections } = geometric.heard(microphone);
-        let samples = synthesis.response(direct, reflections);
-        let done = 1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        progress(0.5 + 0.5 * done as f64 / microphones.len() as f64);
+        let Heard { direct, images, rays } = geometric.heard(microphone);
+        let samples = synthesis.response(direct, images.into_iter().chain(rays));
+        let done = 1 + done.fetch_add(1, Ordering::Relaxed);
+        if progress(0.5 + 0.5 * done as f64 / microphones.len() as f64).is_break() {
+            return Err(GeometricError::Cancelled);
+        }
         Rir::new(settings.sample_rate, samples)
             .map_err(|source| GeometricError::Silent { microphone: index, source })
     };
@@ -148,27 +159,32 @@ pub(crate) fn default_length(room: &Room) -> f64 {
 }
 
 /// Images and rays of one source.
-struct Geometric {
+pub(crate) struct Geometric {
     scene: Scene,
     images: Images,
     rays: Rays,
 }
 
 /// All that comes to a microphone.
-struct Heard {
-    direct: Option<Arrival>,
-    reflections: Vec<Arrival>,
+pub(crate) struct Heard {
+    /// Unless something is in its way.
+    pub(crate) direct: Option<Arrival>,
+    /// Mirror reflections in the order of their arrival.
+    pub(crate) images: Vec<Arrival>,
+    /// Everything else, its signs random.
+    pub(crate) rays: Vec<Arrival>,
 }
 
 impl Geometric {
-    fn new(
+    /// Finds the images and traces the rays of a source whose place was checked, for responses of so many seconds.
+    pub(crate) fn new(
         room: &Room,
         source: &Source,
         microphones: &[Position],
         settings: &GeometricSettings,
         seconds: f64,
-        progress: &(dyn Fn(f64) + Sync),
-    ) -> Self {
+        progress: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
+    ) -> Result<Self, GeometricError> {
         let scene = Scene::new(room);
         let reach = room.air().speed_of_sound() * seconds;
         let images = Images::new(&scene, source, settings.image_order, settings.max_images, reach);
@@ -186,19 +202,28 @@ impl Geometric {
             speed_of_sound: room.air().speed_of_sound(),
             air_loss: room.air().energy_loss(),
         };
-        let rays = Rays::trace(&scene, &ray_settings, progress);
-        Self { scene, images, rays }
+        let rays = Rays::trace(&scene, &ray_settings, progress).ok_or(GeometricError::Cancelled)?;
+        Ok(Self { scene, images, rays })
     }
 
-    fn heard(&self, microphone: Position) -> Heard {
+    /// Highest order of which all images were computed, and their number.
+    pub(crate) fn images(&self) -> (u32, usize) {
+        (self.images.order, self.images.count())
+    }
+
+    /// What one of the microphones hears.
+    pub(crate) fn heard(&self, microphone: Position) -> Heard {
         let microphone = microphone.into();
-        let mut reflections = self.images.reflections(&self.scene, microphone);
-        reflections.extend(self.rays.arrivals(&self.scene, microphone));
-        Heard { direct: self.images.direct(&self.scene, microphone), reflections }
+        Heard {
+            direct: self.images.direct(&self.scene, microphone),
+            images: self.images.reflections(&self.scene, microphone),
+            rays: self.rays.arrivals(&self.scene, microphone).collect(),
+        }
     }
 }
 
-fn check(
+/// Whether places and settings make sense.
+pub(crate) fn check(
     room: &Room,
     source: &Source,
     microphones: &[Position],

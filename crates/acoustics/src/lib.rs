@@ -11,6 +11,7 @@ mod dice;
 mod endpoint;
 mod geometric;
 mod geometry;
+mod hybrid;
 mod image_source;
 mod material;
 mod metrics;
@@ -27,6 +28,7 @@ pub use band::{BAND_COUNT, OCTAVES, Octaves, octave_name};
 pub use endpoint::{Directivity, Source};
 pub use geometric::{GeometricError, GeometricSettings, geometric_rirs};
 pub use geometry::{Polygon, Room, Solid, Surface};
+pub use hybrid::{HybridError, HybridSettings, Simulation, SimulationRecord, hybrid_rirs};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
 pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
 pub use metrics::{

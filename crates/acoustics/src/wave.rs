@@ -199,6 +199,18 @@ pub fn wave_responses(
     let source = plan.point_source("microphone", microphone)?;
     let receivers =
         places.iter().map(|&place| plan.pressure_probe("source", place)).collect::<Result<Vec<_>, _>>()?;
-    let raw = executor.run(plan, &source, &receivers, progress)?;
+    probe_responses(plan, executor, &source, &receivers, sample_rate, progress)
+}
+
+/// Responses from a source to any receivers, processed as those of [`wave_responses`].
+pub(crate) fn probe_responses(
+    plan: &WavePlan,
+    executor: &dyn WaveExecutor,
+    source: &Excitation,
+    receivers: &[Probe],
+    sample_rate: u32,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<f32>>, WaveError> {
+    let raw = executor.run(plan, source, receivers, progress)?;
     Ok(response::responses(plan, &raw, sample_rate))
 }

@@ -34,7 +34,7 @@ struct Image {
 pub(super) struct Images {
     source: Source,
     /// The source itself, then its images, order by order.
-    images: Vec<Image>,
+    places: Vec<Image>,
     /// The highest order of which all images are there.
     pub(super) order: u32,
 }
@@ -51,17 +51,15 @@ impl Images {
     /// sound travels farther than `reach`.
     pub(super) fn new(scene: &Scene, source: &Source, order: u32, most: usize, reach: f64) -> Self {
         let itself = Image { position: source.position.into(), parent: 0, mirror: usize::MAX };
-        let mut found = Self { source: *source, images: vec![itself], order: 0 };
+        let mut found = Self { source: *source, places: vec![itself], order: 0 };
         let mut level = vec![Growing { image: 0, windows: Vec::new() }];
         while found.order < order && !level.is_empty() {
-            let whole = found.images.len();
-            match found.grow(scene, &level, most, reach) {
-                Some(next) => level = next,
-                None => {
-                    found.images.truncate(whole);
-                    return found;
-                }
-            }
+            let whole = found.places.len();
+            let Some(next) = found.grow(scene, &level, most, reach) else {
+                found.places.truncate(whole);
+                return found;
+            };
+            level = next;
             found.order += 1;
         }
         // When nothing is left to mirror, all orders are there.
@@ -71,14 +69,14 @@ impl Images {
 
     /// Number of images, the source itself not counted.
     pub(super) fn count(&self) -> usize {
-        self.images.len() - 1
+        self.places.len() - 1
     }
 
     /// Mirrors every image of a level, or gives up when there are more than `most`.
     fn grow(&mut self, scene: &Scene, level: &[Growing], most: usize, reach: f64) -> Option<Vec<Growing>> {
         let mut next = Vec::new();
         for parent in level {
-            let Image { position, mirror: last, .. } = self.images[parent.image];
+            let Image { position, mirror: last, .. } = self.places[parent.image];
             let beams: Vec<Beam> =
                 parent.windows.iter().map(|window| Beam::new(scene, position, last, window)).collect();
             for (index, mirror) in scene.mirrors.iter().enumerate() {
@@ -99,8 +97,8 @@ impl Images {
                 if self.count() >= most {
                     return None;
                 }
-                next.push(Growing { image: self.images.len(), windows });
-                self.images.push(Image {
+                next.push(Growing { image: self.places.len(), windows });
+                self.places.push(Image {
                     position: mirror.image(position),
                     parent: parent.image,
                     mirror: index,
@@ -118,7 +116,7 @@ impl Images {
     /// Every mirror reflection that reaches a microphone.
     pub(super) fn reflections(&self, scene: &Scene, microphone: DVec3) -> Vec<Arrival> {
         let mut paths: Vec<Path> =
-            (1..self.images.len()).filter_map(|image| self.path(scene, image, microphone)).collect();
+            (1..self.places.len()).filter_map(|image| self.path(scene, image, microphone)).collect();
         // A path along an edge belongs to the mirrors on both sides in either order: it is found twice.
         paths.sort_by(|a, b| a.arrival.distance.total_cmp(&b.arrival.distance));
         let mut kept: Vec<Path> = Vec::with_capacity(paths.len());
@@ -137,11 +135,11 @@ impl Images {
 
     /// Traces sound back from a microphone to the source, if it can come that way.
     fn path(&self, scene: &Scene, image: usize, microphone: DVec3) -> Option<Path> {
-        let from = self.images[image].position;
+        let from = self.places[image].position;
         let (mut target, mut index) = (microphone, image);
         let mut gains = [1.0; BAND_COUNT];
         while index != 0 {
-            let Image { position, parent, mirror } = self.images[index];
+            let Image { position, parent, mirror } = self.places[index];
             let mirror = &scene.mirrors[mirror];
             let (before, behind) = (mirror.height(target), -mirror.height(position));
             if before < -TOLERANCE || behind <= TOLERANCE {

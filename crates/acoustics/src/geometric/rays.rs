@@ -14,6 +14,11 @@
 //! Arrivals get a random sign each, the same at all microphones: the tail adds up in energy, and microphones close to
 //! each other hear the same waves.
 
+use std::{
+    ops::ControlFlow,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
 use glam::DVec3;
 use rayon::prelude::*;
 
@@ -112,7 +117,12 @@ struct Ray {
 }
 
 impl Rays {
-    pub(super) fn trace(scene: &Scene, settings: &RaySettings, progress: &(dyn Fn(f64) + Sync)) -> Self {
+    /// `None` when `progress` said stop.
+    pub(super) fn trace(
+        scene: &Scene,
+        settings: &RaySettings,
+        progress: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
+    ) -> Option<Self> {
         let per_second = settings.count as f64 * settings.speed_of_sound / settings.volume;
         let sparse = CATCH * settings.volume.cbrt();
         let dense = (DENSE / (per_second * std::f64::consts::PI)).sqrt();
@@ -125,16 +135,20 @@ impl Rays {
                 .mean_absorption
                 .map(|absorption| -(1.0 - absorption).ln() * settings.area / (4.0 * settings.volume)),
             turn: Turn::random(settings.seed),
-            done: std::sync::atomic::AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
             progress,
         };
         let per_ray: Vec<Vec<Event>> =
             (0..settings.count).into_par_iter().with_min_len(16).map(|ray| tracer.trace(ray)).collect();
-        Self {
+        if tracer.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(Self {
             source: settings.source.position.into(),
             events: per_ray.into_iter().flatten().collect(),
             catch_radius: tracer.catch_radius,
-        }
+        })
     }
 
     /// What a microphone hears of them.
@@ -183,12 +197,16 @@ struct Tracer<'a> {
     /// Energy that surfaces take from a diffuse field, by octave, in 1/m.
     wall_loss: Octaves,
     turn: Turn,
-    done: std::sync::atomic::AtomicUsize,
-    progress: &'a (dyn Fn(f64) + Sync),
+    done: AtomicUsize,
+    stopped: AtomicBool,
+    progress: &'a (dyn Fn(f64) -> ControlFlow<()> + Sync),
 }
 
 impl Tracer<'_> {
     fn trace(&self, number: usize) -> Vec<Event> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
         let settings = self.settings;
         let direction = self.turn.apply(spiral(number, settings.count));
         let per_ray = 4.0 * std::f64::consts::PI / settings.count as f64;
@@ -212,9 +230,9 @@ impl Tracer<'_> {
         while let Some(ray) = waiting.pop() {
             self.follow(ray, &mut waiting, &mut events);
         }
-        let done = 1 + self.done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if done.is_multiple_of(256) {
-            (self.progress)(done as f64 / settings.count as f64);
+        let done = 1 + self.done.fetch_add(1, Ordering::Relaxed);
+        if done.is_multiple_of(256) && (self.progress)(done as f64 / settings.count as f64).is_break() {
+            self.stopped.store(true, Ordering::Relaxed);
         }
         events
     }

@@ -28,7 +28,9 @@ fn box_room(size: [f64; 3], walls: impl Fn(usize) -> Material) -> BoxRoom {
     BoxRoom::new(Position::new(size[0], size[1], size[2]), surfaces, Air::default()).unwrap()
 }
 
-fn quiet(_: f64) {}
+fn quiet(_: f64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
 
 fn seconds(rays: usize, image_order: u32, length: f64) -> GeometricSettings {
     GeometricSettings { rays, image_order, length_seconds: Some(length), ..GeometricSettings::default() }
@@ -54,10 +56,11 @@ fn energies_in(
 ) -> Vec<f64> {
     let length = settings.length_seconds.unwrap();
     let source = Source::omnidirectional(SOURCE);
-    let geometric = Geometric::new(room, &source, microphones, settings, length, &quiet);
+    let geometric = Geometric::new(room, &source, microphones, settings, length, &quiet).unwrap();
     let mut sums = vec![0.0; (343.2 * length / step) as usize];
     for &microphone in microphones {
-        for arrival in geometric.heard(microphone).reflections {
+        let Heard { images, rays, .. } = geometric.heard(microphone);
+        for arrival in images.into_iter().chain(rays) {
             if let Some(sum) = sums.get_mut((arrival.distance / step) as usize) {
                 *sum += f64::from(arrival.amplitudes[band]).powi(2) / microphones.len() as f64;
             }
@@ -428,6 +431,17 @@ fn the_same_input_gives_the_same_bits_on_any_number_of_threads() {
     };
     assert_eq!(run(1, 4), run(3, 4));
     assert_ne!(run(1, 4), run(1, 5));
+}
+
+#[test]
+fn whoever_watches_may_stop_it() {
+    let room = Room::from(&box_room([6.0, 5.0, 3.0], |_| material(0.3, 0.2)));
+    let source = Source::omnidirectional(SOURCE);
+    for last in [0.3, 0.7] {
+        let watch = |share| if share < last { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        let result = geometric_rirs(&room, &source, &[MICROPHONE], &seconds(2_000, 2, 0.2), &watch);
+        assert_eq!(result, Err(GeometricError::Cancelled));
+    }
 }
 
 #[test]
