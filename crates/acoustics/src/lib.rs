@@ -8,6 +8,7 @@ mod air;
 mod band;
 mod convex;
 mod dice;
+pub mod drawing;
 mod endpoint;
 mod geometric;
 mod geometry;
@@ -32,8 +33,7 @@ pub use hybrid::{HybridError, HybridSettings, Simulation, SimulationRecord, hybr
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
 pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
 pub use metrics::{
-    DecayCurve, DecayWarning, OctaveAcoustics, RoomAcoustics, SoundField, decay_curve,
-    perceptual_mixing_time, room_acoustics,
+    DecayCurve, DecayWarning, OctaveAcoustics, RoomAcoustics, SoundField, decay_curve, room_acoustics,
 };
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};

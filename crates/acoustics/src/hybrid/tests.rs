@@ -4,8 +4,10 @@ use glam::DVec3;
 
 use super::*;
 use crate::{
-    Air, BoxRoom, Directivity, Material, OCTAVES, Polygon, Solid, Surface, Surfaces, band::BAND_COUNT,
-    geometry::box_face, room_acoustics,
+    Air, BoxRoom, Directivity, Material, OCTAVES, Polygon, Solid, Surface, Surfaces,
+    band::BAND_COUNT,
+    geometry::box_face,
+    room_acoustics,
     wave::{CpuExecutor, WaveSettings, wave_responses},
 };
 
@@ -76,7 +78,8 @@ fn around(rir: &Rir, seconds: f64, half_width: f64) -> Vec<f64> {
 fn the_direct_sound_passes_the_crossover_without_a_dip() {
     let room = box_room([5.0, 5.0, 4.0], &material(0.9, 0.5));
     let microphone = Position::new(3.25, 2.5, 2.0);
-    let facing = |facing, directivity| Source { position: Position::new(1.75, 2.5, 2.0), facing, directivity };
+    let facing =
+        |facing, directivity| Source { position: Position::new(1.75, 2.5, 2.0), facing, directivity };
     let sources = [
         facing(DVec3::X, Directivity::Omnidirectional),
         facing(DVec3::X, Directivity::Cardioid),
@@ -90,7 +93,10 @@ fn the_direct_sound_passes_the_crossover_without_a_dip() {
     println!("{:?}", simulation.record);
     for (source, rirs) in sources.iter().zip(&simulation.rirs) {
         let direct = around(&rirs[0], 1.5 / 343.2, 0.0075);
-        for hz in [250.0, 350.0, 500.0, 700.0, 800.0, 900.0, 1_000.0, 1_100.0, 1_200.0, 1_300.0, 1_400.0, 2_000.0, 4_000.0] {
+        for hz in [
+            250.0, 350.0, 500.0, 700.0, 800.0, 900.0, 1_000.0, 1_100.0, 1_200.0, 1_300.0, 1_400.0, 2_000.0,
+            4_000.0,
+        ] {
             let [re, im] = transform(&direct, 16_000.0, hz);
             println!("{:?} {hz}: {:.3} dB", source.directivity, 20.0 * (1.5 * re.hypot(im)).log10());
         }
@@ -113,15 +119,24 @@ fn explore_continuity() {
     let microphones = [place(), place()];
     let sources: Vec<Source> = (0..10).map(|_| Source::omnidirectional(place())).collect();
     let seconds = 0.35;
-    let settings = HybridSettings { length_seconds: Some(seconds), f_max_hz: 700.0, rays: 4_000, ..HybridSettings::default() };
-    let simulation = hybrid_rirs(&room, &sources, &microphones, &settings, &CpuExecutor::new(), &quiet).unwrap();
+    let settings = HybridSettings {
+        length_seconds: Some(seconds),
+        f_max_hz: 700.0,
+        rays: 4_000,
+        ..HybridSettings::default()
+    };
+    let simulation =
+        hybrid_rirs(&room, &sources, &microphones, &settings, &CpuExecutor::new(), &quiet).unwrap();
     println!("{:?} {:?}", simulation.record, room.eyring_time());
-    let wave_settings = WaveSettings { f_max_hz: 2_000.0, length_seconds: seconds, ..WaveSettings::default() };
+    let wave_settings =
+        WaveSettings { f_max_hz: 2_000.0, length_seconds: seconds, ..WaveSettings::default() };
     let plan = WavePlan::new(&room, &wave_settings).unwrap();
     let places: Vec<Position> = sources.iter().map(|source| source.position).collect();
     let mut sums = vec![[0.0; 3]; 20];
     let mut t30 = [[0.0; 2]; 8];
-    let only_geometric = |source: &Source| crate::geometric_rirs(&room, source, &microphones, &settings.geometric(), &quiet).unwrap();
+    let only_geometric = |source: &Source| {
+        crate::geometric_rirs(&room, source, &microphones, &settings.geometric(), &quiet).unwrap()
+    };
     let geometric: Vec<Vec<Rir>> = sources.iter().map(only_geometric).collect();
     for (m, &microphone) in microphones.iter().enumerate() {
         let full = wave_responses(&plan, &CpuExecutor::new(), microphone, &places, 16_000, &()).unwrap();
@@ -132,7 +147,9 @@ fn explore_continuity() {
                 let samples: Vec<f64> = response.samples().iter().map(|&x| f64::from(x)).collect();
                 for (band, sum) in sums.iter_mut().enumerate() {
                     let centre = 100.0 * 2_f64.powf(band as f64 / 3.0);
-                    if centre > 1_700.0 { continue; }
+                    if centre > 1_700.0 {
+                        continue;
+                    }
                     let mut e = 0.0;
                     for i in 0..40 {
                         let hz = centre * 2_f64.powf((f64::from(i) / 40.0 - 0.5) / 3.0);
@@ -150,7 +167,12 @@ fn explore_continuity() {
         }
     }
     for (band, sum) in sums.iter().enumerate() {
-        println!("{:.0} Hz: hybrid/wave {:.2} dB, geometric/wave {:.2} dB", 100.0 * 2_f64.powf(band as f64 / 3.0), 10.0 * (sum[1] / sum[0]).log10(), 10.0 * (sum[2] / sum[0]).log10());
+        println!(
+            "{:.0} Hz: hybrid/wave {:.2} dB, geometric/wave {:.2} dB",
+            100.0 * 2_f64.powf(band as f64 / 3.0),
+            10.0 * (sum[1] / sum[0]).log10(),
+            10.0 * (sum[2] / sum[0]).log10()
+        );
     }
     println!("{OCTAVES:?} {t30:?}");
 }

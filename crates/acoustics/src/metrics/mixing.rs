@@ -34,13 +34,6 @@ fn hann(length: usize) -> Vec<f64> {
     (0..length).map(|index| (1.0 - phase(index).cos()) / length as f64).collect()
 }
 
-/// Seconds after which half of all listeners no longer tell a room's response from a diffuse field, from its volume
-/// in cubic metres and surface in square metres: 20 V/S + 12 ms, in box-shaped rooms (Lindau, Kosanke and Weinzierl,
-/// J. Audio Eng. Soc. 60, 2012).
-pub fn perceptual_mixing_time(volume: f64, surface_area: f64) -> f64 {
-    (20.0 * volume / surface_area + 12.0) / 1_000.0
-}
-
 #[cfg(test)]
 mod tests {
     use rand::{RngExt, SeedableRng};
@@ -79,11 +72,5 @@ mod tests {
         }
         assert_eq!(mixing_time(&samples, 16_000.0), None);
         assert_eq!(mixing_time(&samples[..100], 16_000.0), None);
-    }
-
-    #[test]
-    fn the_perceptual_mixing_time_of_a_lecture_hall_is_that_of_the_paper() {
-        // V/S = 1 m gives 32 ms.
-        assert!((perceptual_mixing_time(200.0, 200.0) - 0.032).abs() < 1e-12);
     }
 }

@@ -9,7 +9,6 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex
 use serde::{Deserialize, Serialize};
 
 pub use decay::DecayCurve;
-pub use mixing::perceptual_mixing_time;
 
 use crate::{
     band::{OCTAVES, octave_filter_power},

@@ -95,28 +95,28 @@ pub(super) struct Piece {
 pub(super) fn pieces(text: &RoomText) -> Result<Vec<Piece>, RoomFileError> {
     let mut pieces = Vec::new();
     for item in &text.r#box {
-        place(&mut pieces, &item.name, FurnitureKind::Box, &item.placement(), cuboid(item)?)?;
+        place(&mut pieces, &item.name, FurnitureKind::Box, &item.placement(), &cuboid(item)?)?;
     }
     for item in &text.table {
-        place(&mut pieces, &item.name, FurnitureKind::Table, &item.placement(), table(item)?)?;
+        place(&mut pieces, &item.name, FurnitureKind::Table, &item.placement(), &table(item)?)?;
     }
     for item in &text.chair {
-        place(&mut pieces, &item.name, FurnitureKind::Chair, &item.placement(), chair(item)?)?;
+        place(&mut pieces, &item.name, FurnitureKind::Chair, &item.placement(), &chair(item)?)?;
     }
     for item in &text.sofa {
-        place(&mut pieces, &item.name, FurnitureKind::Sofa, &item.placement(), sofa(item)?)?;
+        place(&mut pieces, &item.name, FurnitureKind::Sofa, &item.placement(), &sofa(item)?)?;
     }
     for item in &text.bed {
-        place(&mut pieces, &item.name, FurnitureKind::Bed, &item.placement(), bed(item)?)?;
+        place(&mut pieces, &item.name, FurnitureKind::Bed, &item.placement(), &bed(item)?)?;
     }
     for item in &text.shelf {
-        place(&mut pieces, &item.name, FurnitureKind::Shelf, &item.placement(), shelf(item)?)?;
+        place(&mut pieces, &item.name, FurnitureKind::Shelf, &item.placement(), &shelf(item)?)?;
     }
     for item in &text.cylinder {
-        place(&mut pieces, &item.name, FurnitureKind::Cylinder, &item.placement(), cylinder(item)?)?;
+        place(&mut pieces, &item.name, FurnitureKind::Cylinder, &item.placement(), &cylinder(item)?)?;
     }
     for item in &text.person {
-        place(&mut pieces, &item.name, FurnitureKind::Person, &item.placement(), person(item))?;
+        place(&mut pieces, &item.name, FurnitureKind::Person, &item.placement(), &person(item))?;
     }
     Ok(pieces)
 }
@@ -127,7 +127,7 @@ fn place(
     name: &str,
     kind: FurnitureKind,
     placement: &Placement,
-    parts: Vec<Part>,
+    parts: &[Part],
 ) -> Result<(), RoomFileError> {
     let object = format!("\"{name}\"");
     let places = match (placement.position_m, &placement.positions_m[..]) {
@@ -150,7 +150,7 @@ fn place(
         pieces.push(Piece {
             name,
             kind,
-            parts: parts.clone(),
+            parts: parts.to_vec(),
             place: DVec3::new(x, y, z),
             turned: direction(rotation),
         });
