@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, num_complex::Complex};
 
 use crate::{
-    band::{BAND_COUNT, OCTAVES, Octaves},
+    band::{BAND_COUNT, OCTAVES, Octaves, octave_filter_power},
     metrics::{RoomAcoustics, room_acoustics},
     rir::Rir,
     wav::{WavError, read_wav},
@@ -160,6 +160,22 @@ pub(super) fn spectrum_at(rir: &Rir, hz: f64) -> Complex<f64> {
 pub(super) fn phase_delay(reference: &Rir, other: &Rir, hz: f64) -> f64 {
     let ratio = spectrum_at(reference, hz) / spectrum_at(other, hz);
     ratio.arg() / (std::f64::consts::TAU * hz)
+}
+
+/// Energy of a response in the octave around `centre_hz`, up to a factor that is the same for all responses of one rate.
+pub(super) fn octave_energy(rir: &Rir, centre_hz: f64) -> f64 {
+    let mut planner = RealFftPlanner::<f64>::new();
+    let forward = planner.plan_fft_forward(rir.samples().len().next_power_of_two());
+    let mut samples = forward.make_input_vec();
+    for (to, &from) in samples.iter_mut().zip(rir.samples()) {
+        *to = f64::from(from);
+    }
+    let spacing = f64::from(rir.sample_rate()) / samples.len() as f64;
+    let scale = spacing / f64::from(rir.sample_rate());
+    let mut spectrum = forward.make_output_vec();
+    forward.process(&mut samples, &mut spectrum).expect("the plan made both buffers");
+    let power = |bin: usize| octave_filter_power(centre_hz, bin as f64 * spacing);
+    scale * spectrum.iter().enumerate().map(|(bin, value)| value.norm_sqr() * power(bin)).sum::<f64>()
 }
 
 /// Mean of one quantity of several responses, for each octave.

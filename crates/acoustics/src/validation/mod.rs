@@ -7,6 +7,7 @@
 mod analysis;
 mod geometric;
 mod measured;
+mod rooms;
 mod svg;
 mod text;
 mod wave;
@@ -54,7 +55,7 @@ pub struct Experiment {
 
 /// All experiments, in the order of the report.
 pub fn experiments() -> Vec<Experiment> {
-    [analysis::EXPERIMENTS, wave::EXPERIMENTS, geometric::EXPERIMENTS].concat()
+    [analysis::EXPERIMENTS, wave::EXPERIMENTS, geometric::EXPERIMENTS, rooms::EXPERIMENTS].concat()
 }
 
 impl Experiment {
