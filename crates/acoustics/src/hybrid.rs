@@ -220,9 +220,10 @@ pub fn hybrid_rirs(
     let seconds = settings.length_seconds.unwrap_or_else(|| geometric::default_length(room));
     let schroeder_hz = budget::schroeder_frequency(room);
     let plan = WavePlan::new(room, &budget::wave_settings(room, settings, schroeder_hz, seconds)?)?;
-    let waves =
-        waves(&plan, sources, microphones, settings, executor, &|share| progress(WAVE_SHARE * share))?;
-    let crossover = Crossover::new(plan.f_max(), settings.sample_rate, seconds);
+    let lead = plan.lead_samples(settings.sample_rate);
+    let wave_progress = |share: f64| progress(WAVE_SHARE * share);
+    let waves = waves(&plan, sources, microphones, settings, lead, executor, &wave_progress)?;
+    let crossover = Crossover::new(plan.f_max(), settings.sample_rate, seconds, lead);
     let joiner = Joiner {
         room,
         microphones,
@@ -267,12 +268,14 @@ pub fn hybrid_rirs(
     Ok(Simulation { rirs, record })
 }
 
-/// What each microphone hears of each source as waves: one run for each microphone.
+/// What each microphone hears of each source as waves, from `lead` samples before the moment of emission: one run for
+/// each microphone.
 fn waves(
     plan: &WavePlan,
     sources: &[Source],
     microphones: &[Position],
     settings: &HybridSettings,
+    lead: usize,
     executor: &dyn WaveExecutor,
     progress: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
 ) -> Result<Vec<Vec<Vec<f32>>>, HybridError> {
@@ -285,8 +288,8 @@ fn waves(
     };
     let run = |&microphone: &Position| {
         let excitation = plan.point_source("microphone", microphone)?;
-        let raw =
-            probe_responses(plan, executor, &excitation, probes.receivers(), settings.sample_rate, &watch)?;
+        let (receivers, rate) = (probes.receivers(), settings.sample_rate);
+        let raw = probe_responses(plan, executor, &excitation, receivers, rate, lead, &watch)?;
         Ok(probes.combine(raw))
     };
     microphones.par_iter().map(run).collect::<Result<_, WaveError>>().map_err(|error| match error {

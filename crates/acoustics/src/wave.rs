@@ -178,9 +178,9 @@ pub trait WaveExecutor: Sync {
 /// Responses from omnidirectional sources at `places` to a microphone: one run from the microphone, by reciprocity.
 ///
 /// Sample 0 is the moment a source emits; in the free field a response is a band-limited unit pulse over the distance
-/// in metres, delayed by the way. Flat from 10 Hz (Butterworth's fourth order) to the plan's highest frequency and
-/// silent from 1.25 times that on, so that pulses ring by that band's sinc, also before their arrival. The air absorbs by
-/// the time that sound has been under way (ISO 9613-1).
+/// in metres, delayed by the way. Flat from 20 Hz (high-passes at 10 Hz) to the plan's highest frequency and silent
+/// from 1.25 times that on, so that pulses ring by that band's sinc, also before their arrival. The air absorbs by the
+/// time that sound has been under way (ISO 9613-1).
 ///
 /// # Errors
 /// [`WaveError::SampleRate`] when the rate cannot hold the plan's band, [`WaveError::Place`] when a place or the
@@ -193,24 +193,42 @@ pub fn wave_responses(
     sample_rate: u32,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f32>>, WaveError> {
+    wave_responses_with_lead(plan, executor, microphone, places, sample_rate, 0, progress)
+}
+
+/// The same with `lead` more samples before the moment of emission: the ringing of near sources reaches there, and is
+/// needed by whoever filters further. [`WavePlan::lead_samples`] says how many hold all of it.
+///
+/// # Errors
+/// As [`wave_responses`].
+pub fn wave_responses_with_lead(
+    plan: &WavePlan,
+    executor: &dyn WaveExecutor,
+    microphone: Position,
+    places: &[Position],
+    sample_rate: u32,
+    lead: usize,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<f32>>, WaveError> {
     if f64::from(sample_rate) < 2.0 * plan.f_max() {
         return Err(WaveError::SampleRate { sample_rate, f_max: plan.f_max() });
     }
     let source = plan.point_source("microphone", microphone)?;
     let receivers =
         places.iter().map(|&place| plan.pressure_probe("source", place)).collect::<Result<Vec<_>, _>>()?;
-    probe_responses(plan, executor, &source, &receivers, sample_rate, progress)
+    probe_responses(plan, executor, &source, &receivers, sample_rate, lead, progress)
 }
 
-/// Responses from a source to any receivers, processed as those of [`wave_responses`].
+/// Responses from a source to any receivers, processed as those of [`wave_responses_with_lead`].
 pub(crate) fn probe_responses(
     plan: &WavePlan,
     executor: &dyn WaveExecutor,
     source: &Excitation,
     receivers: &[Probe],
     sample_rate: u32,
+    lead: usize,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f32>>, WaveError> {
     let raw = executor.run(plan, source, receivers, progress)?;
-    Ok(response::responses(plan, &raw, sample_rate))
+    Ok(response::responses(plan, &raw, sample_rate, lead))
 }

@@ -18,6 +18,7 @@ const MADE_BY_PLAN: &str = "the plan itself made these buffers";
 pub(super) struct Crossover {
     top: f64,
     length: usize,
+    lead: usize,
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     /// By bin: weight of waves, of geometry in phase with them, and of geometry out of phase.
@@ -25,17 +26,19 @@ pub(super) struct Crossover {
 }
 
 impl Crossover {
-    /// A transition of one octave up to `top`, for responses of so many seconds.
-    pub(super) fn new(top: f64, sample_rate: u32, seconds: f64) -> Self {
+    /// A transition of one octave up to `top`, for responses of so many seconds; those of waves begin `lead` samples
+    /// earlier.
+    pub(super) fn new(top: f64, sample_rate: u32, seconds: f64, lead: usize) -> Self {
         let rate = f64::from(sample_rate);
         let length = ((seconds * rate).ceil() as usize).max(1);
-        let size = (length + (SPREAD_PERIODS * rate / top) as usize).next_power_of_two();
+        let size = (length + lead + (SPREAD_PERIODS * rate / top) as usize).next_power_of_two();
         let mut planner = RealFftPlanner::new();
         let weights =
             (0..=size / 2).map(|bin| weights(top, bin as f64 * rate / size as f64).map(|w| w as f32));
         Self {
             top,
             length,
+            lead,
             forward: planner.plan_fft_forward(size),
             inverse: planner.plan_fft_inverse(size),
             weights: weights.collect(),
@@ -49,7 +52,8 @@ impl Crossover {
 
     /// One response from three.
     pub(super) fn join(&self, wave: &[f32], coherent: &[f32], incoherent: &[f32]) -> Vec<f32> {
-        let [wave, coherent, incoherent] = [wave, coherent, incoherent].map(|part| self.spectrum(part));
+        let wave = self.spectrum(wave, self.lead);
+        let [coherent, incoherent] = [coherent, incoherent].map(|part| self.spectrum(part, 0));
         let mut sum: Vec<Complex<f32>> = self
             .weights
             .iter()
@@ -64,10 +68,14 @@ impl Crossover {
         samples[..self.length].iter().map(|sample| sample * scale).collect()
     }
 
-    fn spectrum(&self, samples: &[f32]) -> Vec<Complex<f32>> {
+    /// What comes before the moment of emission is at the end of the circle.
+    fn spectrum(&self, samples: &[f32], lead: usize) -> Vec<Complex<f32>> {
         let mut buffer = self.forward.make_input_vec();
-        let count = samples.len().min(self.length);
-        buffer[..count].copy_from_slice(&samples[..count]);
+        let (before, after) = samples.split_at(lead.min(samples.len()));
+        let after = &after[..after.len().min(self.length)];
+        buffer[..after.len()].copy_from_slice(after);
+        let size = buffer.len();
+        buffer[size - before.len()..].copy_from_slice(before);
         let mut spectrum = self.forward.make_output_vec();
         self.forward.process(&mut buffer, &mut spectrum).expect(MADE_BY_PLAN);
         spectrum
@@ -96,9 +104,10 @@ mod tests {
 
     #[test]
     fn what_both_parts_hold_passes_unchanged() {
-        let crossover = Crossover::new(1_400.0, 16_000, 0.1);
+        let crossover = Crossover::new(1_400.0, 16_000, 0.1, 30);
         let pulse: Vec<f32> = (0..1_600).map(|n| if n == 700 { 1.0 } else { 0.0 }).collect();
-        let joined = crossover.join(&pulse, &pulse, &[]);
+        let wave = [&[0.0; 30], &pulse[..]].concat();
+        let joined = crossover.join(&wave, &pulse, &[]);
         assert!(joined.iter().zip(&pulse).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 }

@@ -177,12 +177,13 @@ fn real_impedance(absorption: f64) -> f64 {
     low
 }
 
-/// Absorption between octaves: linear over the logarithm of frequency, level beyond the ends.
+/// Absorption between octaves: powers of frequency, level beyond the ends.
 fn between_octaves(absorption: &Octaves, hz: f64) -> f64 {
     let place = (hz / OCTAVES[0]).log2().clamp(0.0, (OCTAVES.len() - 1) as f64);
     let lower = (place as usize).min(OCTAVES.len() - 2);
     let share = place - lower as f64;
-    (1.0 - share) * absorption[lower] + share * absorption[lower + 1]
+    let [low, high] = [absorption[lower], absorption[lower + 1]].map(|a| a.max(MIN_ABSORPTION));
+    low * (high / low).powf(share)
 }
 
 /// Parameters of all branches as logarithms: resistance, inertance, elastance of each.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     Excitation, Grid, Probe, WaveError, WaveExecutor, WavePlan, WaveSettings,
     admittance::{TimeGrid, effective_impedance, random_absorption, reflection},
-    wave_responses,
+    wave_responses, wave_responses_with_lead,
 };
 use crate::{
     air::Air,
@@ -146,36 +146,74 @@ fn peak_near(level: &dyn Fn(f64) -> f64, hz: f64) -> f64 {
     best
 }
 
+/// A source in the middle of a large room, and what arrives at places around it before any reflection.
+struct DirectSound {
+    plan: WavePlan,
+    centre: DVec3,
+    places: Vec<DVec3>,
+    responses: Vec<Vec<f32>>,
+    lead: usize,
+}
+
+const DIRECT_SOUND_RATE: u32 = 16_000;
+
+impl DirectSound {
+    fn new(
+        executor: &dyn WaveExecutor,
+        grid: Grid,
+        points_per_wavelength: f64,
+        ways: &[DVec3],
+    ) -> Result<Self, CheckError> {
+        let room = box_room([6.6, 6.4, 6.2], &material("wall", 0.5))?;
+        let settings = WaveSettings { grid, f_max_hz: 1_000.0, points_per_wavelength, length_seconds: 0.02 };
+        let plan = WavePlan::new(&room, &settings)?;
+        let centre = DVec3::new(3.31, 3.19, 3.07);
+        let places: Vec<DVec3> = ways.iter().map(|way| centre + *way).collect();
+        let microphones: Vec<Position> = places.iter().map(|&place| place.into()).collect();
+        let lead = plan.lead_samples(DIRECT_SOUND_RATE);
+        let responses = wave_responses_with_lead(
+            &plan,
+            executor,
+            centre.into(),
+            &microphones,
+            DIRECT_SOUND_RATE,
+            lead,
+            &(),
+        )?;
+        Ok(Self { plan, centre, places, responses, lead })
+    }
+
+    /// What arrived over what theory says, at one frequency: both cut off where the first reflection may begin.
+    fn ratio(&self, number: usize, hz: f64) -> Complex<f64> {
+        let (rate, speed) = (f64::from(DIRECT_SOUND_RATE), self.plan.air().speed_of_sound());
+        let distance = self.places[number].distance(self.centre);
+        // The nearest wall is 3 m and more off the source. The reflection rings before it arrives, as all does.
+        let end = self.lead + ((6.1 - distance) / speed * rate) as usize;
+        let found = &self.responses[number][..end.min(self.responses[number].len())];
+        let ideal = self.plan.ideal_direct_sound(distance, DIRECT_SOUND_RATE, self.lead, found.len());
+        spectrum_at(found, rate, hz) / spectrum_at(&ideal, rate, hz)
+    }
+}
+
 /// Amplitude of the direct sound before any reflection, over distances from 0.5 to 2.5 m in odd directions and
-/// frequencies from a quarter of the highest to the highest: 1/r by the amplitude of a band-limited pulse, times
-/// the air's absorption.
+/// frequencies from a quarter of the highest to the highest: 1/r, less what the air absorbs.
 ///
 /// # Errors
 /// What the executor says.
 pub fn free_field(executor: &dyn WaveExecutor, grid: Grid) -> Result<Vec<FreeFieldLevel>, CheckError> {
-    let room = box_room([6.6, 6.4, 6.2], &material("wall", 0.5))?;
     let points_per_wavelength = if grid == Grid::Fcc { 7.7 } else { 10.5 };
-    let settings = WaveSettings { grid, f_max_hz: 1_000.0, points_per_wavelength, length_seconds: 0.02 };
-    let plan = WavePlan::new(&room, &settings)?;
-    let centre = DVec3::new(3.31, 3.19, 3.07);
     let directions = [DVec3::new(1.0, 0.1, 0.2), DVec3::new(-0.5, 0.7, 0.1), DVec3::new(0.4, 0.5, -0.6)];
     let distances = [0.5, 1.0, 1.5, 2.0, 2.5];
-    let places: Vec<Position> = distances
-        .iter()
-        .flat_map(|r| directions.iter().map(move |way| (centre + *r * way.normalize()).into()))
-        .collect();
-    let rate = 16_000;
-    let responses = wave_responses(&plan, executor, centre.into(), &places, rate, &())?;
-    let speed = room.air().speed_of_sound();
+    let ways: Vec<DVec3> =
+        distances.iter().flat_map(|r| directions.map(|way| *r * way.normalize())).collect();
+    let direct = DirectSound::new(executor, grid, points_per_wavelength, &ways)?;
     let mut levels = Vec::new();
-    for (n, response) in responses.iter().enumerate() {
-        let distance = distances[n / directions.len()];
-        // Up to the first reflection, from the nearest wall, 3 m and more off the source.
-        let end = ((6.1 - distance) / speed * f64::from(rate)) as usize;
+    for (n, way) in ways.iter().enumerate() {
+        let distance = way.length();
         for hz in [250.0, 500.0, 750.0, 1_000.0] {
-            let decibels = room.air().attenuation(hz) * distance;
+            let decibels = direct.plan.air().attenuation(hz) * distance;
             let expected = 10_f64.powf(-decibels / 20.0) / distance;
-            let found = spectrum_at(&response[..end.min(response.len())], f64::from(rate), hz).norm();
+            let found = direct.ratio(n, hz).norm() / distance;
             levels.push(FreeFieldLevel { distance, hz, amplitude: Comparison { expected, found } });
         }
     }
@@ -189,22 +227,17 @@ pub struct FreeFieldLevel {
     pub distance: f64,
     /// Frequency in hertz.
     pub hz: f64,
-    /// Amplitude.
+    /// Amplitude relative to that at 1 m.
     pub amplitude: Comparison,
 }
 
-/// Phase velocities relative to the speed of sound at the highest frequency, along an axis, a diagonal of a face, a
-/// diagonal of the cube and between: measured from two places on a ray, and by the dispersion relation.
+/// Phase velocities relative to the speed of sound at the highest frequency with six spacings per wavelength, along two
+/// axes, a diagonal of a face, a diagonal of the cube and between: measured from two places on a ray, and by the
+/// dispersion relation.
 ///
 /// # Errors
 /// What the executor says.
 pub fn dispersion(executor: &dyn WaveExecutor, grid: Grid) -> Result<Vec<Comparison>, CheckError> {
-    let room = box_room([6.6, 6.4, 6.2], &material("wall", 0.5))?;
-    let f_max = 1_000.0;
-    let points_per_wavelength = 6.0;
-    let settings = WaveSettings { grid, f_max_hz: f_max, points_per_wavelength, length_seconds: 0.02 };
-    let plan = WavePlan::new(&room, &settings)?;
-    let centre = DVec3::new(3.3, 3.2, 3.1);
     let directions = [
         DVec3::new(1.0, 0.0, 0.0),
         DVec3::new(0.0, 0.0, 1.0),
@@ -214,31 +247,20 @@ pub fn dispersion(executor: &dyn WaveExecutor, grid: Grid) -> Result<Vec<Compari
     ]
     .map(DVec3::normalize);
     let distances = [1.0, 2.4];
-    let places: Vec<Position> = directions
-        .iter()
-        .flat_map(|way| distances.iter().map(move |r| (centre + *r * *way).into()))
-        .collect();
-    let rate = 16_000;
-    let responses = wave_responses(&plan, executor, centre.into(), &places, rate, &())?;
-    let speed = room.air().speed_of_sound();
-    let spectrum = |n: usize, distance: f64| {
-        let end = ((6.1 - distance) / speed * f64::from(rate)) as usize;
-        spectrum_at(&responses[n][..end.min(responses[n].len())], f64::from(rate), f_max)
-    };
-    let path = distances[1] - distances[0];
-    let free = 2.0 * PI * f_max * path / speed;
-    let radians_per_step = 2.0 * PI * f_max / plan.sample_rate();
+    let ways: Vec<DVec3> = directions.iter().flat_map(|way| distances.map(|r| r * *way)).collect();
+    let direct = DirectSound::new(executor, grid, 6.0, &ways)?;
+    let hz = direct.plan.f_max();
+    let free = 2.0 * PI * hz * (distances[1] - distances[0]) / direct.plan.air().speed_of_sound();
+    let radians_per_step = 2.0 * PI * hz / direct.plan.sample_rate();
     Ok(directions
         .iter()
         .enumerate()
         .map(|(n, direction)| {
-            let ratio = spectrum(2 * n + 1, distances[1]) / spectrum(2 * n, distances[0]);
-            // The lag is that of the free field and a little more.
-            let lag = free + (-(ratio * Complex::cis(free)).arg());
+            let lag = (direct.ratio(2 * n, hz) / direct.ratio(2 * n + 1, hz)).arg();
             // Grid axes are the room's in another order, which the relation does not see.
             let kh = grid.wavenumber(radians_per_step, *direction).unwrap_or(f64::NAN);
             let expected = radians_per_step / (grid.courant_number() * kh);
-            Comparison { expected, found: free / lag }
+            Comparison { expected, found: free / (free + lag) }
         })
         .collect())
 }
@@ -254,7 +276,7 @@ pub struct TubeReflection {
     pub absorption: Comparison,
 }
 
-/// A plane wave in a tube of 120 m with a material at its end: reflected over incident pressure, from 63 Hz to the
+/// A plane wave in a tube of 60 m with a material at its end: reflected over incident pressure, from 63 Hz to the
 /// highest frequency.
 ///
 /// # Errors
@@ -265,29 +287,29 @@ pub fn impedance_tube(
     covering: &Material,
     f_max_hz: f64,
 ) -> Result<Vec<TubeReflection>, CheckError> {
-    let length = 90.0;
+    let length = 60.0;
     let points_per_wavelength = if grid == Grid::Fcc { 7.7 } else { 10.5 };
     let air = Air::default();
     let side = 4.0 * air.speed_of_sound() / (f_max_hz * points_per_wavelength);
-    let tube = Room::from(&BoxRoom::new(
-        Position::new(length, side.max(0.5), side.max(0.5)),
-        Surfaces { east: covering.clone(), ..Surfaces::uniform(&material("rigid", 0.0)) },
+    let rigid = material("rigid", 0.0);
+    let wide = BoxRoom::new(
+        Position::new(length, 1.0, 1.0),
+        Surfaces { east: covering.clone(), ..Surfaces::uniform(&rigid) },
         air,
-    )?);
-    let settings = WaveSettings { grid, f_max_hz, points_per_wavelength, length_seconds: 0.45 };
+    )?;
+    let tube = narrowed(&Room::from(&wide), DVec3::new(1.0, side, side));
+    let settings = WaveSettings { grid, f_max_hz, points_per_wavelength, length_seconds: 0.3 };
     let plan = WavePlan::new(&tube, &settings)?;
     let spacing = plan.lattice().spacing();
     let planes = plan.lattice().dimensions()[0];
     let middle = planes / 2;
-    let hears = middle + (25.0 / spacing) as usize;
-    let source = Excitation {
-        probe: plane_probe(&plan, middle),
-        signal: plan.pulse().differences().map(|d| d as f32).collect(),
-    };
+    let hears = middle + (15.0 / spacing) as usize;
+    let signal = plan.pulse().differences().map(|value| value as f32).collect();
+    let source = Excitation { probe: plane_probe(&plan, middle), signal };
     let raw = executor.run(&plan, &source, &[plane_probe(&plan, hears)], &())?;
     let rate = plan.sample_rate();
     let delay = plan.pulse().delay() as f64;
-    // Half-way between the incident wave, after 25 m, and the reflected one, which ends when the far end answers.
+    // Half-way between the incident wave, after 15 m, and the reflected one, which ends when the far end answers.
     let wall_planes = (planes - 1) as f64 - 0.5;
     let steps_after = |ways: f64| (ways / grid.courant_number() + delay) as usize;
     let (there, back) = ((hears - middle) as f64, 2.0 * wall_planes - (hears + middle) as f64);
@@ -301,7 +323,8 @@ pub fn impedance_tube(
         .map(|octave| {
             let hz = octave.centre_hz;
             let impedance = effective_impedance(&wall.branches, time, hz);
-            let measured = spectrum_at(reflected, rate, hz).norm() / spectrum_at(incident, rate, hz).norm();
+            let measured =
+                spectrum_at(reflected, rate, hz).norm() / spectrum_at(incident, rate, hz).norm();
             TubeReflection {
                 hz,
                 reflection: Comparison { expected: reflection(impedance).norm(), found: measured },
@@ -309,6 +332,16 @@ pub fn impedance_tube(
             }
         })
         .collect())
+}
+
+/// The same room with other lengths along its axes.
+fn narrowed(room: &Room, scale: DVec3) -> Room {
+    let scaled = |polygon: &Polygon| Polygon {
+        surface: polygon.surface,
+        vertices: polygon.vertices.iter().map(|&vertex| scale * vertex).collect(),
+    };
+    let shell = room.shell().iter().map(scaled).collect();
+    Room::from_checked_parts(room.name().to_owned(), room.surfaces().to_vec(), shell, Vec::new(), room.air())
 }
 
 /// All nodes of a plane, in equal parts.
@@ -334,7 +367,8 @@ pub fn energy(executor: &dyn WaveExecutor, grid: Grid) -> Result<[f64; 2], Check
     let rigid = material("rigid", 0.0);
     let boxes = [[DVec3::new(0.2, 0.1, 0.30), DVec3::new(0.7, 0.5, 0.32)]];
     let room = with_boxes(&box_room([1.0, 0.8, 0.9], &rigid)?, &boxes, &rigid);
-    let settings = WaveSettings { grid, f_max_hz: 700.0, points_per_wavelength: 6.0, length_seconds: 0.5 };
+    let settings =
+        WaveSettings { grid, f_max_hz: 700.0, points_per_wavelength: 6.0, length_seconds: 0.5 };
     let plan = WavePlan::new(&room, &settings)?;
     let lattice = plan.lattice();
     let nodes: Vec<u32> = plan.spans().iter().flat_map(|span| span.begin..span.end).collect();

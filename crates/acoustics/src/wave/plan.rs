@@ -10,7 +10,7 @@ use super::{
     boundary::Boundary,
     grid::Lattice,
     probe::{Neighbourhood, Probe, Surroundings},
-    pulse::Pulse,
+    pulse::{FOURTH_ORDER, Pulse, SECOND_ORDER, high_pass},
     voxels::{AirMap, Facet, Span, Voxels},
 };
 use crate::{
@@ -243,25 +243,41 @@ impl WavePlan {
     ///
     /// Its volume velocity is such that in the free field its pressure is a band-limited pulse of area one sample,
     /// over r in metres: from ∂²p/∂t² − c² ∇²p = 4π c² s δ with p = s(t − r/c)/r follows (4π c² dt² / cell volume) s
-    /// per step. The grid gets the difference of that pulse from step to step, so that no constant pressure is fed in,
-    /// which rounding would let grow; [`wave_responses`](super::wave_responses) sums it up again.
+    /// per step. A high-pass at 10 Hz keeps constant flow and constant pressure out.
     ///
     /// # Errors
     /// As [`pressure_probe`](Self::pressure_probe).
     pub fn point_source(&self, what: &'static str, place: Position) -> Result<Excitation, WaveError> {
         let Lattice { grid, spacing, .. } = self.lattice;
         let strength = 4.0 * PI * grid.courant_number().powi(2) / (grid.cell_volume() * spacing);
-        let signal = self.pulse.differences().map(|value| (strength * value) as f32).collect();
+        let signal = self.pulse.without_offset().into_iter().map(|value| (strength * value) as f32).collect();
         Ok(Excitation { probe: self.pressure_probe(what, place)?, signal })
+    }
+
+    /// How many samples before the moment of emission the band-limited pulse of a source begins to ring.
+    pub fn lead_samples(&self, sample_rate: u32) -> usize {
+        (self.pulse.delay() as f64 / self.sample_rate() * f64::from(sample_rate)).ceil() as usize
+    }
+
+    /// The pulse of a source in the free field times the distance: what a response would be without grid, air absorption
+    /// and walls. From `lead` samples before the moment of emission.
+    pub(crate) fn ideal_direct_sound(
+        &self,
+        distance: f64,
+        sample_rate: u32,
+        lead: usize,
+        count: usize,
+    ) -> Vec<f32> {
+        let rate = f64::from(sample_rate);
+        let delay = distance / self.air.speed_of_sound();
+        let level = self.sample_rate() / rate;
+        let pulse = (0..count).map(|n| level * self.pulse.at((n as f64 - lead as f64) / rate - delay));
+        let heard = high_pass(high_pass(pulse.collect(), 1.0 / rate, &FOURTH_ORDER), 1.0 / rate, &SECOND_ORDER);
+        heard.into_iter().map(|value| value as f32).collect()
     }
 
     pub(crate) fn pulse(&self) -> &Pulse {
         &self.pulse
-    }
-
-    /// Middle of the plan's lattice and the like, for checks.
-    pub(crate) fn is_air_node(&self, index: usize) -> bool {
-        self.air_map.holds(index)
     }
 
     /// Where a node is in the room.

@@ -7,39 +7,93 @@ const STOP_BAND_DB: f64 = 80.0;
 /// Width of the transition above the highest frequency, as a share of it.
 const TRANSITION: f64 = 0.25;
 
+/// Corner of the high-pass in hertz.
+const HIGH_PASS_HZ: f64 = 10.0;
+
 /// A linear-phase low-pass pulse of sum 1: flat up to the highest frequency, nothing from 1.25 times that on.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Pulse(Vec<f64>);
+pub(crate) struct Pulse {
+    taps: Vec<f64>,
+    dt: f64,
+    /// Of the low-pass, relative to half the rate.
+    cutoff: f64,
+    /// What the taps are divided by.
+    sum: f64,
+}
 
 impl Pulse {
     pub(crate) fn new(f_max: f64, dt: f64) -> Self {
         let width = 2.0 * PI * TRANSITION * f_max * dt;
         // Kaiser's design formulae.
         let order = ((STOP_BAND_DB - 8.0) / (2.285 * width)).ceil();
-        let beta = 0.1102 * (STOP_BAND_DB - 8.7);
         let half = (order / 2.0).ceil() as i32;
         let cutoff = 2.0 * (1.0 + 0.5 * TRANSITION) * f_max * dt;
-        let taps: Vec<f64> = (-half..=half)
-            .map(|n| {
-                let edge = f64::from(n) / f64::from(half);
-                cutoff * sinc(cutoff * f64::from(n)) * bessel_i0(beta * (1.0 - edge * edge).sqrt())
-                    / bessel_i0(beta)
-            })
-            .collect();
-        let sum: f64 = taps.iter().sum();
-        Self(taps.into_iter().map(|tap| tap / sum).collect())
+        let mut pulse = Self { taps: Vec::new(), dt, cutoff, sum: 1.0 };
+        let taps: Vec<f64> = (-half..=half).map(|n| shape(f64::from(n), f64::from(half), cutoff)).collect();
+        pulse.sum = taps.iter().sum();
+        pulse.taps = taps.into_iter().map(|tap| tap / pulse.sum).collect();
+        pulse
+    }
+
+    /// Its value at so many seconds after its middle.
+    pub(crate) fn at(&self, seconds: f64) -> f64 {
+        shape(seconds / self.dt, self.delay() as f64, self.cutoff) / self.sum
     }
 
     /// Steps to its middle.
     pub(crate) fn delay(&self) -> usize {
-        self.0.len() / 2
+        self.taps.len() / 2
+    }
+
+    /// The pulse without constant pressure or flow: through a high-pass of the fourth order. It ends when what is left
+    /// is below a billionth.
+    ///
+    /// A constant flow into a closed room would raise its pressure for ever, and a constant pressure would stay, in both
+    /// cases with what rounding makes of it, since walls need not take either.
+    pub(crate) fn without_offset(&self) -> Vec<f64> {
+        let silence = (1.5 / (HIGH_PASS_HZ * self.dt)) as usize;
+        let padded = self.taps.iter().copied().chain(std::iter::repeat_n(0.0, silence)).collect();
+        high_pass(padded, self.dt, &FOURTH_ORDER)
     }
 
     /// Its change from step to step, which sums up to the pulse.
     pub(crate) fn differences(&self) -> impl Iterator<Item = f64> {
-        let padded = || std::iter::once(0.0).chain(self.0.iter().copied()).chain(std::iter::once(0.0));
+        let padded = || std::iter::once(0.0).chain(self.taps.iter().copied()).chain(std::iter::once(0.0));
         padded().skip(1).zip(padded()).map(|(value, before)| value - before)
     }
+}
+
+/// The windowed sinc, `n` steps from its middle.
+fn shape(n: f64, half: f64, cutoff: f64) -> f64 {
+    let beta = 0.1102 * (STOP_BAND_DB - 8.7);
+    let edge = n / half;
+    if edge.abs() > 1.0 {
+        return 0.0;
+    }
+    cutoff * sinc(cutoff * n) * bessel_i0(beta * (1.0 - edge * edge).sqrt()) / bessel_i0(beta)
+}
+
+/// Qualities of the sections of Butterworth's fourth order.
+pub(crate) const FOURTH_ORDER: [f64; 2] = [0.541_196_100_146_197, 1.306_562_964_876_377];
+/// And of the second.
+pub(crate) const SECOND_ORDER: [f64; 1] = [std::f64::consts::FRAC_1_SQRT_2];
+
+/// Butterworth's high-pass at 10 Hz, section by section (bilinear transform).
+pub(crate) fn high_pass(mut samples: Vec<f64>, dt: f64, qualities: &[f64]) -> Vec<f64> {
+    let k = (PI * HIGH_PASS_HZ * dt).tan();
+    for quality in qualities {
+        let norm = 1.0 / (1.0 + k / quality + k * k);
+        let (a1, a2) = (2.0 * (k * k - 1.0) * norm, (1.0 - k / quality + k * k) * norm);
+        let (mut s1, mut s2) = (0.0, 0.0);
+        for sample in &mut samples {
+            let input = *sample;
+            let output = norm * input + s1;
+            s1 = -2.0 * norm * input - a1 * output + s2;
+            s2 = norm * input - a2 * output;
+            *sample = output;
+        }
+    }
+    samples
 }
 
 pub(crate) fn sinc(x: f64) -> f64 {
@@ -64,12 +118,7 @@ mod tests {
 
     fn gain(pulse: &Pulse, hz: f64, dt: f64) -> f64 {
         let middle = pulse.delay() as f64;
-        pulse
-            .0
-            .iter()
-            .enumerate()
-            .map(|(n, tap)| tap * (2.0 * PI * hz * dt * (n as f64 - middle)).cos())
-            .sum()
+        pulse.taps.iter().enumerate().map(|(n, tap)| tap * (2.0 * PI * hz * dt * (n as f64 - middle)).cos()).sum()
     }
 
     #[test]
@@ -88,14 +137,8 @@ mod tests {
     fn the_differences_sum_up_to_the_pulse_and_to_nothing() {
         let pulse = Pulse::new(1_000.0, 1.0 / 7_700.0);
         let mut sum = 0.0;
-        let summed: Vec<f64> = pulse
-            .differences()
-            .map(|d| {
-                sum += d;
-                sum
-            })
-            .collect();
-        assert!(summed.iter().zip(&pulse.0).all(|(a, b)| (a - b).abs() < 1e-12));
-        assert!(summed.last().unwrap().abs() < 1e-12 && summed.len() == pulse.0.len() + 1);
+        let summed: Vec<f64> = pulse.differences().map(|d| { sum += d; sum }).collect();
+        assert!(summed.iter().zip(&pulse.taps).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert!(summed.last().unwrap().abs() < 1e-12 && summed.len() == pulse.taps.len() + 1);
     }
 }

@@ -7,12 +7,9 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use super::{
     plan::WavePlan,
-    pulse::{bessel_i0, sinc},
+    pulse::{SECOND_ORDER, bessel_i0, high_pass, sinc},
 };
 
-/// Corner of the high-pass in hertz. A room with rigid walls answers to a constant flow with ever rising
-/// pressure, which no ear and no loudspeaker knows.
-const HIGH_PASS_HZ: f64 = 10.0;
 /// Half the width of the resampling filter, in samples of the lower rate.
 const HALF_TAPS: f64 = 24.0;
 /// Kaiser's β for 90 dB.
@@ -22,41 +19,20 @@ const AIR_WINDOW_SECONDS: f64 = 0.01;
 /// Why a transform cannot fail: it does so only on buffers of a wrong length or a spectrum of no real signal.
 const MADE_BY_PLAN: &str = "the plan itself made these buffers";
 
-/// Sums up, takes out what is below the audible, lets the air absorb, resamples.
-pub(super) fn responses(plan: &WavePlan, raw: &[Vec<f32>], sample_rate: u32) -> Vec<Vec<f32>> {
+/// Takes out what is below the audible, lets the air absorb, resamples. Begins `lead` samples before the source does.
+pub(super) fn responses(plan: &WavePlan, raw: &[Vec<f32>], sample_rate: u32, lead: usize) -> Vec<Vec<f32>> {
     let rate = plan.sample_rate();
-    let resampler = Resampler::new(plan, f64::from(sample_rate));
+    let resampler = Resampler::new(plan, f64::from(sample_rate), lead);
     let air = AirLoss::new(plan);
     raw.par_iter()
         .map(|samples| {
-            let mut sum = 0.0;
-            let summed = samples.iter().map(|&s| {
-                sum += f64::from(s);
-                sum
-            });
-            let mut pressure = high_pass(summed.collect(), rate);
+            // What rounding leaves of constant pressure.
+            let mut pressure =
+                high_pass(samples.iter().map(|&s| f64::from(s)).collect(), 1.0 / rate, &SECOND_ORDER);
             air.apply(&mut pressure);
             resampler.resample(&pressure)
         })
         .collect()
-}
-
-/// Butterworth's fourth order at [`HIGH_PASS_HZ`], as two sections (bilinear transform).
-fn high_pass(mut samples: Vec<f64>, rate: f64) -> Vec<f64> {
-    let k = (PI * HIGH_PASS_HZ / rate).tan();
-    for quality in [0.541_196_100_146_197, 1.306_562_964_876_377] {
-        let norm = 1.0 / (1.0 + k / quality + k * k);
-        let (a1, a2) = (2.0 * (k * k - 1.0) * norm, (1.0 - k / quality + k * k) * norm);
-        let (mut s1, mut s2) = (0.0, 0.0);
-        for sample in &mut samples {
-            let input = *sample;
-            let output = norm * input + s1;
-            s1 = -2.0 * norm * input - a1 * output + s2;
-            s2 = norm * input - a2 * output;
-            *sample = output;
-        }
-    }
-    samples
 }
 
 /// Attenuation of sound that has been under way for some time, by ISO 9613-1: short windows (squared sines, half
@@ -142,7 +118,7 @@ struct Resampler {
 }
 
 impl Resampler {
-    fn new(plan: &WavePlan, sample_rate: f64) -> Self {
+    fn new(plan: &WavePlan, sample_rate: f64, lead: usize) -> Self {
         let rate = plan.sample_rate();
         let start = start_seconds(plan);
         // Below the lower of the two rates, so that nothing folds back.
@@ -151,9 +127,9 @@ impl Resampler {
         // A pulse of area one sample: the samples of a slower clock hold more of it.
         let level = rate / sample_rate;
         let count = (plan.length_seconds() * sample_rate).round() as usize;
-        let taps = (0..count)
+        let taps = (0..lead + count)
             .map(|n| {
-                let at = (n as f64 / sample_rate - start) * rate;
+                let at = ((n as f64 - lead as f64) / sample_rate - start) * rate;
                 let first = (at - half).ceil() as isize;
                 let last = (at + half).floor() as isize;
                 let weight = |m: isize| {
