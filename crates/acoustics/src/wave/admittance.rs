@@ -129,22 +129,27 @@ impl Wall {
     }
 }
 
-/// An opening: the impedance of air, first-order absorbing. The inertance makes up for the half cell between the last
-/// node and the wall.
+/// An opening: the impedance of air, first-order absorbing. The inertance makes up for the air between the last node and
+/// the wall.
 fn open(time: TimeGrid) -> Branch {
-    Branch { resistance: 1.0, inertance: 0.5 * time.dt, elastance: 0.0 }
+    let inertance = time.grid.wall_distance() * time.dt / time.grid.courant_number();
+    Branch { resistance: 1.0, inertance, elastance: 0.0 }
 }
 
-/// Normalised impedance that a plane wave at normal incidence along an axis of the grid meets: that of the branches
-/// by the trapezoidal rule, between the half cells of the last node. With ωT the angle per step and kh that per
-/// spacing it is z(j 2/T tan ωT/2) / (cos ωT/2 cos kh/2) − j tan kh/2 (from inserting a wave and its reflection into the
-/// scheme; the courant number links both).
+/// Normalised impedance that a plane wave at normal incidence along an axis of the grid meets, from inserting the wave
+/// and its reflection into the scheme. With y the admittance of the branches by the trapezoidal rule, m the mass of the
+/// last node, ωT the angle per step and kh that per spacing, that node shows the admittance
+/// (y cos ωT/2 + j (2m − 1) sin kh/2) / cos kh/2; the wall is m − 1/2 spacings behind it.
 pub(crate) fn effective_impedance(branches: &[Branch], time: TimeGrid, hz: f64) -> Complex<f64> {
     let half_step = std::f64::consts::PI * hz * time.dt;
     let half_spacing = (half_step.sin() / time.grid.courant_number()).min(1.0).asin();
     let warped = 2.0 / time.dt * half_step.tan();
     let admittance: Complex<f64> = branches.iter().map(|branch| branch.admittance(warped)).sum();
-    admittance.inv() / (half_step.cos() * half_spacing.cos()) - Complex::new(0.0, half_spacing.tan())
+    let behind = time.grid.wall_distance();
+    let at_node = (admittance * half_step.cos() + Complex::new(0.0, 2.0 * behind * half_spacing.sin()))
+        / half_spacing.cos();
+    let reflected = (1.0 - at_node) / (1.0 + at_node) * Complex::cis(4.0 * behind * half_spacing);
+    (1.0 + reflected) / (1.0 - reflected)
 }
 
 /// Reflection factor at normal incidence of that impedance.

@@ -1,15 +1,18 @@
 //! Surfaces as the wave solver sees them: nodes with missing links, and the wall area each of them carries.
 
-use std::ops::Range;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use glam::DVec3;
 use rayon::prelude::*;
 
 use super::{
     admittance::Wall,
-    grid::Lattice,
+    grid::{Grid, Lattice},
     plan::SurfaceArea,
-    voxels::{Facet, Link, Voxels, signed_link},
+    voxels::{AirMap, Facet, Link, Voxels, signed_link},
 };
 use crate::geometry::{Polygon, Room, Solid, winding_number};
 
@@ -21,10 +24,13 @@ use crate::geometry::{Polygon, Room, Solid, winding_number};
 /// patches for each branch.
 ///
 /// Nodes outside the air hold zero at all times. So the sum over the neighbours is right with missing links as well, and
-/// what is left to do at node b is, with p the pressure now and p⁻ the one before:
+/// what is left to do at node b is, with p the pressure now, p⁻ the one before, and p⁺ what step 1 of
+/// [`WavePlan`](super::WavePlan) has made of it:
 ///
 /// 1. for each of its `cuts` (b, c): p⁺ −= c₁ p(c), because a thin slab stands between two nodes of air;
-/// 2. p⁺ += `missing_weight` · p;
+/// 2. p⁺ = (2 p − p⁻) + `inverse_mass` · ((p⁺ + p⁻) + (`missing_weight` − 2) p), in this form because a constant
+///    pressure must stay constant to the last bit (on the Cartesian grid, where `inverse_mass` is 1, this is
+///    p⁺ += `missing_weight` · p);
 /// 3. with g = `patch_area` of each patch, and its material's branches with states w and v:
 ///    p⁺ = (p⁺ + (Σ g β/2) p⁻ − Σ g (½ (1 + hold) w − ½ restore v)) / (1 + Σ g β/2), β = Σ drive over the branches,
 /// 4. w⁺ = drive (p⁺ − p⁻) + hold w − restore v, then v⁺ = v + ½ (w⁺ + w), for every branch.
@@ -34,12 +40,14 @@ pub struct Boundary {
     pub nodes: Vec<u32>,
     /// c₁ times the number of missing links of each node.
     pub missing_weight: Vec<f32>,
+    /// Air of a whole cell over the air of each node. Never below what it should be by rounding.
+    pub inverse_mass: Vec<f32>,
     /// Where the patches of each node begin, and after the last one.
     pub first_patch: Vec<u32>,
     /// Which of [`WavePlan::walls`](super::WavePlan::walls) each patch is made of.
     pub patch_material: Vec<u32>,
-    /// g: wall area of each patch times c dt over the volume of a cell, without unit. One where a wall lies along
-    /// an axis.
+    /// g: wall area of each patch times c dt over the volume of the node's air, without unit. About one where a wall
+    /// lies across an axis.
     pub patch_area: Vec<f32>,
     /// Nodes of one material that follow each other.
     pub runs: Vec<Run>,
@@ -85,6 +93,8 @@ pub struct BoundaryPlane {
 struct Draft {
     node: u32,
     missing: u32,
+    /// Air relative to that of a whole cell.
+    mass: f64,
     /// Material and area of each patch.
     patches: Vec<(u32, f64)>,
     cut_neighbours: Vec<u32>,
@@ -104,10 +114,23 @@ impl Boundary {
         let to_coefficient =
             lattice.grid.courant_number() / (lattice.grid.cell_volume() * lattice.spacing.powi(2));
         let wall = |link: &Link| wall_of_surface[polygons[link.polygon? as usize].surface];
+        let mut torn = torn_tetrahedra(lattice, voxels);
         let mut drafts: Vec<Draft> = linked
             .chunk_by(|a, b| a.0.node == b.0.node)
-            .map(|links| draft(lattice, links, to_coefficient, &wall))
+            .map(|links| {
+                let torn = torn.remove(&links[0].0.node).unwrap_or(0);
+                draft(lattice, links, torn, to_coefficient, &wall)
+            })
             .collect();
+        // Nodes that miss no link themselves.
+        let all_links = 2 * lattice.grid.directions().len() as u32;
+        drafts.extend(torn.into_iter().map(|(node, torn)| Draft {
+            node,
+            missing: 0,
+            mass: lattice.grid.mass(all_links, torn),
+            patches: Vec::new(),
+            cut_neighbours: Vec::new(),
+        }));
         let per_plane = lattice.dimensions[1] * lattice.dimensions[2];
         let plane = |draft: &Draft| draft.node as usize / per_plane;
         let kind = |draft: &Draft| match draft.patches[..] {
@@ -129,6 +152,7 @@ impl Boundary {
         Self {
             nodes: Vec::new(),
             missing_weight: Vec::new(),
+            inverse_mass: Vec::new(),
             first_patch: vec![0],
             patch_material: Vec::new(),
             patch_area: Vec::new(),
@@ -153,6 +177,10 @@ impl Boundary {
                 self.cuts.extend(draft.cut_neighbours.iter().map(|&neighbour| Cut { node, neighbour }));
                 self.nodes.push(draft.node);
                 self.missing_weight.push((neighbour_weight * f64::from(draft.missing)) as f32);
+                let inverse = 1.0 / draft.mass;
+                // Rounded down: too little air could make a shortest wave grow.
+                let rounded = inverse as f32;
+                self.inverse_mass.push(if f64::from(rounded) > inverse { rounded.next_down() } else { rounded });
                 for &(material, area) in &draft.patches {
                     self.patch_material.push(material);
                     self.patch_area.push(area as f32);
@@ -177,24 +205,84 @@ impl Boundary {
 fn draft(
     lattice: &Lattice,
     links: &[(Link, f64)],
+    torn: u32,
     to_coefficient: f64,
     wall: &dyn Fn(&Link) -> Option<u32>,
 ) -> Draft {
     let node = links[0].0.node;
     let line = node as usize / lattice.dimensions[2];
     let offsets = lattice.offsets(lattice.parity(line / lattice.dimensions[1], line % lattice.dimensions[1]));
+    let present = (offsets.len() - links.len()) as u32;
+    let mass = lattice.grid.mass(present, torn);
     let mut patches: Vec<(u32, f64)> = Vec::new();
     for (link, area) in links {
         let Some(material) = wall(link) else { continue };
         match patches.iter_mut().find(|(other, _)| *other == material) {
-            Some((_, sum)) => *sum += area * to_coefficient,
-            None => patches.push((material, area * to_coefficient)),
+            Some((_, sum)) => *sum += area * to_coefficient / mass,
+            None => patches.push((material, area * to_coefficient / mass)),
         }
     }
     let behind = |link: &Link| (node as usize).wrapping_add_signed(offsets[usize::from(link.direction)]);
     let cut_neighbours =
         links.iter().filter(|(link, _)| link.to_air).map(|(link, _)| behind(link) as u32).collect();
-    Draft { node, missing: links.len() as u32, patches, cut_neighbours }
+    Draft { node, missing: links.len() as u32, mass, patches, cut_neighbours }
+}
+
+/// How many tetrahedra around each node are torn by the rim of a thin slab: see [`Grid::mass`](super::Grid).
+///
+/// A slab that goes through a tetrahedron parts its four nodes in two groups, each still joined within. Where it ends
+/// there, two nodes without a link between them are still joined by a third.
+fn torn_tetrahedra(lattice: &Lattice, voxels: &Voxels) -> BTreeMap<u32, u32> {
+    let mut torn = BTreeMap::new();
+    if lattice.grid != Grid::Fcc {
+        return torn;
+    }
+    let directions = lattice.grid.directions();
+    let air = AirMap::new(lattice.places(), &voxels.spans);
+    let end = |link: &Link| {
+        let [i, j, k] = lattice.place(link.node as usize);
+        let [di, dj, dk] = signed_link(directions, link.direction);
+        [[i, j, k], [i + di, j + dj, k + dk]]
+    };
+    let cuts: BTreeSet<[u32; 2]> = voxels
+        .links
+        .iter()
+        .filter(|link| link.to_air)
+        .map(|link| [link.node, lattice.index(end(link)[1]) as u32])
+        .collect();
+    let joined = |a: u32, b: u32| {
+        air.holds(a as usize) && air.holds(b as usize) && !cuts.contains(&[a, b])
+    };
+    let mut seen = BTreeSet::new();
+    for link in voxels.links.iter().filter(|link| link.to_air) {
+        for mut corners in tetrahedra(end(link)).map(|corners| corners.map(|at| lattice.index(at) as u32)) {
+            corners.sort_unstable();
+            let is_torn = corners.iter().any(|&middle| {
+                let friends = || corners.iter().filter(|&&other| other != middle && joined(middle, other));
+                friends().any(|&a| friends().any(|&b| a != b && !joined(a, b)))
+            });
+            if is_torn && seen.insert(corners) {
+                for corner in corners.into_iter().filter(|&corner| air.holds(corner as usize)) {
+                    *torn.entry(corner).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    torn
+}
+
+/// The two tetrahedra of mutual neighbours that share a link.
+fn tetrahedra([from, to]: [[i32; 3]; 2]) -> [[[i32; 3]; 4]; 2] {
+    [-1, 1].map(|side| {
+        let unmoved = (0..3).find(|&axis| from[axis] == to[axis]).unwrap_or(0);
+        let other = |moved: usize| {
+            let mut at = from;
+            at[moved] = to[moved];
+            at[unmoved] += side;
+            at
+        };
+        [from, to, other((unmoved + 1) % 3), other((unmoved + 2) % 3)]
+    })
 }
 
 /// The area of surface in square metres that each missing link stands for.
@@ -323,8 +411,12 @@ impl Boundary {
             }
         }
         let to_area = lattice.grid.cell_volume() * lattice.spacing.powi(2) / lattice.grid.courant_number();
-        for (&wall, &coefficient) in self.patch_material.iter().zip(&self.patch_area) {
-            areas[wall as usize].solver_area += f64::from(coefficient) * to_area;
+        for (node, patches) in self.first_patch.windows(2).enumerate() {
+            let to_area = to_area / f64::from(self.inverse_mass[node]);
+            for patch in patches[0] as usize..patches[1] as usize {
+                let area = f64::from(self.patch_area[patch]) * to_area;
+                areas[self.patch_material[patch] as usize].solver_area += area;
+            }
         }
         areas
     }

@@ -13,7 +13,7 @@ use glam::DVec3;
 #[serde(rename_all = "snake_case")]
 pub enum Grid {
     /// Face-centred cubic: every second node of a cubic lattice, twelve neighbours at √2 spacings, Courant
-    /// number 1.
+    /// number just below 1.
     #[default]
     Fcc,
     /// Cartesian: six neighbours at one spacing, Courant number 1/√3.
@@ -23,9 +23,11 @@ pub enum Grid {
 /// Directions to half of the neighbours; the other half are opposite.
 const FCC_DIRECTIONS: [[i32; 3]; 6] = [[1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1], [0, 1, 1], [0, 1, -1]];
 const CARTESIAN_DIRECTIONS: [[i32; 3]; 3] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
-/// The square of the Cartesian Courant number: just below the limit of 1/3, and with so few binary digits that
-/// the coefficients of the scheme are exact in single precision. Rounded ones would be a slow leak or a slow gain.
-const CARTESIAN_COURANT_SQUARED: f64 = 349_525.0 / 1_048_576.0;
+/// The squares of the Courant numbers: a thousandth below the limits of 1 and 1/3, so that what rounding feeds to the
+/// shortest waves of the grid stays small, and with so few binary digits that the coefficients of the schemes are exact
+/// in single precision. Rounded ones would be a slow leak or a slow gain.
+const FCC_COURANT_SQUARED: f64 = 1_023.0 / 1_024.0;
+const CARTESIAN_COURANT_SQUARED: f64 = 1_364.0 / 4_096.0;
 
 impl Grid {
     /// One of each pair of opposite directions to neighbours, in spacings.
@@ -39,7 +41,7 @@ impl Grid {
     /// Metres that sound travels in a step, in spacings.
     pub fn courant_number(self) -> f64 {
         match self {
-            Self::Fcc => 1.0,
+            Self::Fcc => FCC_COURANT_SQUARED.sqrt(),
             Self::Cartesian => CARTESIAN_COURANT_SQUARED.sqrt(),
         }
     }
@@ -49,6 +51,31 @@ impl Grid {
         match self {
             Self::Fcc => 2.0,
             Self::Cartesian => 1.0,
+        }
+    }
+
+    /// Air of a node with so many links, relative to that of a node with all of them.
+    ///
+    /// On the Cartesian grid a wall lies half-way between two nodes, and the cell at the wall is whole. On the FCC grid a
+    /// link that is missing at a wall also carried sound along the wall. With (4 + links) / 16 a wall a quarter of a
+    /// spacing behind the last nodes is met to second order by waves across and along it, also at edges. It is stable for
+    /// any set of nodes: what is needed is that no eigenvalue of the adjacency matrix is below −4, and that matrix is
+    /// the sum over tetrahedra of four mutual neighbours, each of which has none below −1, every node being in eight
+    /// of them and every link in two. Where a thin slab ends inside a tetrahedron, so that some of its links are missing
+    /// and yet all its nodes are joined, the least eigenvalue may be −2; `torn` is the number of such tetrahedra
+    /// around a node, and adds what that takes.
+    pub(crate) fn mass(self, links: u32, torn: u32) -> f64 {
+        match self {
+            Self::Fcc => (4.0 + f64::from(links) + 0.5 * f64::from(torn)) / 16.0,
+            Self::Cartesian => 1.0,
+        }
+    }
+
+    /// How far behind its last nodes a wall across an axis lies, in spacings.
+    pub(crate) fn wall_distance(self) -> f64 {
+        match self {
+            Self::Fcc => 0.25,
+            Self::Cartesian => 0.5,
         }
     }
 
@@ -64,7 +91,7 @@ impl Grid {
     /// c₁, the weight of each neighbour. Exact in single precision.
     pub fn neighbour_weight(self) -> f64 {
         match self {
-            Self::Fcc => 0.25,
+            Self::Fcc => 0.25 * FCC_COURANT_SQUARED,
             Self::Cartesian => CARTESIAN_COURANT_SQUARED,
         }
     }
@@ -143,6 +170,9 @@ pub struct Lattice {
     pub(crate) axes: [usize; 3],
     /// Place of (0, 0, 0), in the order of `axes`.
     pub(crate) origin: DVec3,
+    /// Middle of the room and half its size, in spacings.
+    middle: DVec3,
+    half_size: DVec3,
 }
 
 /// Rows are padded to a multiple of this many places, so that each begins on a line of the cache.
@@ -153,30 +183,34 @@ const FITTING: f64 = 0.03;
 const SHIFT: DVec3 = DVec3::new(1.301e-5, 1.731e-5, 2.237e-5);
 
 impl Lattice {
-    /// Lays nodes into a box, with a spacing of at most `largest_spacing`. Walls of the box lie half-way between
-    /// nodes, or as near to that as one spacing for all three axes allows.
+    /// Lays nodes into a box, with a spacing of at most `largest_spacing`. Walls of the box lie as far behind the last
+    /// nodes as they should, or as near to that as one spacing for all three axes allows.
     pub(crate) fn new(grid: Grid, largest_spacing: f64, bounds: [DVec3; 2]) -> Self {
         let size = bounds[1] - bounds[0];
-        let spacing = fitting_spacing(largest_spacing, size);
+        let overlap = 1.0 - 2.0 * grid.wall_distance();
+        let spacing = fitting_spacing(largest_spacing, size, overlap);
         let mut axes = [0, 1, 2];
         axes.sort_by(|&a, &b| size[b].total_cmp(&size[a]));
         // Longest, shortest, second longest: small planes to keep in cache, long rows to vectorise.
         axes.swap(1, 2);
-        let nodes = axes.map(|axis| ((size[axis] / spacing).round() as usize).max(1));
-        let margin = |axis: usize| 0.5 * (size[axes[axis]] - nodes[axis] as f64 * spacing) / spacing + 0.5;
+        let nodes = axes.map(|axis| ((size[axis] / spacing + overlap).round() as usize).max(1));
+        let margin = |axis: usize| 0.5 * (size[axes[axis]] / spacing - (nodes[axis] - 1) as f64);
         // Of an FCC row half of the places are nodes, and either place 1 or place 2 is the first with air.
         let (places, first) = match grid {
             Grid::Fcc => ((nodes[2] + 2).div_ceil(2) + 1, 2.0),
             Grid::Cartesian => (nodes[2] + 2, 1.0),
         };
         let corner = DVec3::from(axes.map(|axis| bounds[0][axis]));
-        let first_node = DVec3::new(margin(0) - 1.0, margin(1) - 1.0, margin(2) - first);
+        let first_node = DVec3::new(margin(0) - 1.0, margin(1) - 1.0, margin(2) - first) + SHIFT;
+        let half_size = 0.5 / spacing * DVec3::from(axes.map(|axis| size[axis]));
         Self {
             grid,
             spacing,
             dimensions: [nodes[0] + 2, nodes[1] + 2, places.next_multiple_of(ROW_UNIT)],
             axes,
-            origin: corner + spacing * (first_node + SHIFT),
+            origin: corner + spacing * first_node,
+            middle: half_size - first_node,
+            half_size,
         }
     }
 
@@ -256,6 +290,14 @@ impl Lattice {
         (DVec3::from(self.axes.map(|axis| place[axis])) - self.origin) / self.spacing
     }
 
+    /// The same for a corner of a surface, moved out from the middle of the room by so much that walls across the axes
+    /// lie half-way between nodes: nodes are found by which side of the surface they are on.
+    pub(crate) fn stretched(&self, place: DVec3) -> DVec3 {
+        let at = self.from_room(place);
+        let more = 0.5 - self.grid.wall_distance();
+        at + more * (at - self.middle) / self.half_size
+    }
+
     /// Where in the room a node is.
     pub fn position(&self, index: usize) -> DVec3 {
         let at = self.origin + self.spacing * DVec3::from(self.place(index).map(f64::from));
@@ -267,12 +309,12 @@ impl Lattice {
     }
 }
 
-/// The spacing within [`FITTING`] below the largest that best divides all three sides. A misfit moves a wall by up to
+/// The spacing within [`FITTING`] below the largest that best divides all three sides (and `overlap` spacings). A misfit moves a wall by up to
 /// half a spacing, which detunes modes by its share of the side.
-fn fitting_spacing(largest: f64, size: DVec3) -> f64 {
+fn fitting_spacing(largest: f64, size: DVec3, overlap: f64) -> f64 {
     let misfit = |spacing: f64| {
         size.to_array()
-            .map(|side| ((side / spacing).round() * spacing / side - 1.0).abs())
+            .map(|side| (((side / spacing + overlap).round() - overlap) * spacing / side - 1.0).abs())
             .into_iter()
             .fold(0.0, f64::max)
     };
@@ -306,7 +348,7 @@ mod tests {
         let cases = [(Grid::Fcc, DVec3::X), (Grid::Cartesian, DVec3::ONE.normalize())];
         for (grid, direction) in cases {
             let kh = grid.wavenumber(0.5, direction).unwrap();
-            assert!((kh * grid.courant_number() / 0.5 - 1.0).abs() < 1e-5, "{grid:?}: {kh}");
+            assert!((kh * grid.courant_number() / 0.5 - 1.0).abs() < 2e-5, "{grid:?}: {kh}");
         }
     }
 
@@ -341,14 +383,16 @@ mod tests {
     }
 
     #[test]
-    fn walls_lie_half_way_between_nodes() {
+    fn walls_lie_where_the_scheme_wants_them() {
         let size = DVec3::new(3.0, 2.4, 2.7);
         for grid in [Grid::Fcc, Grid::Cartesian] {
             let lattice = Lattice::new(grid, 0.1, [DVec3::ZERO, size]);
             for place in [DVec3::ZERO, size] {
                 let at = lattice.from_room(place);
+                let behind = if place == DVec3::ZERO { grid.wall_distance() } else { -grid.wall_distance() };
                 for value in at.to_array() {
-                    assert!(((value - 0.5) - (value - 0.5).round()).abs() < 0.01, "{grid:?}: {at}");
+                    let node = value + behind;
+                    assert!((node - node.round()).abs() < 0.02, "{grid:?}: {at}");
                 }
             }
         }

@@ -93,7 +93,7 @@ fn write_between<S: Simd>(
     }
 }
 
-/// p⁺ = ¼ Σ pₙ − p − p⁻ over the twelve neighbours.
+/// p⁺ = c₀ p + c₁ Σ pₙ − p⁻ over the twelve neighbours.
 #[inline(always)]
 pub(super) fn fcc_plane<S: Simd>(
     simd: S,
@@ -105,6 +105,8 @@ pub(super) fn fcc_plane<S: Simd>(
 ) {
     let lattice = plan.lattice();
     let stride = lattice.dimensions()[2];
+    let grid = lattice.grid();
+    let weights = [grid.centre_weight(), grid.neighbour_weight()].map(|weight| weight as f32);
     let row_of = |plane: usize, row: usize| {
         let start = lattice.row_start(plane, row);
         &now[start..start + stride]
@@ -142,7 +144,7 @@ pub(super) fn fcc_plane<S: Simd>(
         };
         for span in spans {
             let ends = [span.begin, span.end].map(|index| index as usize - start);
-            fcc_span(simd, &mut new[start..start + stride], ends, &rows);
+            fcc_span(simd, &mut new[start..start + stride], ends, &rows, weights);
         }
     }
 }
@@ -157,18 +159,18 @@ struct FccRows<'a> {
 }
 
 #[inline(always)]
-fn fcc_span<S: Simd>(simd: S, new: &mut [f32], ends: [usize; 2], rows: &FccRows) {
+fn fcc_span<S: Simd>(simd: S, new: &mut [f32], ends: [usize; 2], rows: &FccRows, weights: [f32; 2]) {
     let count = new.len() / S::F32_LANES;
     let whole = |row| &vectors::<S>(row)[..count];
     let corners = rows.corners.map(whole);
     let edges = rows.edges.map(whole);
     let now = whole(rows.now);
-    let quarter = simd.splat_f32s(0.25);
+    let [centre, neighbour] = weights.map(|weight| simd.splat_f32s(weight));
     write_between(simd, new, ends, |n, old| {
         let corner = simd.add_f32s(corners[0][n], corners[1][n]);
         let edge = simd.add_f32s(edges[0][n], edges[1][n]);
-        let mean = simd.mul_f32s(quarter, simd.add_f32s(corner, edge));
-        simd.sub_f32s(simd.sub_f32s(mean, now[n]), old)
+        let here = simd.sub_f32s(simd.mul_f32s(centre, now[n]), old);
+        simd.add_f32s(here, simd.mul_f32s(neighbour, simd.add_f32s(corner, edge)))
     });
 }
 
@@ -264,7 +266,7 @@ pub(super) fn boundary_plane<S: Simd>(
     for run in &boundary.runs[runs.start as usize..runs.end as usize] {
         let nodes = run.nodes.start as usize..run.nodes.end as usize;
         match run.material {
-            None => rigid_run(boundary, new, now, nodes),
+            None => rigid_run(boundary, new, now, nodes, states),
             Some(material) => {
                 let steps = &plan.walls()[material as usize].steps;
                 for first in nodes.clone().step_by(CHUNK) {
@@ -278,10 +280,27 @@ pub(super) fn boundary_plane<S: Simd>(
     }
 }
 
+/// What is left of the air's own equation where links are missing.
 #[inline(always)]
-fn rigid_run(boundary: &Boundary, new: &mut [f32], now: &[f32], nodes: std::ops::Range<usize>) {
-    for (&node, missing) in boundary.nodes[nodes.clone()].iter().zip(&boundary.missing_weight[nodes]) {
-        new[node as usize] += missing * now[node as usize];
+fn with_missing_links(after: f32, here: f32, previous: f32, missing: f32, inverse_mass: f32) -> f32 {
+    (2.0 * here - previous) + inverse_mass * ((after + previous) + (missing - 2.0) * here)
+}
+
+#[inline(always)]
+fn rigid_run(
+    boundary: &Boundary,
+    new: &mut [f32],
+    now: &[f32],
+    nodes: std::ops::Range<usize>,
+    states: &mut WallStates,
+) {
+    let weights =
+        boundary.missing_weight[nodes.clone()].iter().zip(&boundary.inverse_mass[nodes.clone()]);
+    let previous = &mut states.previous[nodes.clone()];
+    for ((&node, (&missing, &inverse_mass)), previous) in boundary.nodes[nodes].iter().zip(weights).zip(previous) {
+        let (after, here) = (&mut new[node as usize], now[node as usize]);
+        *after = with_missing_links(*after, here, *previous, missing, inverse_mass);
+        *previous = here;
     }
 }
 
@@ -302,6 +321,7 @@ fn wall_chunk<S: Simd>(
     let patches = first_patch..first_patch + count;
     let area = &boundary.patch_area[patches.clone()];
     let missing = &boundary.missing_weight[nodes.clone()];
+    let inverse_mass = &boundary.inverse_mass[nodes.clone()];
     let previous = &mut states.previous[nodes];
     let (mut here, mut after, mut flow) = ([0.0_f32; CHUNK], [0.0_f32; CHUNK], [0.0_f32; CHUNK]);
     for ((&place, here), after) in places.iter().zip(&mut here).zip(&mut after) {
@@ -319,7 +339,7 @@ fn wall_chunk<S: Simd>(
     // From here on `flow` holds the change of pressure over two steps.
     for n in 0..count {
         let loss = area[n] * half_drive;
-        let sum = after[n] + missing[n] * here[n];
+        let sum = with_missing_links(after[n], here[n], previous[n], missing[n], inverse_mass[n]);
         after[n] = (sum + loss * previous[n] - area[n] * flow[n]) / (1.0 + loss);
         flow[n] = after[n] - previous[n];
         previous[n] = here[n];
@@ -353,7 +373,8 @@ fn mixed_node(plan: &WavePlan, new: &mut [f32], now: &[f32], node: usize, states
         taken += boundary.patch_area[patch] * flow;
     }
     let (here, previous) = (now[place], states.previous[node]);
-    let sum = new[place] + boundary.missing_weight[node] * here;
+    let [missing, inverse_mass] = [&boundary.missing_weight, &boundary.inverse_mass].map(|values| values[node]);
+    let sum = with_missing_links(new[place], here, previous, missing, inverse_mass);
     let after = (sum + loss * previous - taken) / (1.0 + loss);
     for patch in patches {
         for (step, [w, v]) in steps(patch).iter().zip(&mut states.branches) {

@@ -51,7 +51,8 @@ impl Pulse {
     /// A constant flow into a closed room would raise its pressure for ever, and a constant pressure would stay, in both
     /// cases with what rounding makes of it, since walls need not take either.
     pub(crate) fn without_offset(&self) -> Vec<f64> {
-        let silence = (1.5 / (HIGH_PASS_HZ * self.dt)) as usize;
+        // The slowest pole decays by e in 0.04 s.
+        let silence = (10.0 / (HIGH_PASS_HZ * self.dt)) as usize;
         let padded = self.taps.iter().copied().chain(std::iter::repeat_n(0.0, silence)).collect();
         high_pass(padded, self.dt, &FOURTH_ORDER)
     }

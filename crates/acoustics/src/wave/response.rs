@@ -10,9 +10,9 @@ use super::{
     pulse::{SECOND_ORDER, bessel_i0, high_pass, sinc},
 };
 
-/// Half the width of the resampling filter, in samples of the lower rate.
+/// Half the width of the resampling filter, in half-periods of its cutoff.
 const HALF_TAPS: f64 = 24.0;
-/// Kaiser's β for 90 dB.
+/// Kaiser's β for 90 dB; with that width the transition is a tenth of the cutoff to either side.
 const RESAMPLING_BETA: f64 = 9.0;
 /// Length of the windows in which air absorbs by one amount, in seconds.
 const AIR_WINDOW_SECONDS: f64 = 0.01;
@@ -121,8 +121,9 @@ impl Resampler {
     fn new(plan: &WavePlan, sample_rate: f64, lead: usize) -> Self {
         let rate = plan.sample_rate();
         let start = start_seconds(plan);
-        // Below the lower of the two rates, so that nothing folds back.
-        let cutoff = (sample_rate / rate).min(1.0);
+        // Between what the pulse holds, to 1.25 times the highest frequency, and what only rounding puts there; and below
+        // the new rate, so that nothing folds back.
+        let cutoff = (3.0 * plan.f_max() / rate).min(sample_rate / rate).min(1.0);
         let half = HALF_TAPS / cutoff;
         // A pulse of area one sample: the samples of a slower clock hold more of it.
         let level = rate / sample_rate;

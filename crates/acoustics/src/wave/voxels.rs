@@ -39,7 +39,8 @@ pub(crate) struct Voxels {
     pub links: Vec<Link>,
 }
 
-/// A polygon in spacings, in the order of the lattice's axes, as seen from the air.
+/// A polygon in spacings, in the order of the lattice's axes, as seen from the air; stretched so that walls that
+/// should lie a quarter of a spacing behind the last nodes lie half-way to the next.
 pub(crate) struct Facet {
     vertices: Vec<DVec3>,
     /// Unit vector into the air.
@@ -54,7 +55,7 @@ impl Facet {
     }
 
     fn new(polygon: &Polygon, lattice: &Lattice, of_shell: bool) -> Self {
-        let mut vertices: Vec<DVec3> = polygon.vertices.iter().map(|&v| lattice.from_room(v)).collect();
+        let mut vertices: Vec<DVec3> = polygon.vertices.iter().map(|&v| lattice.stretched(v)).collect();
         let mirrored = (lattice.axes[0] + 2) % 3 == lattice.axes[1];
         if mirrored {
             vertices.reverse();
