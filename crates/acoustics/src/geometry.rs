@@ -234,39 +234,47 @@ pub(crate) fn box_face(low: DVec3, high: DVec3, inward: DVec3) -> Vec<DVec3> {
 
 /// Share of each polygon's area that air touches: less what lies flat against it, seen from the other side.
 fn exposed_shares(shell: &[Polygon], solids: &[Solid]) -> Vec<f64> {
-    // The body is what a polygon belongs to; a body does not cover itself.
-    let shell = shell.iter().map(|polygon| (0, polygon));
-    let solids =
-        (1..).zip(solids).flat_map(|(body, solid)| solid.polygons.iter().map(move |polygon| (body, polygon)));
-    let placed: Vec<_> = shell
-        .chain(solids)
-        .map(|(body, polygon)| {
-            let (low, high) = polygon
-                .vertices
-                .iter()
-                .fold((DVec3::INFINITY, DVec3::NEG_INFINITY), |(low, high), corner| {
-                    (low.min(*corner), high.max(*corner))
-                });
-            (body, polygon, polygon.normal(), low, high)
-        })
+    let bodies = std::iter::once(shell).chain(solids.iter().map(|solid| solid.polygons.as_slice()));
+    let faces: Vec<_> = bodies
+        .enumerate()
+        .flat_map(|(body, polygons)| polygons.iter().map(move |polygon| Face::new(body, polygon)))
         .collect();
-    let covered = |(body, polygon, normal, low, high): &(usize, &Polygon, DVec3, DVec3, DVec3)| {
-        let facing = placed.iter().filter(|(other, _, facing, other_low, other_high)| {
-            other != body
-                && facing.dot(*normal) < -1.0 + 1e-6
-                && (*high - *other_low).min(*other_high - *low).min_element() > -TOUCHING_METRES
-        });
-        facing
-            .filter(|(_, other, ..)| {
-                other
-                    .vertices
-                    .iter()
-                    .all(|v| (*v - polygon.vertices[0]).dot(*normal).abs() <= TOUCHING_METRES)
-            })
-            .map(|(_, other, ..)| convex::shared_area(&polygon.vertices, &other.vertices))
-            .sum::<f64>()
+    let exposed = |face: &Face| {
+        let covered: f64 = faces
+            .iter()
+            .filter(|other| face.lies_against(other))
+            .map(|other| convex::shared_area(&face.polygon.vertices, &other.polygon.vertices))
+            .sum();
+        (1.0 - covered / face.polygon.area()).clamp(0.0, 1.0)
     };
-    placed.iter().map(|entry| (1.0 - covered(entry) / entry.1.area()).clamp(0.0, 1.0)).collect()
+    faces.iter().map(exposed).collect()
+}
+
+/// A polygon of a body, with what tells quickly that it is far from another.
+struct Face<'a> {
+    body: usize,
+    polygon: &'a Polygon,
+    normal: DVec3,
+    low: DVec3,
+    high: DVec3,
+}
+
+impl<'a> Face<'a> {
+    fn new(body: usize, polygon: &'a Polygon) -> Self {
+        let corners = || polygon.vertices.iter().copied();
+        let low = corners().fold(DVec3::INFINITY, DVec3::min);
+        let high = corners().fold(DVec3::NEG_INFINITY, DVec3::max);
+        Self { body, polygon, normal: polygon.normal(), low, high }
+    }
+
+    /// Whether a face of another body may touch this one in its plane. A body does not cover itself.
+    fn lies_against(&self, other: &Self) -> bool {
+        let height = |corner: &DVec3| (*corner - self.polygon.vertices[0]).dot(self.normal).abs();
+        self.body != other.body
+            && self.normal.dot(other.normal) < -1.0 + 1e-6
+            && (self.high - other.low).min(other.high - self.low).min_element() > -TOUCHING_METRES
+            && other.polygon.vertices.iter().all(|corner| height(corner) <= TOUCHING_METRES)
+    }
 }
 
 /// How often closed surfaces wind around a place: -1 inside a shell (normals inwards), +1 inside a solid (normals

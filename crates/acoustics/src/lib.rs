@@ -18,7 +18,7 @@ mod material;
 mod metrics;
 mod rir;
 mod room;
-mod room_file;
+pub mod room_file;
 mod synthesis;
 pub mod validation;
 mod wav;

@@ -23,7 +23,7 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// About how wide a text of this size is.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
-    0.54 * size * text.chars().count() as f64
+    0.51 * size * text.chars().count() as f64
 }
 
 /// From metres on a plane of the room, the second axis upwards, to places on the sheet.

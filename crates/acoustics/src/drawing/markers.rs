@@ -89,8 +89,8 @@ impl Marker {
     /// Its line in the legend.
     pub(super) fn caption(&self) -> String {
         match self.microphones.len() {
-            0 | 1 => format!("{}, {:.2} m", self.name, self.place.z),
-            count => format!("{}, {count} microphones, {:.2} m", self.name, self.place.z),
+            0 | 1 => format!("{}, {:.2}\u{a0}m", self.name, self.place.z),
+            count => format!("{}, {count}\u{a0}microphones, {:.2}\u{a0}m", self.name, self.place.z),
         }
     }
 
@@ -127,7 +127,9 @@ pub(super) fn draw(
     let mut taken: Vec<DVec2> = Vec::new();
     for (marker, wish) in markers.iter().zip(&wanted) {
         // Microphones are small: the sign stands beside them so that they can be seen.
-        let first = if marker.kind == MarkerKind::Microphone { 1.7 * RADIUS } else { 0.0 };
+        let beside = |microphone: &DVec3| wish.distance(frame.place(flat(*microphone)));
+        let reach = marker.microphones.iter().map(beside).fold(0.0, f64::max);
+        let first = if marker.kind == MarkerKind::Microphone { 1.7 * RADIUS + reach } else { 0.0 };
         let at = free_place(*wish, first, &taken);
         taken.push(at);
     }

@@ -12,6 +12,8 @@ mod sheet;
 pub use plan::plan;
 pub use section::section;
 
+use crate::Surface;
+
 /// The looks of plans and sections, to be linked by a page that shows them inline.
 pub const STYLESHEET: &str = include_str!("drawing.css");
 
@@ -25,7 +27,7 @@ pub enum Embedding {
     Standalone,
 }
 
-/// What a surface let into a wall looks like on paper, told by its material.
+/// What a surface let into a wall looks like on paper, told by its name and its material.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     Window,
@@ -35,9 +37,11 @@ enum Look {
 }
 
 impl Look {
-    fn of(material: &str) -> Self {
+    fn of(surface: &Surface) -> Self {
+        let material = surface.material.name();
         match material {
             "open" => Self::Passage,
+            _ if surface.name.contains("mirror") => Self::Lining,
             _ if material.contains("door") => Self::Door,
             _ if ["glass", "glazing", "window"].iter().any(|word| material.contains(word)) => Self::Window,
             _ => Self::Lining,

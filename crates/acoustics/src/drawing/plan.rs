@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{FurnishedRoom, Furniture, FurnitureKind, Polygon};
 
-/// Height of the cut above the floor, in metres; in low rooms their middle.
+/// Height of the cut above the floor, in metres; in low spaces lower.
 const CUT_METRES: f64 = 1.23;
 /// Walls are drawn as thick as this, in metres; in small spaces thinner.
 const WALL_METRES: f64 = 0.12;
@@ -21,7 +21,7 @@ pub fn plan(room: &FurnishedRoom, embedding: Embedding) -> String {
     let hall = room.room();
     let [low, high] = hall.bounds();
     let frame = sheet::frame(low.xy(), high.xy());
-    let level = low.z + CUT_METRES.min(0.47 * (high.z - low.z));
+    let level = low.z + CUT_METRES.min(0.63 * (high.z - low.z));
     let wall = frame.scale * WALL_METRES.min(0.03 * (high - low).max_element());
     let mut canvas = Canvas::default();
 
@@ -38,17 +38,28 @@ pub fn plan(room: &FurnishedRoom, embedding: Embedding) -> String {
     let markers = markers::markers(room);
     furniture(&mut canvas, frame, room, level);
     let mut words = Canvas::default();
-    let signs = markers::draw(&mut words, frame, &markers, |place| place.xy());
+    let signs = markers::draw(&mut words, frame, &markers, Vec3Swizzles::xy);
     labels(&mut canvas, frame, room, &signs, level);
     canvas.raw(&words.into_body());
 
+    let [left_upper, right_lower] = frame.corners();
+    north_arrow(&mut canvas, dvec2(right_lower.x + wall, left_upper.y - wall));
     let key = [
         ("gap", "window or door"),
-        ("lining", "curtain, panel or other lining"),
+        ("passage", "opening"),
+        ("lining", "curtain, panel, board"),
         ("covering", "rug"),
         ("overhead", "above the cut"),
     ];
     sheet::finish(canvas, frame, room, "plan", &markers, &key, embedding)
+}
+
+/// Where north is, at the right upper corner of the walls.
+fn north_arrow(canvas: &mut Canvas, corner: DVec2) {
+    let at = |x: f64, y: f64| corner + dvec2(x, y);
+    canvas.line("rule", &[at(-6.0, -8.0), at(-6.0, -32.0)]);
+    canvas.line("rule", &[at(-10.0, -26.0), at(-6.0, -32.0), at(-2.0, -26.0)]);
+    canvas.text("label measure", at(-18.0, -20.0), "N");
 }
 
 /// Rugs on the floor, and outlines of what hangs under the ceiling.
@@ -97,7 +108,7 @@ fn wall_patch(canvas: &mut Canvas, frame: Frame, room: &FurnishedRoom, surface: 
     let outward = -wall * inward;
     let band = |from: DVec2, to: DVec2| vec![vec![a + from, b + from, b + to, a + to]];
     let title = title(room, surface);
-    match Look::of(room.room().surfaces()[surface].material.name()) {
+    match Look::of(&room.room().surfaces()[surface]) {
         Look::Window => {
             canvas.outlines("gap", &band(DVec2::ZERO, outward), &title);
             canvas.line("glass", &[a + 0.5 * outward, b + 0.5 * outward]);
@@ -149,19 +160,26 @@ fn labels(canvas: &mut Canvas, frame: Frame, room: &FurnishedRoom, signs: &[DVec
         let Some([low, high]) = footprint(room, piece, frame, level) else { continue };
         let label = short_name(&piece.name);
         let size = high - low;
-        let half = dvec2(0.5 * text_width(label, 10.0) + 2.0, 6.0);
-        if 2.0 * half.x > size.x.max(40.0) || size.y < 10.0 {
+        let length = text_width(label, 10.0) + 4.0;
+        let upright = length > size.x;
+        let (along, across) = if upright { (size.y, size.x) } else { (size.x, size.y) };
+        if length > along || across < 14.0 {
             continue;
         }
+        let half = 0.5 * if upright { dvec2(12.0, length) } else { dvec2(length, 12.0) };
         let middle = 0.5 * (low + high);
-        let room_to_move = (0.5 * size.y - 8.0).max(0.0);
-        let candidates = [0.0, -0.5, 0.5, -1.0, 1.0].map(|share| middle + dvec2(0.0, share * room_to_move));
+        let to_move = (0.5 * size - half - 2.0).max(DVec2::ZERO) * if upright { DVec2::X } else { DVec2::Y };
+        let candidates = [0.0, -0.5, 0.5, -1.0, 1.0].map(|share| middle + share * to_move);
         let free = |at: &DVec2| {
             taken.iter().all(|[a, b]| (*at - half).cmpgt(*b).any() || (*at + half).cmplt(*a).any())
         };
         if let Some(at) = candidates.into_iter().find(free) {
             taken.push([at - half, at + half]);
-            canvas.text("label", at + dvec2(0.0, 3.5), label);
+            if upright {
+                canvas.upright_text("label", at + dvec2(3.5, 0.0), label);
+            } else {
+                canvas.text("label", at + dvec2(0.0, 3.5), label);
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ const WIDTH: f64 = 800.0;
 const MOST_HEIGHT: f64 = 560.0;
 const MARGIN: f64 = 64.0;
 const TOP: f64 = 78.0;
-const LINE: f64 = 17.0;
+const LINE: f64 = 20.0;
 /// No drawing is larger than this, in units for a metre.
 const MOST_SCALE: f64 = 150.0;
 
@@ -102,9 +102,9 @@ fn legend(canvas: &mut Canvas, top: f64, markers: &[Marker]) -> f64 {
                 marker.draw_sign(canvas, dvec2(x + 10.0, y));
                 for line in lines(&marker.caption(), width - 36.0) {
                     canvas.text("caption", dvec2(x + 26.0, y + 4.0), &line);
-                    y += LINE - 3.0;
+                    y += LINE - 6.0;
                 }
-                y += 7.0;
+                y += 8.0;
             }
             y += 4.0;
         }

@@ -1,4 +1,39 @@
 //! Rooms as people write them: a TOML file in, a checked [`FurnishedRoom`] out.
+//!
+//! # What a file says
+//!
+//! A room file has one shell (a box, a plan with vertical walls, or a closed mesh), a material for each of its surfaces,
+//! patches of other materials let into them, furniture, sources and microphones. Units are part of the names: `_m`,
+//! `_degrees`, `_celsius`, `_percent`. A field that no room file has is an error, so that a slip of the pen does not go
+//! unnoticed. This example, `rooms/example.toml`, has everything once:
+//!
+//! ```toml
+#![doc = include_str!("../../rooms/example.toml")]
+//! ```
+//!
+//! # What is checked
+//!
+//! - Numbers are finite and of a sane size, names are there and unique, materials are known.
+//! - The shell is one closed surface: every edge belongs to two faces that run along it in opposite directions. Whether
+//!   a mesh cuts through itself is not looked for.
+//! - Patches lie on their wall and do not overlap.
+//! - Furniture is inside the shell and clear of walls and of other furniture. It may touch them: faces that lie against
+//!   each other within a millimetre hide each other and count for neither surface area nor absorption.
+//! - Sources and microphones are in the air, 1 cm from every surface; a device's own microphones only have to be in front
+//!   of it.
+//!
+//! The first thing that is wrong is named with a way to mend it ([`RoomFileError`]).
+//!
+//! # What comes out
+//!
+//! Every polygon of the [`Room`] is flat and convex, and its corners run counter-clockwise seen from the air. A floor with
+//! a concave outline becomes several pieces, and so does a wall around its patches; the pieces keep the name and material
+//! of their surface. Where pieces meet, a corner of one may lie on the edge of another: there is no gap, but whoever
+//! traces rays exactly along such an edge must expect to meet either piece. Each piece of furniture is one or more convex
+//! closed solids, and their faces are never cut.
+//!
+//! Who sits on a chair, and a talker's own head and body, are not the same thing: the directivity of a talker was
+//! measured around people and has both in it, so nobody is modelled where a talker is.
 
 mod check;
 mod endpoints;
@@ -337,3 +372,6 @@ fn names_are_good(text: &RoomText) -> Result<(), RoomFileError> {
     let arrays = arrays.chain(text.device.iter().map(|item| &item.name));
     names("microphone or array", arrays.collect())
 }
+
+#[cfg(test)]
+mod tests;
