@@ -5,6 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::Failure;
+
 /// Whether somebody wants it to end.
 #[derive(Clone)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
@@ -12,15 +16,17 @@ pub(crate) struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     /// From now on Ctrl-C no longer ends the program by itself; who works must ask. Needs a tokio runtime of several
     /// threads.
-    pub(crate) fn watch() -> Self {
+    pub(crate) fn watch() -> Result<Self, Failure> {
+        // Registered here and not in the task, so that none is missed before the task first runs.
+        let mut signal = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
         let come = Arc::new(AtomicBool::new(false));
         let to_set = Arc::clone(&come);
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
+            if signal.recv().await.is_some() {
                 to_set.store(true, Ordering::Relaxed);
             }
         });
-        Self(come)
+        Ok(Self(come))
     }
 
     /// Whether it has come.

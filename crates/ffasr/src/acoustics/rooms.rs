@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         rooms().iter().filter(|room| arguments.names.iter().any(|name| name == room.name())).collect()
     };
-    let interrupt = arguments.simulate.then(Interrupt::watch);
+    let interrupt = if arguments.simulate { Some(Interrupt::watch()?) } else { None };
     let mut heard = Vec::new();
     for room in chosen {
         heard.push(match &interrupt {

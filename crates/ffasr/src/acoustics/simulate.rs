@@ -177,10 +177,16 @@ struct Measured<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let room = load_room(&arguments.room)?;
     let destination = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-rirs", room.name())));
+    let interrupt = Interrupt::watch()?;
     let directory = NewDirectory::begin(&destination)?;
-    let interrupt = Interrupt::watch();
     let sources: Vec<_> = room.sources().iter().collect();
     let microphones: Vec<_> = room.arrays().iter().flat_map(|array| &array.microphones).copied().collect();
+    crate::progress::step(&format!(
+        "{}: {} sources, {} microphones",
+        room.title(),
+        sources.len(),
+        microphones.len()
+    ));
     let started = Instant::now();
     let simulation = arguments.how.simulate(&room, &sources, &microphones, &interrupt)?;
     let wall_seconds = started.elapsed().as_secs_f64();
