@@ -10,6 +10,7 @@
 
 mod budget;
 mod crossover;
+mod dispersion;
 mod first_order;
 
 use std::{
@@ -20,7 +21,7 @@ use std::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use self::{crossover::Crossover, first_order::SourceProbes};
+use self::{crossover::Crossover, dispersion::Dispersion, first_order::SourceProbes};
 use crate::{
     endpoint::Source,
     geometric::{self, Geometric, GeometricError, GeometricSettings, Heard},
@@ -223,14 +224,17 @@ pub fn hybrid_rirs(
     let lead = plan.lead_samples(settings.sample_rate);
     let wave_progress = |share: f64| progress(WAVE_SHARE * share);
     let waves = waves(&plan, sources, microphones, settings, lead, executor, &wave_progress)?;
-    let crossover = Crossover::new(plan.f_max(), settings.sample_rate, seconds, lead);
+    let synthesis = Synthesis::new(room.air(), settings.sample_rate, seconds);
+    let length = synthesis.length();
+    let crossover = Crossover::new(plan.f_max(), settings.sample_rate, length);
     let joiner = Joiner {
         room,
         microphones,
         settings: settings.geometric(),
         seconds,
         mixing_seconds: budget::mixing_time(room),
-        synthesis: Synthesis::new(room.air(), settings.sample_rate, seconds),
+        synthesis,
+        dispersion: Dispersion::new(&plan, settings.sample_rate, lead, length),
         crossover: &crossover,
     };
     let mut record = SimulationRecord {
@@ -306,6 +310,7 @@ struct Joiner<'a> {
     seconds: f64,
     mixing_seconds: f64,
     synthesis: Synthesis,
+    dispersion: Dispersion,
     crossover: &'a Crossover,
 }
 
@@ -354,7 +359,8 @@ impl Joiner<'_> {
         let late = images.partition_point(|image| image.distance < mixed);
         let coherent = self.synthesis.response(direct, images[..late].iter().copied());
         let incoherent = self.synthesis.response(None, images[late..].iter().copied().chain(rays));
-        self.crossover.join(wave, &coherent, &incoherent)
+        let waves = self.dispersion.spectrum(wave, self.crossover.frequencies());
+        self.crossover.join(&waves, &coherent, &incoherent)
     }
 }
 

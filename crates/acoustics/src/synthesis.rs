@@ -69,6 +69,11 @@ impl Synthesis {
         }
     }
 
+    /// Samples of a response.
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
     /// What a microphone hears: the direct sound, where nothing is in its way, and everything else.
     pub(crate) fn response(
         &self,

@@ -31,8 +31,6 @@ pub(super) enum MarkerKind {
 }
 
 impl MarkerKind {
-    pub(super) const ALL: [Self; 4] = [Self::Talker, Self::Loudspeaker, Self::Noise, Self::Microphone];
-
     fn letter(self) -> char {
         match self {
             Self::Talker => 'T',

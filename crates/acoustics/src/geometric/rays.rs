@@ -72,6 +72,8 @@ struct Passage {
     /// Metres to where the ray was scattered last, and from there to the origin.
     before: f64,
     since: f64,
+    /// From 0 to 1: which point of the piece speaks for all.
+    chance: f64,
     amplitudes: Bands,
 }
 
@@ -155,14 +157,14 @@ impl Rays {
     pub(super) fn arrivals(&self, scene: &Scene, microphone: DVec3) -> impl Iterator<Item = Arrival> {
         let sphere = Sphere::new(scene, microphone, self.catch_radius);
         let least = self.source.distance(microphone);
-        self.events.iter().enumerate().filter_map(move |(index, event)| match event {
+        self.events.iter().filter_map(move |event| match event {
             Event::Scattered { facet, place, travelled, amplitudes } => {
                 let share = rain(scene, *facet, *place, microphone)?;
                 let distance = travelled + place.distance(microphone);
                 Some(arrival(distance, share, amplitudes))
             }
             Event::Passed(passage) => {
-                let share = sphere.caught(scene, passage, index)?;
+                let share = sphere.caught(scene, passage)?;
                 let virtual_source = passage.origin - passage.since * passage.direction;
                 // Nothing is faster than the straight way, not even the mean over a sphere.
                 let distance = (passage.before + virtual_source.distance(microphone)).max(least);
@@ -257,19 +259,21 @@ impl Tracer<'_> {
         if !ray.mirrored_last || counted_elsewhere {
             return;
         }
+        // Drawn whether or not a microphone is near: what one hears does not depend on the others.
+        let (sign, chance) = (ray.sign(), ray.dice.roll());
         let near = |&microphone: &DVec3| {
             let along = (microphone - ray.origin).dot(ray.direction).clamp(0.0, reach);
             let nearest = ray.origin + along * ray.direction;
             nearest.distance_squared(microphone) < self.catch_radius * self.catch_radius
         };
         if self.settings.microphones.iter().any(near) {
-            let sign = ray.sign();
             events.push(Event::Passed(Passage {
                 origin: ray.origin,
                 direction: ray.direction,
                 reach,
                 before: ray.before,
                 since: ray.since,
+                chance,
                 amplitudes: ray.energies.map(|energy| sign * energy.sqrt()),
             }));
         }
@@ -400,7 +404,7 @@ impl Sphere {
     }
 
     /// Mean fluence in the sphere for one unit of energy on the way, in 1/m².
-    fn caught(&self, scene: &Scene, passage: &Passage, index: usize) -> Option<f64> {
+    fn caught(&self, scene: &Scene, passage: &Passage) -> Option<f64> {
         let to_centre = self.centre - passage.origin;
         let along = to_centre.dot(passage.direction);
         let half_squared = self.radius * self.radius - (to_centre.length_squared() - along * along);
@@ -410,8 +414,7 @@ impl Sphere {
         let half = half_squared.sqrt();
         let (enter, leave) = ((along - half).max(0.0), (along + half).min(passage.reach));
         // A random point speaks for the chord, so that the seen part counts, on average, by its length.
-        let fraction = Dice::new(index as u64, []).roll();
-        let point = passage.origin + (enter + fraction * (leave - enter)) * passage.direction;
+        let point = passage.origin + (enter + passage.chance * (leave - enter)) * passage.direction;
         (leave > enter && scene.is_clear(self.centre, point)).then(|| (leave - enter) / self.volume)
     }
 }

@@ -18,30 +18,29 @@ const MADE_BY_PLAN: &str = "the plan itself made these buffers";
 pub(super) struct Crossover {
     top: f64,
     length: usize,
-    lead: usize,
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     /// By bin: weight of waves, of geometry in phase with them, and of geometry out of phase.
     weights: Vec<[f32; 3]>,
+    /// Hertz from bin to bin.
+    spacing: f64,
 }
 
 impl Crossover {
-    /// A transition of one octave up to `top`, for responses of so many seconds; those of waves begin `lead` samples
-    /// earlier.
-    pub(super) fn new(top: f64, sample_rate: u32, seconds: f64, lead: usize) -> Self {
+    /// A transition of one octave up to `top`, for responses of so many samples.
+    pub(super) fn new(top: f64, sample_rate: u32, length: usize) -> Self {
         let rate = f64::from(sample_rate);
-        let length = ((seconds * rate).ceil() as usize).max(1);
-        let size = (length + lead + (SPREAD_PERIODS * rate / top) as usize).next_power_of_two();
+        let size = (length + (SPREAD_PERIODS * rate / top) as usize).next_power_of_two();
+        let spacing = rate / size as f64;
         let mut planner = RealFftPlanner::new();
-        let weights =
-            (0..=size / 2).map(|bin| weights(top, bin as f64 * rate / size as f64).map(|w| w as f32));
+        let weights = (0..=size / 2).map(|bin| weights(top, bin as f64 * spacing).map(|w| w as f32));
         Self {
             top,
             length,
-            lead,
             forward: planner.plan_fft_forward(size),
             inverse: planner.plan_fft_inverse(size),
             weights: weights.collect(),
+            spacing,
         }
     }
 
@@ -50,32 +49,36 @@ impl Crossover {
         self.top * std::f64::consts::FRAC_1_SQRT_2
     }
 
-    /// One response from three.
-    pub(super) fn join(&self, wave: &[f32], coherent: &[f32], incoherent: &[f32]) -> Vec<f32> {
-        let wave = self.spectrum(wave, self.lead);
-        let [coherent, incoherent] = [coherent, incoherent].map(|part| self.spectrum(part, 0));
-        let mut sum: Vec<Complex<f32>> = self
-            .weights
-            .iter()
-            .zip(wave.iter().zip(&coherent).zip(&incoherent))
-            .map(|(weights, ((wave, coherent), incoherent))| {
+    /// At which frequencies [`join`](Self::join) wants the waves, in hertz: up to the top.
+    pub(super) fn frequencies(&self) -> impl Iterator<Item = f64> {
+        let bins = (self.top / self.spacing).ceil() as usize;
+        (0..bins.min(self.weights.len())).map(|bin| bin as f64 * self.spacing)
+    }
+
+    /// One response from the waves' spectrum at [`frequencies`](Self::frequencies) and two responses of geometry.
+    pub(super) fn join(&self, waves: &[Complex<f64>], coherent: &[f32], incoherent: &[f32]) -> Vec<f32> {
+        let [coherent, incoherent] = [coherent, incoherent].map(|part| self.spectrum(part));
+        let waves = waves.iter().map(|value| Complex::new(value.re as f32, value.im as f32));
+        let mut sum: Vec<Complex<f32>> = waves
+            .chain(std::iter::repeat(Complex::ZERO))
+            .zip(&self.weights)
+            .zip(coherent.iter().zip(&incoherent))
+            .map(|((wave, weights), (coherent, incoherent))| {
                 wave * weights[0] + coherent * weights[1] + incoherent * weights[2]
             })
             .collect();
+        // A real signal has no imaginary part at 0 Hz.
+        sum[0].im = 0.0;
         let mut samples = self.inverse.make_output_vec();
         self.inverse.process(&mut sum, &mut samples).expect(MADE_BY_PLAN);
         let scale = 1.0 / samples.len() as f32;
         samples[..self.length].iter().map(|sample| sample * scale).collect()
     }
 
-    /// What comes before the moment of emission is at the end of the circle.
-    fn spectrum(&self, samples: &[f32], lead: usize) -> Vec<Complex<f32>> {
+    fn spectrum(&self, samples: &[f32]) -> Vec<Complex<f32>> {
         let mut buffer = self.forward.make_input_vec();
-        let (before, after) = samples.split_at(lead.min(samples.len()));
-        let after = &after[..after.len().min(self.length)];
-        buffer[..after.len()].copy_from_slice(after);
-        let size = buffer.len();
-        buffer[size - before.len()..].copy_from_slice(before);
+        let count = samples.len().min(self.length);
+        buffer[..count].copy_from_slice(&samples[..count]);
         let mut spectrum = self.forward.make_output_vec();
         self.forward.process(&mut buffer, &mut spectrum).expect(MADE_BY_PLAN);
         spectrum
@@ -104,10 +107,13 @@ mod tests {
 
     #[test]
     fn what_both_parts_hold_passes_unchanged() {
-        let crossover = Crossover::new(1_400.0, 16_000, 0.1, 30);
+        let crossover = Crossover::new(1_400.0, 16_000, 1_600);
         let pulse: Vec<f32> = (0..1_600).map(|n| if n == 700 { 1.0 } else { 0.0 }).collect();
-        let wave = [&[0.0; 30], &pulse[..]].concat();
-        let joined = crossover.join(&wave, &pulse, &[]);
+        let waves: Vec<_> = crossover
+            .frequencies()
+            .map(|hz| Complex::cis(-std::f64::consts::TAU * hz * 700.0 / 16_000.0))
+            .collect();
+        let joined = crossover.join(&waves, &pulse, &[]);
         assert!(joined.iter().zip(&pulse).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 }

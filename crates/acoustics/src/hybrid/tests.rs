@@ -1,14 +1,15 @@
 use std::f64::consts::{PI, TAU};
 
 use glam::DVec3;
+use realfft::{RealFftPlanner, num_complex::Complex};
 
 use super::*;
 use crate::{
-    Air, BoxRoom, Directivity, Material, OCTAVES, Polygon, Solid, Surface, Surfaces,
+    Air, BoxRoom, Directivity, Material, Polygon, Solid, Surface, Surfaces,
     band::BAND_COUNT,
     geometry::box_face,
     room_acoustics,
-    wave::{CpuExecutor, WaveSettings, wave_responses},
+    wave::{CpuExecutor, WaveSettings, wave_responses_with_lead},
 };
 
 fn quiet(_: f64) -> ControlFlow<()> {
@@ -56,12 +57,13 @@ fn study() -> Room {
     furnished([3.4, 2.8, 2.3], &material(0.18, 0.25), &material(0.25, 0.4), &boxes)
 }
 
-/// The response's Fourier transform at one frequency: real and imaginary part.
-fn transform(samples: &[f64], rate: f64, hz: f64) -> [f64; 2] {
-    samples.iter().enumerate().fold([0.0; 2], |[re, im], (n, &s)| {
+/// Level of a response's Fourier transform at one frequency, in decibels.
+fn level(samples: &[f64], rate: f64, hz: f64) -> f64 {
+    let [re, im] = samples.iter().enumerate().fold([0.0_f64; 2], |[re, im], (n, &s)| {
         let (sin, cos) = (TAU * hz * n as f64 / rate).sin_cos();
         [re + s * cos, im - s * sin]
-    })
+    });
+    20.0 * re.hypot(im).log10()
 }
 
 /// The samples within some milliseconds of a time, faded in and out.
@@ -76,103 +78,200 @@ fn around(rir: &Rir, seconds: f64, half_width: f64) -> Vec<f64> {
 
 #[test]
 fn the_direct_sound_passes_the_crossover_without_a_dip() {
-    let room = box_room([5.0, 5.0, 4.0], &material(0.9, 0.5));
-    let microphone = Position::new(3.25, 2.5, 2.0);
-    let facing =
-        |facing, directivity| Source { position: Position::new(1.75, 2.5, 2.0), facing, directivity };
+    // Four metres, ten wavelengths of the crossover: a grid's slowness, left as it is, would turn the phase by 60 degrees.
+    // All directions look at the microphone, or away from it.
+    let room = box_room([7.2, 6.0, 6.0], &material(0.9, 0.5));
+    let place = DVec3::new(1.7, 2.5, 3.3);
+    let way = DVec3::new(3.85, 1.0, -0.4);
+    let ahead = way.normalize();
+    let source = |facing, directivity| Source { position: place.into(), facing, directivity };
     let sources = [
-        facing(DVec3::X, Directivity::Omnidirectional),
-        facing(DVec3::X, Directivity::Cardioid),
-        facing(DVec3::NEG_X, Directivity::Cardioid),
-        facing(DVec3::Y, Directivity::FigureOfEight),
-        facing(DVec3::X, Directivity::Talker),
+        source(ahead, Directivity::Omnidirectional),
+        source(ahead, Directivity::Cardioid),
+        source(ahead, Directivity::Talker),
+        source(-ahead, Directivity::Cardioid),
+        source(ahead.any_orthonormal_vector(), Directivity::FigureOfEight),
     ];
-    let settings = HybridSettings { length_seconds: Some(0.06), rays: 500, ..HybridSettings::default() };
+    let settings = HybridSettings { length_seconds: Some(0.06), rays: 200, ..HybridSettings::default() };
+    let microphone = [Position::from(place + way)];
     let simulation =
-        hybrid_rirs(&room, &sources, &[microphone], &settings, &CpuExecutor::new(), &quiet).unwrap();
-    println!("{:?}", simulation.record);
-    for (source, rirs) in sources.iter().zip(&simulation.rirs) {
-        let direct = around(&rirs[0], 1.5 / 343.2, 0.0075);
-        for hz in [
-            250.0, 350.0, 500.0, 700.0, 800.0, 900.0, 1_000.0, 1_100.0, 1_200.0, 1_300.0, 1_400.0, 2_000.0,
-            4_000.0,
-        ] {
-            let [re, im] = transform(&direct, 16_000.0, hz);
-            println!("{:?} {hz}: {:.3} dB", source.directivity, 20.0 * (1.5 * re.hypot(im)).log10());
+        hybrid_rirs(&room, &sources, &microphone, &settings, &CpuExecutor::new(), &quiet).unwrap();
+    assert!((simulation.record.crossover_hz - 990.0).abs() < 1.0);
+    for (number, rirs) in simulation.rirs.iter().enumerate() {
+        let direct = around(&rirs[0], way.length() / 343.2, 0.0075);
+        for hz in [300.0, 500.0, 700.0, 800.0, 900.0, 1_000.0, 1_100.0, 1_200.0, 1_300.0, 1_400.0, 2_000.0] {
+            let air = Air::default().attenuation(hz) * way.length();
+            let found = level(&direct, 16_000.0, hz) + 20.0 * way.length().log10() + air;
+            println!("{number} {hz} Hz: {found} dB");
+            match number {
+                0..3 => assert!(found.abs() < 1.0, "source {number}, {hz} Hz: {found} dB"),
+                _ => assert!(found < -20.0, "source {number}, {hz} Hz: {found} dB"),
+            }
         }
     }
 }
 
-#[test]
-fn explore_continuity() {
-    let room = study();
+/// Places at least 25 cm from all surfaces.
+fn places(room: &Room, count: usize) -> Vec<Position> {
+    let [low, high] = room.bounds();
     let mut dice = crate::dice::Dice::new(3, [0]);
-    let mut place = || loop {
-        let at = Position::new(3.4 * dice.roll(), 2.8 * dice.roll(), 0.3 + 1.7 * dice.roll());
-        let clear = [DVec3::X, DVec3::NEG_X, DVec3::Y, DVec3::NEG_Y, DVec3::Z, DVec3::NEG_Z]
-            .iter()
-            .all(|side| room.is_air(Position::from(DVec3::from(at) + 0.25 * *side)));
-        if clear {
-            return at;
+    let mut found = Vec::new();
+    while found.len() < count {
+        let at = low + (high - low) * DVec3::new(dice.roll(), dice.roll(), dice.roll());
+        let sides = [DVec3::X, DVec3::NEG_X, DVec3::Y, DVec3::NEG_Y, DVec3::Z, DVec3::NEG_Z, DVec3::ZERO];
+        if sides.iter().all(|side| room.is_air(Position::from(at + 0.25 * *side))) {
+            found.push(at.into());
         }
-    };
-    let microphones = [place(), place()];
-    let sources: Vec<Source> = (0..10).map(|_| Source::omnidirectional(place())).collect();
+    }
+    found
+}
+
+#[test]
+fn bands_are_continuous_across_the_crossover_and_agree_with_waves_alone() {
+    // The truth is a run of waves far beyond the crossover of the hybrid, in one room full of furniture; the mean of
+    // twelve pairs of places.
+    let room = study();
+    let (microphones, places) = (places(&room, 2), places(&room, 8)[2..].to_vec());
+    let sources: Vec<Source> = places.iter().map(|&place| Source::omnidirectional(place)).collect();
     let seconds = 0.35;
     let settings = HybridSettings {
         length_seconds: Some(seconds),
         f_max_hz: 700.0,
-        rays: 4_000,
+        work_budget_updates: 30_000_000,
         ..HybridSettings::default()
     };
-    let simulation =
-        hybrid_rirs(&room, &sources, &microphones, &settings, &CpuExecutor::new(), &quiet).unwrap();
-    println!("{:?} {:?}", simulation.record, room.eyring_time());
+    let executor = CpuExecutor::new();
+    let simulation = hybrid_rirs(&room, &sources, &microphones, &settings, &executor, &quiet).unwrap();
+    let crossover = simulation.record.crossover_hz;
+    println!("{}", crossover);
+    assert!((450.0..600.0).contains(&crossover), "{crossover}");
+
     let wave_settings =
-        WaveSettings { f_max_hz: 2_000.0, length_seconds: seconds, ..WaveSettings::default() };
+        WaveSettings { f_max_hz: 1_500.0, length_seconds: seconds, ..WaveSettings::default() };
     let plan = WavePlan::new(&room, &wave_settings).unwrap();
-    let places: Vec<Position> = sources.iter().map(|source| source.position).collect();
-    let mut sums = vec![[0.0; 3]; 20];
-    let mut t30 = [[0.0; 2]; 8];
-    let only_geometric = |source: &Source| {
-        crate::geometric_rirs(&room, source, &microphones, &settings.geometric(), &quiet).unwrap()
-    };
-    let geometric: Vec<Vec<Rir>> = sources.iter().map(only_geometric).collect();
-    for (m, &microphone) in microphones.iter().enumerate() {
-        let full = wave_responses(&plan, &CpuExecutor::new(), microphone, &places, 16_000, &()).unwrap();
-        for (s, wave) in full.into_iter().enumerate() {
-            let wave = Rir::new(16_000, wave).unwrap();
-            let hybrid = &simulation.rirs[s][m];
-            for (k, response) in [&wave, hybrid, &geometric[s][m]].into_iter().enumerate() {
-                let samples: Vec<f64> = response.samples().iter().map(|&x| f64::from(x)).collect();
-                for (band, sum) in sums.iter_mut().enumerate() {
-                    let centre = 100.0 * 2_f64.powf(band as f64 / 3.0);
-                    if centre > 1_700.0 {
-                        continue;
-                    }
-                    let mut e = 0.0;
-                    for i in 0..40 {
-                        let hz = centre * 2_f64.powf((f64::from(i) / 40.0 - 0.5) / 3.0);
-                        let [re, im] = transform(&samples, 16_000.0, hz);
-                        e += (re * re + im * im) / 40.0;
-                    }
-                    sum[k] += e;
-                }
-                if k < 2 {
-                    for (band, octave) in room_acoustics(response).octaves.iter().enumerate() {
-                        t30[band][k] += octave.field.t30.unwrap_or(f64::NAN) / 20.0;
-                    }
-                }
+    let lead = plan.lead_samples(16_000);
+    let air = Dispersion::new(&plan, 16_000, lead, (seconds * 16_000.0) as usize);
+    let frequencies = || (0..1_300).map(f64::from);
+    let third_octaves: Vec<f64> =
+        (-4..=3).map(|third| crossover * 2_f64.powf(f64::from(third) / 3.0)).collect();
+    let mut energies = vec![[0.0; 2]; third_octaves.len()];
+    let mut decays = vec![Vec::new(); 3];
+    for (number, &microphone) in microphones.iter().enumerate() {
+        let waves =
+            wave_responses_with_lead(&plan, &executor, microphone, &places, 16_000, lead, &()).unwrap();
+        for (wave, rirs) in waves.iter().zip(&simulation.rirs) {
+            let truth = air.spectrum(wave, frequencies());
+            let hybrid = spectrum(&rirs[number], 1_300);
+            for (sum, centre) in energies.iter_mut().zip(&third_octaves) {
+                let band =
+                    (centre * 2_f64.powf(-1.0 / 6.0)) as usize..(centre * 2_f64.powf(1.0 / 6.0)) as usize;
+                sum[0] += truth[band.clone()].iter().map(|value| value.norm_sqr()).sum::<f64>();
+                sum[1] += hybrid[band].iter().map(|value| value.norm_sqr()).sum::<f64>();
+            }
+            let octaves = room_acoustics(&rirs[number]).octaves;
+            for (times, octave) in decays.iter_mut().zip(&octaves[2..5]) {
+                times.push(octave.field.t30.unwrap());
             }
         }
     }
-    for (band, sum) in sums.iter().enumerate() {
-        println!(
-            "{:.0} Hz: hybrid/wave {:.2} dB, geometric/wave {:.2} dB",
-            100.0 * 2_f64.powf(band as f64 / 3.0),
-            10.0 * (sum[1] / sum[0]).log10(),
-            10.0 * (sum[2] / sum[0]).log10()
-        );
+    for (centre, [truth, hybrid]) in third_octaves.iter().zip(&energies) {
+        let difference = 10.0 * (hybrid / truth).log10();
+        println!("{centre:.0} Hz: {difference:.2} dB");
+        assert!(difference.abs() < 1.5, "{centre} Hz: {difference} dB");
     }
-    println!("{OCTAVES:?} {t30:?}");
+    let t30: Vec<f64> = decays.iter().map(|times| times.iter().sum::<f64>() / times.len() as f64).collect();
+    println!("{t30:?}");
+    assert!(t30.windows(2).all(|pair| (pair[1] / pair[0] - 1.0).abs() < 0.15), "{t30:?}");
+}
+
+/// Spectrum of a response at every hertz below `top`.
+fn spectrum(rir: &Rir, top: usize) -> Vec<Complex<f64>> {
+    let mut samples: Vec<f64> = rir.samples().iter().map(|&sample| f64::from(sample)).collect();
+    samples.resize(rir.sample_rate() as usize, 0.0);
+    let plan = RealFftPlanner::new().plan_fft_forward(samples.len());
+    let mut spectrum = plan.make_output_vec();
+    plan.process(&mut samples, &mut spectrum).unwrap();
+    spectrum.truncate(top);
+    spectrum
+}
+
+#[test]
+fn the_crossover_is_three_times_schroeders_frequency_where_the_budget_allows_and_fits_it_where_not() {
+    let room = study();
+    let settings = |work_budget_updates| HybridSettings { work_budget_updates, ..HybridSettings::default() };
+    let schroeder = budget::schroeder_frequency(&room);
+    // 2 000 sqrt(T / V) with Eyring's time, some 0.29 s in 20 m3.
+    assert!((230.0..250.0).contains(&schroeder), "{schroeder}");
+    let top = |budget| budget::wave_settings(&room, &settings(budget), schroeder, 0.5).unwrap().f_max_hz;
+    assert!((top(1_000_000_000_000) - 1_400.0).abs() < 1e-9);
+    let low = HybridSettings { f_max_hz: 500.0, ..HybridSettings::default() };
+    let raised = budget::wave_settings(&room, &low, schroeder, 0.5).unwrap().f_max_hz;
+    assert!(raised <= 3.0 * 2_f64.sqrt() * schroeder && raised > 3.0 * 2_f64.sqrt() * schroeder - 10.0);
+    for budget in [3_000_000, 50_000_000] {
+        let chosen = budget::wave_settings(&room, &settings(budget), schroeder, 0.5).unwrap();
+        let updates = chosen.estimated_updates(&room);
+        assert!(updates <= budget as f64 && updates > 0.8 * budget as f64, "{updates}");
+    }
+    let error = budget::wave_settings(&room, &settings(1_000), schroeder, 0.5).unwrap_err();
+    assert!(error.to_string().starts_with("waves up to 100 Hz would cost "), "{error}");
+}
+
+fn cheap() -> HybridSettings {
+    HybridSettings {
+        length_seconds: Some(0.15),
+        work_budget_updates: 1_500_000,
+        rays: 300,
+        ..HybridSettings::default()
+    }
+}
+
+#[test]
+fn a_response_depends_neither_on_threads_nor_on_what_else_is_asked_for() {
+    let room = study();
+    let at = places(&room, 4);
+    let talker =
+        Source { facing: DVec3::Y, directivity: Directivity::Talker, ..Source::omnidirectional(at[1]) };
+    let sources = [Source::omnidirectional(at[0]), talker];
+    let run = |threads, sources: &[Source], microphones: &[Position]| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            hybrid_rirs(&room, sources, microphones, &cheap(), &CpuExecutor::new(), &quiet).unwrap()
+        })
+    };
+    let all = run(3, &sources, &at[2..]);
+    assert_eq!(all, run(1, &sources, &at[2..]));
+    assert_eq!(all.rirs[1][1], run(1, &sources[1..], &at[3..]).rirs[0][0]);
+    let json = serde_json::to_string(&all.record).unwrap();
+    let read = serde_json::from_str::<SimulationRecord>(&json).unwrap();
+    assert!(read.updates == all.record.updates && read.version == all.record.version);
+    assert!(all.record.updates <= 2_500_000 && all.record.image_orders == [3, 3], "{json}");
+}
+
+#[test]
+fn impossible_requests_are_refused_with_a_reason_and_whoever_watches_may_stop() {
+    let room = study();
+    let at = places(&room, 2);
+    let source = Source::omnidirectional(at[0]);
+    let refusal = |sources: &[Source], microphones: &[Position], settings: &HybridSettings| {
+        hybrid_rirs(&room, sources, microphones, settings, &CpuExecutor::new(), &quiet)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(refusal(&[], &at, &cheap()), "there is no source to simulate; give at least one");
+    assert_eq!(refusal(&[source], &[], &cheap()), "there is no microphone to simulate; give at least one");
+    let outside = Source::omnidirectional(Position::new(9.0, 1.0, 1.0));
+    assert_eq!(
+        refusal(&[source, outside], &at[1..], &cheap()),
+        "source 1: the source at (9, 1, 1) m is not in the air of room \"furnished\"; move it"
+    );
+    let settings = HybridSettings { f_max_hz: 8_000.0, ..cheap() };
+    assert_eq!(
+        refusal(&[source], &at[1..], &settings),
+        "f_max_hz is 8000; it must lie between 100 and 6400, 0.4 times the sample rate"
+    );
+    for last in [0.2, 0.92] {
+        let watch = |share| if share < last { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        let result = hybrid_rirs(&room, &[source], &at[1..], &cheap(), &CpuExecutor::new(), &watch);
+        assert_eq!(result.unwrap_err(), HybridError::Cancelled);
+    }
 }

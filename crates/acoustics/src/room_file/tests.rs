@@ -340,7 +340,7 @@ fn numbers() -> Vec<std::ops::Range<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn no_text_makes_the_loader_panic(text in "\\PC{0,200}", line in 0_usize..150) {

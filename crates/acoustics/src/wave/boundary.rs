@@ -32,7 +32,7 @@ use crate::geometry::{Polygon, Room, Solid, winding_number};
 ///    pressure must stay constant to the last bit (on the Cartesian grid, where `inverse_mass` is 1, this is
 ///    p⁺ += `missing_weight` · p);
 /// 3. with g = `patch_area` of each patch, and its material's branches with states w and v:
-///    p⁺ = (p⁺ + (Σ g β/2) p⁻ − Σ g (½ (1 + hold) w − ½ restore v)) / (1 + Σ g β/2), β = Σ drive over the branches,
+///    p⁺ += ((Σ g β/2) (p⁻ − p⁺) − Σ g (½ (1 + hold) w − ½ restore v)) / (1 + Σ g β/2), β = Σ drive over the branches,
 /// 4. w⁺ = drive (p⁺ − p⁻) + hold w − restore v, then v⁺ = v + ½ (w⁺ + w), for every branch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Boundary {

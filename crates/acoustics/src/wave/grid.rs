@@ -130,21 +130,41 @@ impl Grid {
         Some(0.5 * (low + high))
     }
 
+    /// Amplitude of a point source far away relative to that in a continuous medium, as a mean over directions: waves of the
+    /// grid are slow, and so a source meets more of them. For a frequency given as [`wavenumber`](Self::wavenumber) takes
+    /// it. The amplitude is 2 c² k / |∂D/∂k| with D(k) = ω² the dispersion relation (method of stationary phase, without
+    /// the little that the surface D = const differs from a sphere).
+    pub(crate) fn source_gain(self, radians_per_step: f64) -> f64 {
+        let gain = |direction: DVec3| {
+            let kh = self.wavenumber(radians_per_step, direction)?;
+            let slope = |link: &[i32; 3]| {
+                let along = direction.dot(DVec3::from(link.map(f64::from)));
+                0.5 * along * (kh * along).sin()
+            };
+            let slopes: f64 = self.directions().iter().map(slope).sum();
+            Some(2.0 * kh * self.courant_number().powi(2) / (4.0 * self.neighbour_weight() * slopes))
+        };
+        let gains: Vec<f64> = directions_of_a_cube().filter_map(gain).collect();
+        gains.iter().sum::<f64>() / gains.len().max(1) as f64
+    }
+
     /// By which share the slowest plane wave is too slow at `points_per_wavelength` spacings per wavelength:
     /// from the dispersion relation, over all directions.
     pub fn phase_error(self, points_per_wavelength: f64) -> f64 {
         let per_spacing = 2.0 * PI / points_per_wavelength;
-        let steps = 12;
-        // The symmetry of a cube leaves the directions with x >= y >= z >= 0.
-        let directions = (0..=steps).flat_map(|y| (0..=y).map(move |z| (y, z)));
-        directions
-            .map(|(y, z)| {
-                let direction = DVec3::new(1.0, f64::from(y) / 12.0, f64::from(z) / 12.0).normalize();
+        directions_of_a_cube()
+            .map(|direction| {
                 let wavenumber = self.wavenumber(per_spacing * self.courant_number(), direction);
                 wavenumber.map_or(1.0, |kh| 1.0 - per_spacing / kh)
             })
             .fold(0.0, f64::max)
     }
+}
+
+/// Directions that stand for all, by the symmetry of a cube.
+fn directions_of_a_cube() -> impl Iterator<Item = DVec3> {
+    let pairs = (0..=12).flat_map(|y| (0..=y).map(move |z| (f64::from(y), f64::from(z))));
+    pairs.map(|(y, z)| DVec3::new(12.0, y, z).normalize())
 }
 
 /// Where the nodes are: in space and in memory.

@@ -340,7 +340,8 @@ fn wall_chunk<S: Simd>(
     for n in 0..count {
         let loss = area[n] * half_drive;
         let sum = with_missing_links(after[n], here[n], previous[n], missing[n], inverse_mass[n]);
-        after[n] = (sum + loss * previous[n] - area[n] * flow[n]) / (1.0 + loss);
+        // As a change, so that a constant pressure stays to the last bit.
+        after[n] = sum + (loss * (previous[n] - sum) - area[n] * flow[n]) / (1.0 + loss);
         flow[n] = after[n] - previous[n];
         previous[n] = here[n];
     }
@@ -375,7 +376,7 @@ fn mixed_node(plan: &WavePlan, new: &mut [f32], now: &[f32], node: usize, states
     let (here, previous) = (now[place], states.previous[node]);
     let [missing, inverse_mass] = [&boundary.missing_weight, &boundary.inverse_mass].map(|values| values[node]);
     let sum = with_missing_links(new[place], here, previous, missing, inverse_mass);
-    let after = (sum + loss * previous - taken) / (1.0 + loss);
+    let after = sum + (loss * (previous - sum) - taken) / (1.0 + loss);
     for patch in patches {
         for (step, [w, v]) in steps(patch).iter().zip(&mut states.branches) {
             let next = step.drive * (after - previous) + step.hold * w[patch] - step.restore * v[patch];

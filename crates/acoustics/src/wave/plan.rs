@@ -95,7 +95,7 @@ impl WavePlan {
         let (walls, wall_of_surface) = walls(room.surfaces(), time);
         let boundary = Boundary::new(room, &lattice, &voxels, &wall_of_surface);
         let surface_report = boundary.areas(room, &lattice, &walls, &wall_of_surface);
-        let pulse = Pulse::new(settings.f_max_hz, dt);
+        let pulse = Pulse::new(settings.f_max_hz, dt, settings.grid);
         let steps = (settings.length_seconds / dt).ceil() as usize + 2 * pulse.delay() + 2;
         Ok(Self {
             facets: Facet::all(room, &lattice),
@@ -243,7 +243,8 @@ impl WavePlan {
     ///
     /// Its volume velocity is such that in the free field its pressure is a band-limited pulse of area one sample,
     /// over r in metres: from ∂²p/∂t² − c² ∇²p = 4π c² s δ with p = s(t − r/c)/r follows (4π c² dt² / cell volume) s
-    /// per step. A high-pass at 10 Hz keeps constant flow and constant pressure out.
+    /// per step, less what sources on a grid are too loud at high frequencies. A high-pass at 10 Hz keeps constant flow
+    /// and constant pressure out.
     ///
     /// # Errors
     /// As [`pressure_probe`](Self::pressure_probe).

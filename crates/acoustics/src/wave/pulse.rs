@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use super::grid::Grid;
+
 /// Attenuation above the band, in decibels.
 const STOP_BAND_DB: f64 = 80.0;
 /// Width of the transition above the highest frequency, as a share of it.
@@ -19,16 +21,19 @@ pub(crate) struct Pulse {
     cutoff: f64,
     /// What the taps are divided by.
     sum: f64,
+    /// Taps 0, ±1, ±2 of the filter that makes the grid's sources as loud as those in air.
+    calibration: [f64; 3],
 }
 
 impl Pulse {
-    pub(crate) fn new(f_max: f64, dt: f64) -> Self {
+    pub(crate) fn new(f_max: f64, dt: f64, grid: Grid) -> Self {
         let width = 2.0 * PI * TRANSITION * f_max * dt;
         // Kaiser's design formulae.
         let order = ((STOP_BAND_DB - 8.0) / (2.285 * width)).ceil();
         let half = (order / 2.0).ceil() as i32;
         let cutoff = 2.0 * (1.0 + 0.5 * TRANSITION) * f_max * dt;
-        let mut pulse = Self { taps: Vec::new(), dt, cutoff, sum: 1.0 };
+        let mut pulse =
+            Self { taps: Vec::new(), dt, cutoff, sum: 1.0, calibration: calibration(grid, 2.0 * PI * f_max * dt) };
         let taps: Vec<f64> = (-half..=half).map(|n| shape(f64::from(n), f64::from(half), cutoff)).collect();
         pulse.sum = taps.iter().sum();
         pulse.taps = taps.into_iter().map(|tap| tap / pulse.sum).collect();
@@ -53,8 +58,12 @@ impl Pulse {
     pub(crate) fn without_offset(&self) -> Vec<f64> {
         // The slowest pole decays by e in 0.04 s.
         let silence = (10.0 / (HIGH_PASS_HZ * self.dt)) as usize;
-        let padded = self.taps.iter().copied().chain(std::iter::repeat_n(0.0, silence)).collect();
-        high_pass(padded, self.dt, &FOURTH_ORDER)
+        let count = self.taps.len() as i32;
+        let tap = |n: i32| usize::try_from(n).ok().and_then(|n| self.taps.get(n)).copied().unwrap_or(0.0);
+        let [here, beside, beyond] = self.calibration;
+        let calibrated = (0..count + silence as i32)
+            .map(|n| here * tap(n) + beside * (tap(n - 1) + tap(n + 1)) + beyond * (tap(n - 2) + tap(n + 2)));
+        high_pass(calibrated.collect(), self.dt, &FOURTH_ORDER)
     }
 
     /// Its change from step to step, which sums up to the pulse.
@@ -62,6 +71,18 @@ impl Pulse {
         let padded = || std::iter::once(0.0).chain(self.taps.iter().copied()).chain(std::iter::once(0.0));
         padded().skip(1).zip(padded()).map(|(value, before)| value - before)
     }
+}
+
+/// A symmetric filter of five taps with the gain 1 / [`Grid::source_gain`] at no, 0.7 times and the highest frequency.
+fn calibration(grid: Grid, highest: f64) -> [f64; 3] {
+    let [low, high] = [0.7 * highest, highest];
+    let wanted = [low, high].map(|angle| 1.0 / grid.source_gain(angle) - 1.0);
+    // c₀ + 2 c₁ cos x + 2 c₂ cos 2x with sum 1: 2 c₁ (cos x − 1) + 2 c₂ (cos 2x − 1) = gain − 1.
+    let [a, b] = [low, high].map(|angle| [2.0 * (angle.cos() - 1.0), 2.0 * ((2.0 * angle).cos() - 1.0)]);
+    let determinant = a[0] * b[1] - a[1] * b[0];
+    let beside = (wanted[0] * b[1] - wanted[1] * a[1]) / determinant;
+    let beyond = (a[0] * wanted[1] - b[0] * wanted[0]) / determinant;
+    [1.0 - 2.0 * beside - 2.0 * beyond, beside, beyond]
 }
 
 /// The windowed sinc, `n` steps from its middle.
@@ -125,7 +146,7 @@ mod tests {
     #[test]
     fn the_pulse_is_flat_to_the_highest_frequency_and_empty_above() {
         let (f_max, dt) = (1_000.0, 1.0 / 7_700.0);
-        let pulse = Pulse::new(f_max, dt);
+        let pulse = Pulse::new(f_max, dt, Grid::Fcc);
         for hz in [0.0, 100.0, 500.0, 900.0, 1_000.0] {
             assert!((gain(&pulse, hz, dt) - 1.0).abs() < 2e-4, "{hz}: {}", gain(&pulse, hz, dt));
         }
@@ -136,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_differences_sum_up_to_the_pulse_and_to_nothing() {
-        let pulse = Pulse::new(1_000.0, 1.0 / 7_700.0);
+        let pulse = Pulse::new(1_000.0, 1.0 / 7_700.0, Grid::Fcc);
         let mut sum = 0.0;
         let summed: Vec<f64> = pulse.differences().map(|d| { sum += d; sum }).collect();
         assert!(summed.iter().zip(&pulse.taps).all(|(a, b)| (a - b).abs() < 1e-12));
