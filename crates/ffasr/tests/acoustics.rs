@@ -207,7 +207,8 @@ fn the_quick_validation_ends_as_expected_and_writes_its_report() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(entries(&out), ["report.json", "report.svg", "report.txt"]);
-    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("report.json")).unwrap()).unwrap();
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("report.json")).unwrap()).unwrap();
     assert!(report["checks"].as_array().unwrap().len() >= 5);
     assert_eq!(std::fs::read_to_string(out.join("report.txt")).unwrap(), text);
     refused(&["validate", "--only", "teapot"], &["teapot", "wave-modes"]);
