@@ -48,7 +48,10 @@ fn main() -> Result<(), Failure> {
             note(format!("{name}, 2 runs"), speed(plan, vectors, 2)?);
         }
         note("FCC, rigid walls, no blocking, 1 run".into(), speed(&plans[0].1, vectors.with_levels(1), 1)?);
-        note("Cartesian, rigid walls, no blocking, 1 run".into(), speed(&plans[2].1, vectors.with_levels(1), 1)?);
+        note(
+            "Cartesian, rigid walls, no blocking, 1 run".into(),
+            speed(&plans[2].1, vectors.with_levels(1), 1)?,
+        );
         note("reference sweep (PFFDTD's style), air alone".into(), reference.air_speed());
         note("reference sweep and boundary of 11 branches".into(), reference.speed());
         note("bandwidth: read two, write one in place, GB/s".into(), bandwidth());
@@ -61,7 +64,8 @@ fn main() -> Result<(), Failure> {
         println!("{median:8.0} {:8.0}-{:8.0}  {name}", values[0], values[values.len() - 1]);
         medians.push((name, median));
     }
-    let median = |name: &str| medians.iter().find(|(other, _)| other == name).map_or(f64::NAN, |(_, value)| *value);
+    let median =
+        |name: &str| medians.iter().find(|(other, _)| other == name).map_or(f64::NAN, |(_, value)| *value);
     let with_walls = "Cartesian, walls of 4 branches, 1 run";
     println!("ratios, one thread each:");
     println!(
@@ -99,7 +103,8 @@ fn plan(grid: Grid, places: f64, walls: &Material) -> Result<WavePlan, Failure> 
 
 /// Million updates per second of so many runs at the same time, all together.
 fn speed(plan: &WavePlan, executor: CpuExecutor, runs: usize) -> Result<f64, Failure> {
-    let source = Excitation { probe: Probe { weights: vec![(plan.spans()[9].begin + 3, 1.0)] }, signal: vec![1.0] };
+    let source =
+        Excitation { probe: Probe { weights: vec![(plan.spans()[9].begin + 3, 1.0)] }, signal: vec![1.0] };
     let start = Instant::now();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..runs)
@@ -164,7 +169,12 @@ impl Reference {
                 continue;
             }
             let now = &self.now;
-            let sum = now[node - 1] + now[node + 1] + now[node - row] + now[node + row] + now[node - plane] + now[node + plane];
+            let sum = now[node - 1]
+                + now[node + 1]
+                + now[node - row]
+                + now[node + row]
+                + now[node - plane]
+                + now[node + plane];
             self.old[node] = 0.333 * sum + 0.002 * now[node] - self.old[node];
         }
     }
@@ -174,8 +184,14 @@ impl Reference {
         for wall in &mut self.walls {
             let node = wall.node as usize;
             let now = &self.now;
-            let sum = now[node - 1] + now[node + 1] + now[node - row] + now[node + row] + now[node - plane] + now[node + plane];
-            let air = 0.333 * (sum - f32::from(wall.neighbours) * now[node]) + 2.0 * now[node] - self.old[node];
+            let sum = now[node - 1]
+                + now[node + 1]
+                + now[node - row]
+                + now[node + row]
+                + now[node - plane]
+                + now[node + plane];
+            let air =
+                0.333 * (sum - f32::from(wall.neighbours) * now[node]) + 2.0 * now[node] - self.old[node];
             let flow: f32 = wall.w.iter().zip(&wall.v).map(|(w, v)| 0.4 * w - 0.1 * v).sum();
             let after = (air + 0.1 * wall.before - 0.5 * flow) / 1.1;
             let change = after - wall.before;

@@ -9,6 +9,15 @@ pub type Octaves = [f64; BAND_COUNT];
 /// Centres of the octave bands in hertz (IEC 61260-1, base two); the lowest is known as 63 Hz.
 pub const OCTAVES: Octaves = [62.5, 125.0, 250.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0];
 
+/// Nominal name of an octave, such as `63 Hz` or `2 kHz`, by its index.
+pub fn octave_name(band: usize) -> String {
+    match OCTAVES[band] {
+        // The lowest is centred at 62.5 Hz.
+        hz if hz < 1_000.0 => format!("{:.0} Hz", hz.ceil()),
+        hz => format!("{} kHz", hz / 1_000.0),
+    }
+}
+
 /// Which two bands make up a frequency: the lower one, its weight, and the rest for the band above it.
 ///
 /// The weights are raised cosines over two octaves around each centre. At a centre only that band counts,

@@ -20,19 +20,24 @@ mod rir;
 mod room;
 pub mod room_file;
 mod synthesis;
+pub mod validation;
+mod wav;
 pub mod wave;
 
 pub use air::Air;
-pub use band::{BAND_COUNT, OCTAVES, Octaves};
+pub use band::{BAND_COUNT, OCTAVES, Octaves, octave_name};
 pub use endpoint::{Directivity, Source};
 pub use geometric::{GeometricError, GeometricSettings, geometric_rirs};
 pub use geometry::{Polygon, Room, Solid, Surface};
 pub use hybrid::{HybridError, HybridSettings, Simulation, SimulationRecord, hybrid_rirs};
 pub use image_source::{ImageSourceSettings, SimulationError, image_source_rirs};
 pub use material::{Material, MaterialError, MaterialOrigin, material_origins, materials};
-pub use metrics::{OctaveAcoustics, RoomAcoustics, SoundField, room_acoustics};
+pub use metrics::{
+    DecayCurve, DecayWarning, OctaveAcoustics, RoomAcoustics, SoundField, decay_curve, room_acoustics,
+};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
 pub use room_file::{
     FurnishedRoom, Furniture, FurnitureKind, MicrophoneArray, RoomFileError, RoomSource, SourceKind, rooms,
 };
+pub use wav::{WavError, read_wav, write_wav};

@@ -11,6 +11,9 @@ pub(crate) enum Failure {
     /// It could not be done.
     #[error("{0}")]
     Failed(String),
+    /// Ctrl-C; nothing half done is left.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
 }
 
 impl Failure {
@@ -28,6 +31,8 @@ impl Failure {
         match self {
             Self::BadInput(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::FAILURE,
+            // What shells report for a program that ended by SIGINT: 128 + 2.
+            Self::Interrupted => ExitCode::from(130),
         }
     }
 }

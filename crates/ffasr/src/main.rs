@@ -1,5 +1,6 @@
 //! The one binary: subcommands wire the rooms together.
 
+mod acoustics;
 mod admin;
 mod backend;
 mod corpus;
@@ -45,6 +46,9 @@ enum Command {
     /// Benchmarks: build and verify.
     #[command(subcommand)]
     Release(release::Command),
+    /// Room acoustics: simulate rooms, measure impulse responses, validate the simulator.
+    #[command(subcommand)]
+    Acoustics(acoustics::Command),
     /// Score transcripts: normalise, count errors, compare systems.
     Score(score::ScoreArgs),
 }
@@ -78,6 +82,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Admin(command) => admin::run(command).await,
         Command::Corpus(command) => corpus::run(&command),
         Command::Release(command) => release::run(&command),
+        Command::Acoustics(command) => acoustics::run(&command),
         Command::Score(arguments) => return score::run(arguments),
     };
     match ended {

@@ -344,7 +344,11 @@ mod tests {
                 for octave in &wall.absorption {
                     let wanted = octave.wanted.min(MAX_RANDOM_ABSORPTION);
                     let error = (octave.fitted - wanted).abs();
-                    assert!(error < 0.01 + tolerance * wanted, "{} to {f_max} Hz: {octave:?}", material.name());
+                    assert!(
+                        error < 0.01 + tolerance * wanted,
+                        "{} to {f_max} Hz: {octave:?}",
+                        material.name()
+                    );
                 }
             }
         }

@@ -294,10 +294,11 @@ fn rigid_run(
     nodes: std::ops::Range<usize>,
     states: &mut WallStates,
 ) {
-    let weights =
-        boundary.missing_weight[nodes.clone()].iter().zip(&boundary.inverse_mass[nodes.clone()]);
+    let weights = boundary.missing_weight[nodes.clone()].iter().zip(&boundary.inverse_mass[nodes.clone()]);
     let previous = &mut states.previous[nodes.clone()];
-    for ((&node, (&missing, &inverse_mass)), previous) in boundary.nodes[nodes].iter().zip(weights).zip(previous) {
+    for ((&node, (&missing, &inverse_mass)), previous) in
+        boundary.nodes[nodes].iter().zip(weights).zip(previous)
+    {
         let (after, here) = (&mut new[node as usize], now[node as usize]);
         *after = with_missing_links(*after, here, *previous, missing, inverse_mass);
         *previous = here;
@@ -374,7 +375,8 @@ fn mixed_node(plan: &WavePlan, new: &mut [f32], now: &[f32], node: usize, states
         taken += boundary.patch_area[patch] * flow;
     }
     let (here, previous) = (now[place], states.previous[node]);
-    let [missing, inverse_mass] = [&boundary.missing_weight, &boundary.inverse_mass].map(|values| values[node]);
+    let [missing, inverse_mass] =
+        [&boundary.missing_weight, &boundary.inverse_mass].map(|values| values[node]);
     let sum = with_missing_links(new[place], here, previous, missing, inverse_mass);
     let after = sum + (loss * (previous - sum) - taken) / (1.0 + loss);
     for patch in patches {

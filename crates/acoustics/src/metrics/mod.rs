@@ -1,9 +1,14 @@
 //! What a response says about its room: ISO 3382-1 and the direct-to-reverberant ratio.
 
+mod decay;
+mod mixing;
+
 use std::{ops::Range, sync::Arc};
 
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
 use serde::{Deserialize, Serialize};
+
+pub use decay::DecayCurve;
 
 use crate::{
     band::{OCTAVES, octave_filter_power},
@@ -14,10 +19,16 @@ use crate::{
 const DIRECT_SECONDS: f64 = 0.0025;
 /// Early sound reaches to here for C50 and D50, in seconds after the onset.
 const EARLY_SECONDS: f64 = 0.05;
+/// Early sound reaches to here for C80, in seconds after the onset.
+const EARLY_FOR_MUSIC_SECONDS: f64 = 0.08;
 /// The octave filters are symmetric in time; what they spread this far before the onset belongs to it.
 const SPREAD_SECONDS: f64 = 0.02;
-/// Length of the blocks in which the noise floor is sought, in seconds.
+/// Least length of the blocks in which the noise floor is sought, in seconds (Lundeby et al.: 10 to 50 ms).
 const BLOCK_SECONDS: f64 = 0.01;
+/// Blocks of a band are this many over its bandwidth long, so that the level of one means something.
+const BLOCK_BANDWIDTHS: f64 = 2.2;
+/// Width of an octave band over its centre frequency.
+const OCTAVE_WIDTH: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
 /// Room acoustics of one response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +37,11 @@ pub struct RoomAcoustics {
     pub broadband: SoundField,
     /// By octave, as far as the sample rate holds the whole octave.
     pub octaves: Vec<OctaveAcoustics>,
+    /// When the response begins, in seconds after its first sample: the first sample within 20 dB of the peak.
+    pub onset: f64,
+    /// Seconds after the onset from which the response is as dense as Gaussian noise (Abel and Huang, "A simple,
+    /// robust measure of reverberation echo density", 121st AES Convention, 2006). `None` if it never is.
+    pub mixing_time: Option<f64>,
 }
 
 /// Room acoustics in one octave band.
@@ -47,12 +63,53 @@ pub struct SoundField {
     pub t20: Option<f64>,
     /// Reverberation time from the decay between -5 and -35 dB, in seconds.
     pub t30: Option<f64>,
-    /// Clarity: energy within 50 ms after the onset over all later energy, in decibels.
+    /// Clarity of speech: energy within 50 ms after the onset over all later energy, in decibels.
     pub c50: Option<f64>,
+    /// Clarity of music: energy within 80 ms after the onset over all later energy, in decibels.
+    pub c80: Option<f64>,
     /// Definition: share of all energy that comes within 50 ms after the onset, 0 to 1.
     pub d50: Option<f64>,
+    /// Centre time Ts: the centre of gravity of the energy, in seconds after the onset.
+    pub centre_time: Option<f64>,
     /// Direct-to-reverberant ratio: energy within 2.5 ms after the onset over all later energy, in decibels.
+    /// In the octaves below 500 Hz a wave is longer than that, and the ratio says little.
     pub drr: Option<f64>,
+    /// Level of the strongest part above the noise floor, in decibels.
+    pub range: Option<f64>,
+    /// Non-linearity of the decay in the range of T30, in per mille: 1000 (1 - r²) of its regression line
+    /// (ISO 3382-2, annex B); 0 to 5 as a rule, above 10 the decay is no straight line.
+    pub nonlinearity: Option<f64>,
+    /// Curvature of the decay in percent: 100 (T30 / T20 - 1) (ISO 3382-2, annex B); 0 to 5 as a rule, above 10
+    /// the decay is no straight line.
+    pub curvature: Option<f64>,
+}
+
+/// Why a reverberation time should be read with care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecayWarning {
+    /// Non-linearity above 10 per mille (ISO 3382-2, annex B).
+    NotLinear,
+    /// Curvature above 10 % or below -5 % (ISO 3382-2, annex B).
+    Curved,
+    /// Bandwidth times reverberation time is at most 16, so that the filter's own decay may show (ISO 3382-2, 7.3).
+    FilterRings,
+}
+
+impl SoundField {
+    /// What makes its reverberation time doubtful; `centre_hz` is that of its octave, `None` for broadband.
+    pub fn warnings(&self, centre_hz: Option<f64>) -> Vec<DecayWarning> {
+        let time = self.t30.or(self.t20);
+        let rings = centre_hz.zip(time).is_some_and(|(hz, time)| hz * OCTAVE_WIDTH * time <= 16.0);
+        [
+            (self.nonlinearity.is_some_and(|permille| permille > 10.0), DecayWarning::NotLinear),
+            (self.curvature.is_some_and(|percent| !(-5.0..=10.0).contains(&percent)), DecayWarning::Curved),
+            (rings, DecayWarning::FilterRings),
+        ]
+        .into_iter()
+        .filter_map(|(applies, warning)| applies.then_some(warning))
+        .collect()
+    }
 }
 
 /// Measures a response, by octave and as a whole.
@@ -60,78 +117,119 @@ pub struct SoundField {
 /// The onset is the first sample within 20 dB of the peak. Decay times come from Schroeder's backward
 /// integration, ended where the decay meets the noise and completed by the decay that was going on there
 /// (Lundeby, Vigran, Bietz and Vorländer, Acustica 81, 1995; ISO 3382-1, 5.3.3). Ratios are formed from
-/// the parts of the response, each filtered by itself, so that filters do not smear one into the other.
+/// the parts of the response, each filtered by itself, so that filters do not smear one into the other; what
+/// comes after the decay has met the noise of its band counts for nothing.
 pub fn room_acoustics(rir: &Rir) -> RoomAcoustics {
-    let rate = f64::from(rir.sample_rate());
     let spectra = Spectra::new(rir);
-    let octaves = OCTAVES
-        .into_iter()
-        .filter(|centre| centre * std::f64::consts::SQRT_2 <= 0.5 * rate)
-        .map(|centre_hz| OctaveAcoustics {
-            centre_hz,
-            field: spectra.measure(&|hz| octave_filter_power(centre_hz, hz)),
-        })
+    let octaves = measurable_octaves(rir.sample_rate())
+        .map(|centre_hz| OctaveAcoustics { centre_hz, field: spectra.measure(Some(centre_hz)) })
         .collect();
-    RoomAcoustics { broadband: spectra.measure(&|_| 1.0), octaves }
+    let broadband = spectra.curve(None);
+    let end = broadband.as_ref().map_or(spectra.length, |curve| spectra.onset + curve.knee());
+    RoomAcoustics {
+        broadband: spectra.measure(None),
+        octaves,
+        onset: spectra.onset as f64 / spectra.sample_rate,
+        mixing_time: mixing::mixing_time(&rir.samples()[spectra.onset..end], spectra.sample_rate),
+    }
+}
+
+/// Schroeder's decay curve of the octave around `centre_hz` (of the whole response if `None`), cut and completed
+/// as [`room_acoustics`] does; `None` if the response does not decay.
+pub fn decay_curve(rir: &Rir, centre_hz: Option<f64>) -> Option<DecayCurve> {
+    Spectra::new(rir).curve(centre_hz)
+}
+
+/// Centres of the octaves that lie wholly below half the sample rate.
+fn measurable_octaves(sample_rate: u32) -> impl Iterator<Item = f64> {
+    OCTAVES
+        .into_iter()
+        .filter(move |centre| centre * std::f64::consts::SQRT_2 <= 0.5 * f64::from(sample_rate))
 }
 
 /// The response and its parts in the frequency domain.
-struct Spectra {
+struct Spectra<'a> {
+    samples: &'a [f32],
     sample_rate: f64,
     onset: usize,
     length: usize,
+    forward: Arc<dyn RealToComplex<f64>>,
     inverse: Arc<dyn ComplexToReal<f64>>,
     whole: Vec<Complex<f64>>,
     direct: Vec<Complex<f64>>,
-    after_direct: Vec<Complex<f64>>,
-    early: Vec<Complex<f64>>,
-    late: Vec<Complex<f64>>,
+    early: [Vec<Complex<f64>>; 2],
 }
 
-impl Spectra {
-    fn new(rir: &Rir) -> Self {
-        let sample_rate = f64::from(rir.sample_rate());
-        let (onset, length) = (rir.onset(), rir.samples().len());
-        let after = |seconds: f64| (onset + (seconds * sample_rate).round() as usize).min(length);
-        let (direct, early) = (after(DIRECT_SECONDS), after(EARLY_SECONDS));
-        // Noise after the decay has ended would count as late sound.
-        let energies: Vec<f64> = rir.samples().iter().map(|&s| f64::from(s).powi(2)).collect();
-        let end = Decay::new(&energies[onset..], sample_rate).map_or(length, |decay| onset + decay.knee);
+impl<'a> Spectra<'a> {
+    fn new(rir: &'a Rir) -> Self {
+        let (samples, sample_rate) = (rir.samples(), f64::from(rir.sample_rate()));
+        let (onset, length) = (rir.onset(), samples.len());
         let mut planner = RealFftPlanner::new();
         let size = (length + 2 * (SPREAD_SECONDS * sample_rate) as usize).next_power_of_two();
         let forward = planner.plan_fft_forward(size);
-        let part = |range: Range<usize>| spectrum(&*forward, rir.samples(), range);
+        let until =
+            |seconds: f64| spectrum(&*forward, samples, 0..after(onset, seconds, sample_rate).min(length));
         Self {
+            whole: spectrum(&*forward, samples, 0..length),
+            direct: until(DIRECT_SECONDS),
+            early: [until(EARLY_SECONDS), until(EARLY_FOR_MUSIC_SECONDS)],
+            inverse: planner.plan_fft_inverse(size),
+            forward,
+            samples,
             sample_rate,
             onset,
             length,
-            inverse: planner.plan_fft_inverse(size),
-            whole: part(0..length),
-            direct: part(0..direct),
-            after_direct: part(direct..end.max(direct)),
-            early: part(0..early),
-            late: part(early..end.max(early)),
         }
     }
 
-    /// Everything about the band that passes a filter with this power gain.
-    fn measure(&self, power: &dyn Fn(f64) -> f64) -> SoundField {
+    /// Power gain at each frequency of the transform.
+    fn powers(&self, centre_hz: Option<f64>) -> Vec<f64> {
         let spacing = 0.5 * self.sample_rate / (self.whole.len() - 1) as f64;
-        let powers: Vec<f64> = (0..self.whole.len()).map(|bin| power(bin as f64 * spacing)).collect();
+        let power = |bin: usize| centre_hz.map_or(1.0, |hz| octave_filter_power(hz, bin as f64 * spacing));
+        (0..self.whole.len()).map(power).collect()
+    }
+
+    fn curve(&self, centre_hz: Option<f64>) -> Option<DecayCurve> {
+        self.curve_of(&self.filtered_energies(&self.powers(centre_hz)), centre_hz)
+    }
+
+    fn curve_of(&self, energies: &[f64], centre_hz: Option<f64>) -> Option<DecayCurve> {
+        let least = centre_hz.map_or(0.0, |hz| BLOCK_BANDWIDTHS / (OCTAVE_WIDTH * hz));
+        DecayCurve::new(energies, self.sample_rate, least.max(BLOCK_SECONDS))
+    }
+
+    /// Everything about one band.
+    fn measure(&self, centre_hz: Option<f64>) -> SoundField {
+        let powers = self.powers(centre_hz);
+        let energies = self.filtered_energies(&powers);
+        let curve = self.curve_of(&energies, centre_hz);
+        let end = curve.as_ref().map_or(self.length, |curve| self.onset + curve.knee());
+
         let energy = |part: &[Complex<f64>]| -> f64 {
             part.iter().zip(&powers).map(|(value, power)| value.norm_sqr() * power).sum()
         };
-        let (direct, after_direct) = (energy(&self.direct), energy(&self.after_direct));
-        let (early, late) = (energy(&self.early), energy(&self.late));
-        let decay = Decay::new(&self.filtered_energies(&powers), self.sample_rate);
-        let time = |from: f64, to: f64, range: f64| decay.as_ref()?.reverberation_time(from, to, range);
+        let later = |seconds: f64| {
+            let from = after(self.onset, seconds, self.sample_rate).min(self.length);
+            energy(&spectrum(&*self.forward, self.samples, from..end.max(from)))
+        };
+        let early = energy(&self.early[0]);
+        let late = later(EARLY_SECONDS);
+        let fit = |from: f64, to: f64, range: f64| curve.as_ref()?.fit(from, to, range);
+        let [edt, t20, t30] = [fit(0.0, -10.0, 20.0), fit(-5.0, -25.0, 35.0), fit(-5.0, -35.0, 45.0)];
         SoundField {
-            edt: time(0.0, -10.0, 20.0),
-            t20: time(-5.0, -25.0, 35.0),
-            t30: time(-5.0, -35.0, 45.0),
+            edt: edt.map(|fit| fit.reverberation_time),
+            t20: t20.map(|fit| fit.reverberation_time),
+            t30: t30.map(|fit| fit.reverberation_time),
             c50: ratio_db(early, late),
+            c80: ratio_db(energy(&self.early[1]), later(EARLY_FOR_MUSIC_SECONDS)),
             d50: (early + late > 0.0).then(|| early / (early + late)),
-            drr: ratio_db(direct, after_direct),
+            centre_time: centre_of_gravity(&energies[..end - self.onset]).map(|n| n / self.sample_rate),
+            drr: ratio_db(energy(&self.direct), later(DIRECT_SECONDS)),
+            range: curve.as_ref().map(DecayCurve::range),
+            nonlinearity: t30.map(|fit| 1_000.0 * (1.0 - fit.determination)),
+            curvature: t30
+                .zip(t20)
+                .map(|(t30, t20)| 100.0 * (t30.reverberation_time / t20.reverberation_time - 1.0)),
         }
     }
 
@@ -155,6 +253,10 @@ impl Spectra {
     }
 }
 
+fn after(onset: usize, seconds: f64, sample_rate: f64) -> usize {
+    onset + (seconds * sample_rate).round() as usize
+}
+
 fn spectrum(plan: &dyn RealToComplex<f64>, samples: &[f32], range: Range<usize>) -> Vec<Complex<f64>> {
     let mut padded = plan.make_input_vec();
     for (to, &from) in padded[range.clone()].iter_mut().zip(&samples[range]) {
@@ -169,124 +271,11 @@ fn ratio_db(energy: f64, other: f64) -> Option<f64> {
     (energy > 0.0 && other > 0.0).then(|| 10.0 * (energy / other).log10())
 }
 
-/// A decay by backward integration, up to where it meets the noise.
-struct Decay {
-    sample_rate: f64,
-    /// Energy still to come at each sample, in decibels of the whole.
-    levels: Vec<f64>,
-    /// Where the decay meets the noise, in samples from the onset.
-    knee: usize,
-    /// Level of the strongest block above the noise, in decibels.
-    range: f64,
-}
-
-impl Decay {
-    /// From the energy of each sample after the onset; `None` if it never falls.
-    fn new(energies: &[f64], sample_rate: f64) -> Option<Self> {
-        let Floor { knee, decay_per_sample, energy_at_knee, range } = Floor::find(energies, sample_rate)?;
-        // What a decay at this rate would still have brought after the knee.
-        let mut remaining = energy_at_knee / decay_per_sample;
-        let mut levels: Vec<f64> = energies[..knee]
-            .iter()
-            .rev()
-            .map(|energy| {
-                remaining += energy;
-                remaining
-            })
-            .collect();
-        levels.reverse();
-        let total = *levels.first().filter(|&&total| total > 0.0)?;
-        for level in &mut levels {
-            *level = 10.0 * (*level / total).log10();
-        }
-        Some(Self { sample_rate, levels, knee, range })
-    }
-
-    /// Time for 60 dB at the slope between two levels, if the response has `needed` decibels of range.
-    fn reverberation_time(&self, from: f64, to: f64, needed: f64) -> Option<f64> {
-        if self.range < needed {
-            return None;
-        }
-        let first = self.levels.iter().position(|&level| level <= from)?;
-        let last = self.levels.iter().position(|&level| level <= to)?;
-        let slope = line(self.levels[first..=last].iter().copied())?.slope;
-        (slope < 0.0).then(|| -60.0 / slope / self.sample_rate)
-    }
-}
-
-/// Where a decay meets the noise.
-struct Floor {
-    knee: usize,
-    decay_per_sample: f64,
-    energy_at_knee: f64,
-    range: f64,
-}
-
-impl Floor {
-    /// Lundeby's iteration: the noise is taken from well after the knee, the slope from above the noise,
-    /// the knee where the two meet.
-    fn find(energies: &[f64], sample_rate: f64) -> Option<Self> {
-        let block = ((BLOCK_SECONDS * sample_rate) as usize).max(1);
-        let blocks: Vec<f64> = energies
-            .chunks(block)
-            .map(|chunk| 10.0 * (chunk.iter().sum::<f64>() / chunk.len() as f64).log10())
-            .collect();
-        let peak = blocks.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let start = blocks.iter().position(|&level| level >= peak)?;
-        // A response may end in digital silence; there the decay simply ends.
-        let count = blocks.iter().rposition(|level| level.is_finite())? + 1;
-        let blocks = &blocks[..count];
-
-        let mut knee = count as f64;
-        let mut noise = f64::NEG_INFINITY;
-        let mut fit = None;
-        for _ in 0..6 {
-            let tail = (knee as usize + 2).min(count - count.div_ceil(10));
-            noise = mean_level(&blocks[tail..]);
-            let above =
-                blocks[start..].iter().position(|&level| level < noise + 8.0).unwrap_or(count - start);
-            let falling = line(blocks[start..start + above].iter().copied()).filter(|fit| fit.slope < 0.0)?;
-            knee = (start as f64 + (noise - falling.offset) / falling.slope)
-                .clamp(start as f64 + 1.0, count as f64);
-            fit = Some(falling);
-        }
-        let fit = fit?;
-        let knee_samples = ((knee * block as f64) as usize).min(energies.len());
-        let level_at_knee = fit.offset + fit.slope * (knee - start as f64);
-        Some(Self {
-            knee: knee_samples,
-            decay_per_sample: -fit.slope / block as f64 * std::f64::consts::LN_10 / 10.0,
-            energy_at_knee: 10_f64.powf(level_at_knee / 10.0),
-            range: peak - noise,
-        })
-    }
-}
-
-fn mean_level(levels: &[f64]) -> f64 {
-    let mean = levels.iter().map(|level| 10_f64.powf(level / 10.0)).sum::<f64>() / levels.len() as f64;
-    10.0 * mean.log10()
-}
-
-/// A straight line: `offset + slope * index`.
-struct Line {
-    offset: f64,
-    slope: f64,
-}
-
-/// Least-squares line through at least two values at 0, 1, 2 ….
-fn line(values: impl ExactSizeIterator<Item = f64>) -> Option<Line> {
-    let count = values.len() as f64;
-    if count < 2.0 {
-        return None;
-    }
-    let centre = 0.5 * (count - 1.0);
-    let (mut sum, mut moment) = (0.0, 0.0);
-    for (index, value) in values.enumerate() {
-        sum += value;
-        moment += (index as f64 - centre) * value;
-    }
-    let slope = moment / (count * (count * count - 1.0) / 12.0);
-    Some(Line { offset: sum / count - slope * centre, slope })
+/// Centre of gravity in samples.
+fn centre_of_gravity(energies: &[f64]) -> Option<f64> {
+    let total: f64 = energies.iter().sum();
+    let moment: f64 = energies.iter().enumerate().map(|(index, energy)| index as f64 * energy).sum();
+    (total > 0.0).then(|| moment / total)
 }
 
 #[cfg(test)]
@@ -334,6 +323,12 @@ mod tests {
         let early = 1.0 - 10_f64.powf(-6.0 * 0.05 / t);
         close(field.d50, early, 0.005);
         close(field.c50, 10.0 * (early / (1.0 - early)).log10(), 0.01);
+        let early = 1.0 - 10_f64.powf(-6.0 * 0.08 / t);
+        close(field.c80, 10.0 * (early / (1.0 - early)).log10(), 0.01);
+        // The centre of gravity of exp(-kt) lies at 1/k = T / (6 ln 10).
+        close(field.centre_time, t / (6.0 * 10_f64.ln()), 0.005);
+        assert!(field.nonlinearity.unwrap() < 0.1 && field.curvature.unwrap().abs() < 0.5);
+        assert!(field.warnings(None).is_empty());
         let direct = 1.0 - 10_f64.powf(-6.0 * 0.0025 / t);
         close(field.drr, 10.0 * (direct / (1.0 - direct)).log10(), 0.01);
         assert_eq!(acoustics.octaves.len(), 7, "at 16 kHz the octave of 8 kHz is not whole");
@@ -375,6 +370,29 @@ mod tests {
         let (edt, t30) = (field.edt.unwrap(), field.t30.unwrap());
         assert!(edt > 0.3 && edt < 0.5, "{edt}");
         assert!(t30 > 1.0 && t30 < 1.5, "{t30}");
+        assert_eq!(field.warnings(None), [DecayWarning::NotLinear, DecayWarning::Curved]);
+    }
+
+    #[test]
+    fn a_decay_shorter_than_the_filters_own_is_marked() {
+        // ISO 3382-2: bandwidth times reverberation time above 16; 44 Hz times 0.3 s is 13.
+        let acoustics = room_acoustics(&decaying_noise(0.6, 4, exponential(0.3)));
+        let marked = |octave: &&OctaveAcoustics| {
+            octave.field.warnings(Some(octave.centre_hz)).contains(&DecayWarning::FilterRings)
+        };
+        let marked: Vec<f64> =
+            acoustics.octaves.iter().filter(marked).map(|octave| octave.centre_hz).collect();
+        assert_eq!(marked, [62.5]);
+    }
+
+    #[test]
+    fn the_decay_curve_of_an_exponential_decay_is_a_straight_line() {
+        let curve = decay_curve(&decaying_noise(1.0, 6, exponential(0.6)), None).unwrap();
+        let at = |seconds: f64| curve.levels()[(seconds * curve.sample_rate()) as usize];
+        for seconds in [0.0, 0.1, 0.3, 0.5] {
+            assert!((at(seconds) + 100.0 * seconds).abs() < 0.2, "{} at {seconds} s", at(seconds));
+        }
+        assert!(curve.range() > 60.0 && curve.knee() <= 16_000);
     }
 
     #[test]
