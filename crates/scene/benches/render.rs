@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use acoustics::Rir;
-use scene::{Background, NoiseSource, Scene, level, noise, render};
+use scene::{Background, NoiseSource, Scene, Transfer, level, noise, render};
 
 const RATE: u32 = 16_000;
 
@@ -15,16 +15,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let decay = |n: u32| (-6.91 * f64::from(n) / 9_600.0).exp() as f32;
     let shaped = noise::ventilation(RATE, 9_600, 2);
     let response = Rir::new(RATE, (0..).zip(shaped).map(|(n, s)| s * decay(n)).collect())?;
-    let mut scene = Scene {
-        sample_rate: RATE,
-        speech: &speech,
-        speech_response: &response,
-        background: None,
-        target_level_dbov: -26.0,
-    };
-    let length = scene.noise_length(&response);
+    let responses = [response];
+    let transfer = Transfer::Still(&responses);
+    let mut scene = Scene::of_utterance(RATE, &speech, transfer, -26.0);
+    let length = scene.noise_length(transfer);
     let (air, cough) = (noise::ventilation(RATE, length, 3), noise::coughs(RATE, length, 4));
-    let source = |signal| NoiseSource { signal, response: &response, relative_level_db: 0.0 };
+    let source = |signal| NoiseSource { signal, transfer, relative_level_db: 0.0 };
     let clean = fastest(&mut || render(&scene).map(drop))?;
     scene.background = Some(Background { sources: vec![source(&air), source(&cough)], snr_db: 10.0 });
     let noisy = fastest(&mut || render(&scene).map(drop))?;
