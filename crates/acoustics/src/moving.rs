@@ -69,7 +69,12 @@ pub struct Arrival {
 impl ImageTransform {
     /// The direct sound.
     pub fn direct() -> Self {
-        Self { linear: DMat3::IDENTITY, shift: DVec3::ZERO, amplitude: [1.0; BAND_COUNT], mirrors: Vec::new() }
+        Self {
+            linear: DMat3::IDENTITY,
+            shift: DVec3::ZERO,
+            amplitude: [1.0; BAND_COUNT],
+            mirrors: Vec::new(),
+        }
     }
 
     /// Direct sound and every reflection of up to `max_order` mirrors, by order: all of them for a convex room's
@@ -82,8 +87,8 @@ impl ImageTransform {
         let mut last_order = 0..1;
         for _ in 0..max_order {
             for earlier in last_order.clone() {
-                for index in 0..planes.len() {
-                    let next = images[earlier].mirrored(index, &planes[index]);
+                for (index, plane) in planes.iter().enumerate() {
+                    let next = images[earlier].mirrored(index, plane);
                     if !images.iter().any(|image| image.coincides_with(&next)) {
                         images.push(next);
                     }
@@ -228,8 +233,11 @@ mod tests {
     #[test]
     fn a_mirror_need_not_follow_the_axes() {
         // The plane x + y = 2 swaps the coordinates' complements.
-        let plane =
-            MirrorPlane { point: DVec3::new(1.0, 1.0, 5.0), normal: DVec3::new(3.0, 3.0, 0.0), amplitude: [1.0; BAND_COUNT] };
+        let plane = MirrorPlane {
+            point: DVec3::new(1.0, 1.0, 5.0),
+            normal: DVec3::new(3.0, 3.0, 0.0),
+            amplitude: [1.0; BAND_COUNT],
+        };
         let image = ImageTransform::direct().mirrored(0, &plane).image(Position::new(0.5, 0.25, 1.0));
         assert!(image.distance(Position::new(1.75, 1.5, 1.0)) < 1e-12);
     }

@@ -72,7 +72,11 @@ pub enum ConversationError {
 ///
 /// # Errors
 /// [`ConversationError`] when a turn is empty or the turns cannot overlap as much as asked.
-pub fn schedule(turns: &[Turn<'_>], overlap_ratio: f64, pause: usize) -> Result<Vec<usize>, ConversationError> {
+pub fn schedule(
+    turns: &[Turn<'_>],
+    overlap_ratio: f64,
+    pause: usize,
+) -> Result<Vec<usize>, ConversationError> {
     if let Some(empty) = turns.iter().position(|turn| turn.samples == 0) {
         return Err(ConversationError::Empty(empty));
     }
@@ -193,12 +197,12 @@ mod tests {
     #[test]
     fn more_overlap_than_the_turns_hold_is_refused_and_the_most_is_named() {
         let alone = [Turn { speaker: "ann", samples: 16_000 }, Turn { speaker: "ann", samples: 16_000 }];
-        assert_eq!(
-            schedule(&alone, 0.1, 0),
-            Err(ConversationError::Overlap { asked: 0.1, most: 0.0 })
-        );
+        assert_eq!(schedule(&alone, 0.1, 0), Err(ConversationError::Overlap { asked: 0.1, most: 0.0 }));
         assert!(schedule(&alone, f64::NAN, 0).is_err());
-        assert_eq!(schedule(&[Turn { speaker: "ann", samples: 0 }], 0.0, 0), Err(ConversationError::Empty(0)));
+        assert_eq!(
+            schedule(&[Turn { speaker: "ann", samples: 0 }], 0.0, 0),
+            Err(ConversationError::Empty(0))
+        );
     }
 
     #[test]

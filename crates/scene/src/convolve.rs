@@ -58,7 +58,9 @@ pub(crate) fn convolve_range(
 fn amplified(dry: &[f32], gain: f32, start: isize, length: usize) -> Vec<f32> {
     let mut out = vec![0.0; length];
     fill(&mut out, dry, start);
-    out.iter_mut().for_each(|sample| *sample *= gain);
+    for sample in &mut out {
+        *sample *= gain;
+    }
     out
 }
 
@@ -72,8 +74,7 @@ struct Transform {
 impl Transform {
     fn new(size: usize) -> Self {
         let (forward, inverse) = plans(size);
-        let scratch =
-            vec![Complex::ZERO; forward.get_scratch_len().max(inverse.get_scratch_len())];
+        let scratch = vec![Complex::ZERO; forward.get_scratch_len().max(inverse.get_scratch_len())];
         Self { forward, inverse, scratch }
     }
 

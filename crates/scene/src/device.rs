@@ -130,7 +130,9 @@ impl Device {
         }
         let limited_share = limit(channels);
         if let Some(codec) = self.codec {
-            channels.iter_mut().for_each(|channel| codec.apply(channel, sample_rate));
+            for channel in channels.iter_mut() {
+                codec.apply(channel, sample_rate);
+            }
             // A codec's error may pass the limit again, by little.
             limit(channels);
         }
@@ -188,9 +190,7 @@ mod tests {
     const RATE: u32 = 16_000;
 
     fn sine(hz: f64, amplitude: f64, samples: u32) -> Vec<f32> {
-        (0..samples)
-            .map(|n| (amplitude * (TAU * hz * f64::from(n) / f64::from(RATE)).sin()) as f32)
-            .collect()
+        (0..samples).map(|n| (amplitude * (TAU * hz * f64::from(n) / f64::from(RATE)).sin()) as f32).collect()
     }
 
     #[test]

@@ -59,7 +59,9 @@ pub enum SceneError {
         actual: u32,
     },
     /// Not as many responses as microphones.
-    #[error("{signal} reaches {actual} microphones, other sound of the scene {expected}; give one response each")]
+    #[error(
+        "{signal} reaches {actual} microphones, other sound of the scene {expected}; give one response each"
+    )]
     Microphones {
         /// Whose responses.
         signal: Signal,

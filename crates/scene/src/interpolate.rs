@@ -45,7 +45,7 @@ pub(crate) fn between(window: &[f32; TAPS], fraction: f64) -> f32 {
 /// A signal at any place, silence before its beginning and after its end.
 pub(crate) fn at(samples: &[f32], place: f64) -> f32 {
     let floor = place.floor();
-    let first = floor as isize - (LEAD as isize - 1);
+    let first = floor as isize - (LEAD.cast_signed() - 1);
     let mut window = [0.0; TAPS];
     match usize::try_from(first).ok().and_then(|first| samples.get(first..first + TAPS)) {
         Some(whole) => window.copy_from_slice(whole),

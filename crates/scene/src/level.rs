@@ -95,9 +95,9 @@ fn threshold_octave(step: usize) -> f64 {
 /// For each threshold, how many samples are active: those at which the envelope reaches it, and those within
 /// the hangover after.
 fn active_counts(samples: &[f32], sample_rate: u32, long_term: f64) -> [usize; STEPS] {
-    let thresholds = std::array::from_fn(|step| long_term * threshold_octave(step).exp2());
     let rate = f64::from(sample_rate);
-    let mut activity = Activity::new(thresholds, (rate * HANGOVER).ceil() as usize);
+    let mut activity =
+        Activity::new(|step| long_term * threshold_octave(step).exp2(), (rate * HANGOVER).ceil() as usize);
     let mut envelope = Envelope::new((-1.0 / (rate * TIME_CONSTANT)).exp());
     let (blocks, rest) = samples.as_chunks();
     for block in blocks {
@@ -159,7 +159,8 @@ struct Activity {
 }
 
 impl Activity {
-    fn new(thresholds: [f64; STEPS], hangover: usize) -> Self {
+    fn new(threshold: impl Fn(usize) -> f64, hangover: usize) -> Self {
+        let thresholds = std::array::from_fn(threshold);
         Self { thresholds, hangover, count: 0, reached: 0, ends: [0; STEPS], inactive: [0; STEPS] }
     }
 
@@ -273,10 +274,10 @@ mod tests {
             values in prop::collection::vec(0.0_f64..30.0, 1..60),
             hangover in 0_usize..12,
         ) {
-            let thresholds: [f64; STEPS] = std::array::from_fn(|step| 1.0 + 0.3 * step as f64);
-            let mut activity = Activity::new(thresholds, hangover);
+            let threshold = |step: usize| 1.0 + 0.3 * step as f64;
+            let mut activity = Activity::new(threshold, hangover);
             values.chunks(BLOCK).for_each(|block| activity.push(block));
-            for (count, threshold) in activity.finish().into_iter().zip(thresholds) {
+            for (count, threshold) in activity.finish().into_iter().zip((0..).map(threshold)) {
                 let active = (0..values.len())
                     .filter(|&n| values[n.saturating_sub(hangover)..=n].iter().any(|&v| v >= threshold));
                 prop_assert_eq!(count, active.count());

@@ -234,8 +234,11 @@ pub fn render(scene: &Scene<'_>) -> Result<Rendered, SceneError> {
 /// [`SceneError`] for unusable speech or level.
 pub fn render_dry(speech: &[f32], sample_rate: u32, target_level_dbov: f64) -> Result<Rendered, SceneError> {
     let signal = Signal::Utterance(0);
-    let no_room = Rir::identity(sample_rate)
-        .map_err(|_| SceneError::SampleRate { signal, expected: sample_rate, actual: 0 })?;
+    let no_room = Rir::identity(sample_rate).map_err(|_| SceneError::SampleRate {
+        signal,
+        expected: sample_rate,
+        actual: 0,
+    })?;
     let no_room = [no_room];
     render(&Scene::of_utterance(sample_rate, speech, Transfer::Still(&no_room), target_level_dbov))
 }
@@ -283,7 +286,9 @@ fn hear_speech(scene: &Scene<'_>, length: usize) -> Result<Option<Part>, SceneEr
     let Some(first) = scene.speech.first() else { return Ok(None) };
     if scene.speech.len() == 1 && first.start == 0 {
         let mut channels = hear_utterance(0, first, length)?;
-        channels.iter_mut().for_each(|channel| channel.resize(length, 0.0));
+        for channel in &mut channels {
+            channel.resize(length, 0.0);
+        }
         return Part::of_speech(Signal::Utterance(0), scene, channels, scene.target_level_dbov).map(Some);
     }
     let mut sum = vec![vec![0.0; length]; first.transfer.microphones()];

@@ -54,7 +54,9 @@ impl Agc {
             }
             gain_db += if wanted < gain_db { attack } else { release } * (wanted - gain_db);
             let gain = 10_f64.powf(gain_db / 20.0) as f32;
-            channels.iter_mut().for_each(|channel| channel[at] *= gain);
+            for channel in channels.iter_mut() {
+                channel[at] *= gain;
+            }
         }
     }
 }

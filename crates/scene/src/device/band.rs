@@ -28,14 +28,15 @@ pub struct Edge {
 
 impl BandLimit {
     /// 300 to 3 400 Hz, the telephone's band.
-    pub const TELEPHONE: Self =
-        Self { high_pass: Some(Edge { hz: 300.0, order: 4 }), low_pass: Some(Edge { hz: 3_400.0, order: 8 }) };
+    pub const TELEPHONE: Self = Self {
+        high_pass: Some(Edge { hz: 300.0, order: 4 }),
+        low_pass: Some(Edge { hz: 3_400.0, order: 8 }),
+    };
     /// 50 to 7 000 Hz, wideband telephony.
     pub const WIDEBAND: Self =
         Self { high_pass: Some(Edge { hz: 50.0, order: 2 }), low_pass: Some(Edge { hz: 7_000.0, order: 8 }) };
     /// From 100 Hz: a small microphone with a pressure vent.
-    pub const SMALL_MICROPHONE: Self =
-        Self { high_pass: Some(Edge { hz: 100.0, order: 2 }), low_pass: None };
+    pub const SMALL_MICROPHONE: Self = Self { high_pass: Some(Edge { hz: 100.0, order: 2 }), low_pass: None };
 
     pub(super) fn check(&self, sample_rate: u32) -> Result<(), DeviceError> {
         for edge in [self.high_pass, self.low_pass].into_iter().flatten() {
@@ -49,7 +50,8 @@ impl BandLimit {
         let sections = |edge: Option<Edge>, low: bool| {
             edge.into_iter().flat_map(move |edge| sections(edge, sample_rate, low))
         };
-        let sections: Vec<Section> = sections(self.high_pass, false).chain(sections(self.low_pass, true)).collect();
+        let sections: Vec<Section> =
+            sections(self.high_pass, false).chain(sections(self.low_pass, true)).collect();
         for channel in channels {
             let mut states = vec![[0.0; 2]; sections.len()];
             for sample in channel.iter_mut() {

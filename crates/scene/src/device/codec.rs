@@ -71,16 +71,16 @@ impl Codec {
 /// Changes each sample at 8 kHz.
 fn at_8_khz(samples: &mut Vec<f32>, sample_rate: u32, change: impl Fn(f32) -> f32) {
     if sample_rate == 8_000 {
-        samples.iter_mut().for_each(|sample| *sample = change(*sample));
+        for sample in samples {
+            *sample = change(*sample);
+        }
         return;
     }
     let filter = low_pass();
     let limited = convolve_range(samples, &[&filter], HALF_TAPS as isize, samples.len()).remove(0);
     // Every other sample, and zeros between, twice as loud to keep the level.
-    let sparse: Vec<f32> = (0..)
-        .zip(limited)
-        .map(|(n, sample)| if n % 2 == 0 { 2.0 * change(sample) } else { 0.0 })
-        .collect();
+    let sparse: Vec<f32> =
+        (0..).zip(limited).map(|(n, sample)| if n % 2 == 0 { 2.0 * change(sample) } else { 0.0 }).collect();
     *samples = convolve_range(&sparse, &[&filter], HALF_TAPS as isize, sparse.len()).remove(0);
 }
 
@@ -126,7 +126,8 @@ mod tests {
     /// Signal to difference, in decibels.
     fn ratio(before: &[f32], after: &[f32]) -> f64 {
         assert_eq!(before.len(), after.len());
-        let energy = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
+        let energy =
+            |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
         let inner = 200..before.len() - 200;
         let (before, after) = (&before[inner.clone()], &after[inner]);
         let difference = energy(&mut before.iter().zip(after).map(|(a, b)| a - b));

@@ -107,7 +107,11 @@ mod tests {
             assert_eq!(a_law_encode(decision / A_UNITS), octet, "{decision}");
             assert!((a_law_decode(octet) * A_UNITS - output).abs() < 1e-3, "{octet:x}");
             if decision > 0.0 {
-                assert_eq!(a_law_encode((decision - 0.01) / A_UNITS) ^ EVEN_BITS, character - 1, "below {decision}");
+                assert_eq!(
+                    a_law_encode((decision - 0.01) / A_UNITS) ^ EVEN_BITS,
+                    character - 1,
+                    "below {decision}"
+                );
                 assert_eq!(a_law_encode(-decision / A_UNITS), octet & !SIGN, "minus {decision}");
             }
         }
@@ -128,10 +132,9 @@ mod tests {
     #[test]
     fn a_full_scale_sine_is_coded_with_a_ratio_of_38_decibels() {
         // Uniform steps of 1/16 to 1/32 of the magnitude: G.712 asks for at least 33 dB, the textbook value is 38.
-        for (encode, decode) in [
-            (mu_law_encode as fn(f32) -> u8, mu_law_decode as fn(u8) -> f32),
-            (a_law_encode, a_law_decode),
-        ] {
+        for (encode, decode) in
+            [(mu_law_encode as fn(f32) -> u8, mu_law_decode as fn(u8) -> f32), (a_law_encode, a_law_decode)]
+        {
             let (mut signal, mut error) = (0.0, 0.0);
             for n in 0_u16..8_000 {
                 let sample = 0.99 * (f32::from(n) * 0.8).sin();

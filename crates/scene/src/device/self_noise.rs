@@ -47,9 +47,7 @@ pub fn a_weighting_db(hz: f64) -> f64 {
         let square = hz * hz;
         let corner = |corner: f64| square + corner * corner;
         12_194.217_f64.powi(2) * square * square
-            / (corner(20.598_997)
-                * corner(12_194.217)
-                * (corner(107.652_65) * corner(737.862_23)).sqrt())
+            / (corner(20.598_997) * corner(12_194.217) * (corner(107.652_65) * corner(737.862_23)).sqrt())
     };
     20.0 * (magnitude(hz) / magnitude(1_000.0)).log10()
 }
@@ -89,10 +87,8 @@ impl SelfNoise {
                 (level_dba - full_scale_db_spl, a_weighting_db)
             }
         };
-        let power: f64 = lines
-            .clone()
-            .map(|bin| 2.0 * density(bin) * 10_f64.powf(weight(bin as f64 * step) / 10.0))
-            .sum();
+        let power: f64 =
+            lines.clone().map(|bin| 2.0 * density(bin) * 10_f64.powf(weight(bin as f64 * step) / 10.0)).sum();
         let scale = 10_f64.powf(level / 10.0) / power;
         let mut spectrum = vec![Complex::ZERO; size / 2 + 1];
         for bin in lines {
@@ -131,13 +127,25 @@ mod tests {
             .process(&mut samples.to_vec(), &mut spectrum)
             .unwrap();
         let step = f64::from(RATE) / size;
-        (0..).zip(spectrum).map(|(n, line)| (f64::from(n) * step, 2.0 * f64::from(line.norm_sqr()) / size / size)).collect()
+        (0..)
+            .zip(spectrum)
+            .map(|(n, line)| (f64::from(n) * step, 2.0 * f64::from(line.norm_sqr()) / size / size))
+            .collect()
     }
 
     #[test]
     fn a_weighting_equals_the_table_of_iec_61672_1() {
         // IEC 61672-1, table 3, printed to a tenth of a decibel, at exact base-ten frequencies.
-        for (k, printed) in [(-15.0, -39.4), (-9.0, -16.1), (-6.0, -8.6), (-3.0, -3.2), (0.0, 0.0), (3.0, 1.2), (6.0, 1.0), (9.0, -1.1)] {
+        for (k, printed) in [
+            (-15.0, -39.4),
+            (-9.0, -16.1),
+            (-6.0, -8.6),
+            (-3.0, -3.2),
+            (0.0, 0.0),
+            (3.0, 1.2),
+            (6.0, 1.0),
+            (9.0, -1.1),
+        ] {
             let weighting = a_weighting_db(1_000.0 * 10_f64.powf(k / 10.0));
             assert!((weighting - printed).abs() < 0.06, "{k}: {weighting}, printed {printed}");
         }
@@ -164,7 +172,8 @@ mod tests {
     fn its_density_is_flat_above_and_grows_below_300_hz() {
         let lines = lines(&noise(NoiseFloor::Dbov(-60.0)));
         let density = |low: f64, high: f64| {
-            let band: Vec<f64> = lines.iter().filter(|(hz, _)| (low..high).contains(hz)).map(|l| l.1).collect();
+            let band: Vec<f64> =
+                lines.iter().filter(|(hz, _)| (low..high).contains(hz)).map(|l| l.1).collect();
             10.0 * (band.iter().sum::<f64>() / band.len() as f64).log10()
         };
         // 1 + 300/f: at 30 Hz 11, around 6 kHz 1.05.

@@ -9,6 +9,8 @@ use crate::interpolate::{LEAD, TAPS, between};
 /// Samples from one exact evaluation of delay and amplitude to the next. Between them the delay is a cubic and
 /// the amplitude a straight line.
 const KNOT_SAMPLES: usize = 32;
+/// [`LEAD`], to count with.
+const LEAD_TAPS: isize = LEAD.cast_signed();
 /// What a delay is known to, in seconds.
 const PRECISION: f64 = 1e-12;
 /// Silence on either side that the octave filters ring into, in seconds.
@@ -240,14 +242,14 @@ fn render_block(
         values: [start.emitted + shift, end.emitted + shift],
         slopes: [0.5 * (end.emitted - before.emitted), 0.5 * (after.emitted - start.emitted)],
     };
-    let first = place.values[0].floor() as isize - (LEAD as isize - 1);
+    let first = place.values[0].floor() as isize - (LEAD_TAPS - 1);
     // A mover slower than sound keeps the order of what it says; one sample of reserve on either side.
-    let last = place.values[1].ceil() as isize + LEAD as isize + 1;
+    let last = place.values[1].ceil() as isize + LEAD_TAPS + 1;
     let ahead = 1;
-    block.resize((last - first + 2 * ahead).max(TAPS as isize + 2).unsigned_abs(), 0.0);
+    block.resize((last - first + 2 * ahead).unsigned_abs().max(TAPS + 2), 0.0);
     let advance = (place.values[1] - place.values[0]).max(1.0) as f32;
     let slope = std::array::from_fn(|band| (end.amplitude[band] - start.amplitude[band]) / advance);
-    let lead = (LEAD as isize - 1 + ahead) as f32;
+    let lead = (LEAD_TAPS - 1 + ahead) as f32;
     let amplitude = std::array::from_fn(|band| start.amplitude[band] - lead * slope[band]);
     signal.mixed(first - ahead, &amplitude, &slope, block);
     let origin = (first - ahead) as f64;

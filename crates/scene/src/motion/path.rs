@@ -147,7 +147,8 @@ impl Path {
     /// A value between the marks on either side of a key, which grows along the path.
     fn interpolated(&self, key: f64, of: impl Fn(&Mark) -> f64, value: impl Fn(&Mark) -> DVec3) -> DVec3 {
         let after = self.marks.partition_point(|mark| of(mark) <= key);
-        let (Some(before), Some(next)) = (after.checked_sub(1).map(|n| &self.marks[n]), self.marks.get(after))
+        let (Some(before), Some(next)) =
+            (after.checked_sub(1).map(|n| &self.marks[n]), self.marks.get(after))
         else {
             return value(if after == 0 { &self.marks[0] } else { &self.marks[self.marks.len() - 1] });
         };
@@ -199,7 +200,9 @@ mod tests {
     #[test]
     fn the_head_follows_the_path_or_looks_where_it_is_told() {
         let path = corner(Facing::AlongPath);
-        for (time, direction) in [(0.2, DVec3::X), (1.5, DVec3::X), (2.2, DVec3::X), (2.6, DVec3::Y), (9.0, DVec3::Y)] {
+        for (time, direction) in
+            [(0.2, DVec3::X), (1.5, DVec3::X), (2.2, DVec3::X), (2.6, DVec3::Y), (9.0, DVec3::Y)]
+        {
             assert!((path.facing(time) - direction).length() < 1e-12, "{time}: {}", path.facing(time));
         }
         assert!((path.facing_after(2.5) - DVec3::Y).length() < 1e-12);

@@ -309,9 +309,7 @@ impl MovingTransfer {
         value: impl Fn(usize) -> f32,
     ) -> (Range<usize>, Vec<f32>) {
         let path = self.motion.path();
-        let gone = |n: usize| {
-            path.gone((first + n.cast_signed()) as f64 / f64::from(self.sample_rate))
-        };
+        let gone = |n: usize| path.gone((first + n.cast_signed()) as f64 / f64::from(self.sample_rate));
         // The way gone never shrinks, so the stretch is where it lies between the neighbours.
         let (before, after) = (node.checked_sub(1).map(|n| self.places[n]), self.places.get(node + 1));
         let start = before.map_or(0, |place| partition_point(count, |n| gone(n) <= place));
@@ -323,7 +321,8 @@ impl MovingTransfer {
     /// What the early paths give at a node: the response of someone who stands there.
     fn early_response(&self, node: usize, microphone: usize) -> Vec<f32> {
         let standing = |place: Position, facing: DVec3| {
-            Path::standing(place, super::Facing::Fixed(facing.to_array())).expect("a place on a path is finite")
+            Path::standing(place, super::Facing::Fixed(facing.to_array()))
+                .expect("a place on a path is finite")
         };
         let gone = self.places[node];
         let path = self.motion.path();
@@ -332,12 +331,9 @@ impl MovingTransfer {
             Motion::Source { microphones, .. } => {
                 Motion::Source { path: here, microphones: microphones.clone() }
             }
-            Motion::Microphones { offsets, source, facing, .. } => Motion::Microphones {
-                path: here,
-                offsets: offsets.clone(),
-                source: *source,
-                facing: *facing,
-            },
+            Motion::Microphones { offsets, source, facing, .. } => {
+                Motion::Microphones { path: here, offsets: offsets.clone(), source: *source, facing: *facing }
+            }
         };
         let shares = |path: &EarlyPath| EarlyPath {
             image: path.image.clone(),

@@ -114,10 +114,7 @@ fn a_mixture_beyond_full_scale_is_lowered_as_a_whole() {
     scene.target_level_dbov = -3.0;
     let rendered = render(&scene).unwrap();
     let loudest = rendered.channels[0].iter().fold(0.0_f32, |peak, s| peak.max(s.abs()));
-    assert!(
-        (loudest - 0.99).abs() < 1e-4 && (rendered.measured.peak - loudest).abs() < 1e-6,
-        "{loudest}"
-    );
+    assert!((loudest - 0.99).abs() < 1e-4 && (rendered.measured.peak - loudest).abs() < 1e-6, "{loudest}");
     assert!(rendered.measured.active_speech_level_dbov.unwrap() < -3.5);
     assert!(rendered.measured.snr_db.unwrap().abs() < 0.01);
 }
@@ -141,10 +138,7 @@ fn sources_keep_their_relative_levels() {
         (0..16_000).map(|n| (TAU * hz * f64::from(n) / f64::from(RATE)).sin() as f32).collect()
     };
     let (low, high) = (tone(500.0), tone(3_000.0));
-    let sources = vec![
-        noise_from(&low, &identity, 0.0),
-        noise_from(&high, &identity, -9.0),
-    ];
+    let sources = vec![noise_from(&low, &identity, 0.0), noise_from(&high, &identity, -9.0)];
     let noise = silence(sources, 16_000, -30.0);
     let part = |tone: &[f32]| noise.iter().zip(tone).map(|(a, b)| f64::from(a * b)).sum::<f64>();
     let ratio_db = 20.0 * (part(&high) / part(&low)).log10();
@@ -176,10 +170,7 @@ fn bad_scenes_are_refused_with_a_reason() {
     assert_eq!(refusal(&loud), "the target level is NaN dB; it must lie between -150 and 150 dB");
 
     let with = |signal, snr_db| Scene {
-        background: Some(Background {
-            sources: vec![noise_from(signal, &room, 0.0)],
-            snr_db,
-        }),
+        background: Some(Background { sources: vec![noise_from(signal, &room, 0.0)], snr_db }),
         ..reverberant(&dry, &room)
     };
     let long_silence = vec![0.0; 40_000];
@@ -191,14 +182,9 @@ fn bad_scenes_are_refused_with_a_reason() {
             actual: 9_000
         }
     );
-    assert_eq!(
-        render(&with(&long_silence, 10.0)).unwrap_err(),
-        SceneError::SilentNoise(Signal::Noise(0))
-    );
-    let nothing = Scene {
-        background: Some(Background { sources: vec![], snr_db: 0.0 }),
-        ..reverberant(&dry, &room)
-    };
+    assert_eq!(render(&with(&long_silence, 10.0)).unwrap_err(), SceneError::SilentNoise(Signal::Noise(0)));
+    let nothing =
+        Scene { background: Some(Background { sources: vec![], snr_db: 0.0 }), ..reverberant(&dry, &room) };
     assert_eq!(render(&nothing).unwrap_err(), SceneError::NoNoise);
 }
 
@@ -233,10 +219,8 @@ fn all_microphones_get_the_same_gain_and_only_the_reference_sets_it() {
     let (dry, near, far) = (speech(2.0), response(0.2), response(0.5));
     let pair = [near.clone(), far.clone()];
     let alone = render(&reverberant(&dry, &far)).unwrap();
-    let scene = Scene {
-        reference_microphone: 1,
-        ..Scene::of_utterance(RATE, &dry, Transfer::Still(&pair), -26.0)
-    };
+    let scene =
+        Scene { reference_microphone: 1, ..Scene::of_utterance(RATE, &dry, Transfer::Still(&pair), -26.0) };
     let both = render(&scene).unwrap();
     assert!((both.measured.gains_db[0] - alone.measured.gains_db[0]).abs() < 1e-9);
     let gain = amplitude(both.measured.gains_db[0]);
@@ -311,8 +295,8 @@ fn an_echo_lies_below_the_speech_by_the_ratio_and_leaves_its_reference() {
     assert_eq!(reference.len(), rest.len());
     let expected = convolve(&reference, speaker.samples());
     let energy = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
-    let likeness = energy(&rest, &expected)
-        / (energy(&rest, &rest) * energy(&expected[..rest.len()], &expected)).sqrt();
+    let likeness =
+        energy(&rest, &expected) / (energy(&rest, &rest) * energy(&expected[..rest.len()], &expected)).sqrt();
     assert!(likeness > 0.999_99, "{likeness}");
 }
 
@@ -359,12 +343,8 @@ fn a_saturating_loudspeaker_gives_a_tone_the_third_harmonic_of_its_curve() {
         loudspeaker: Loudspeaker::Saturating { drive_db: 0.0 },
         ser_db: 0.0,
     };
-    let scene = Scene {
-        speech: vec![],
-        echo: Some(echo),
-        length: Some(16_000),
-        ..reverberant(&far_end, &identity)
-    };
+    let scene =
+        Scene { speech: vec![], echo: Some(echo), length: Some(16_000), ..reverberant(&far_end, &identity) };
     let heard = render(&scene).unwrap().channels.remove(0);
     let part = |hz: f64| heard.iter().zip(tone(hz)).map(|(a, b)| f64::from(a * b)).sum::<f64>();
     let ratio = part(1_500.0) / part(500.0);
