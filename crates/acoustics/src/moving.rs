@@ -7,7 +7,6 @@
 use glam::{DMat3, DVec3};
 
 use crate::{
-    air::Air,
     band::{BAND_COUNT, Octaves},
     endpoint::Source,
     room::{BoxRoom, Position},
@@ -140,13 +139,13 @@ impl ImageTransform {
         self.linear.transpose() * seen.normalize_or_zero()
     }
 
-    /// Length and amplitude of the path: spreading, reflections, air and the source's directivity.
-    pub fn arrival(&self, source: &Source, microphone: Position, air: Air) -> Arrival {
+    /// Length and amplitude of the path: spreading, reflections, air ([`crate::Air::energy_loss`]) and the source's
+    /// directivity.
+    pub fn arrival(&self, source: &Source, microphone: Position, air_loss: &Octaves) -> Arrival {
         let distance = self.distance(source.position, microphone);
         let radiated = source.amplitude_towards(self.departure(source.position, microphone));
-        let loss = air.energy_loss();
         let amplitude = std::array::from_fn(|band| {
-            radiated[band] * self.amplitude[band] * (-0.5 * loss[band] * distance).exp() / distance
+            radiated[band] * self.amplitude[band] * (-0.5 * air_loss[band] * distance).exp() / distance
         });
         Arrival { distance, amplitude }
     }
@@ -160,7 +159,7 @@ impl ImageTransform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Material, Surfaces};
+    use crate::{Air, Material, Surfaces};
 
     const SOURCE: Position = Position { x: 1.2, y: 3.9, z: 1.7 };
     const MICROPHONE: Position = Position { x: 4.1, y: 1.3, z: 1.1 };
@@ -206,7 +205,8 @@ mod tests {
         let planes = MirrorPlane::of_box(&room(), 0.2);
         let west_then_floor = ImageTransform::direct().mirrored(0, &planes[0]).mirrored(4, &planes[4]);
         let air = Air::default();
-        let arrival = west_then_floor.arrival(&Source::omnidirectional(SOURCE), MICROPHONE, air);
+        let arrival =
+            west_then_floor.arrival(&Source::omnidirectional(SOURCE), MICROPHONE, &air.energy_loss());
         let distance = Position::new(-1.2, 3.9, -1.7).distance(MICROPHONE);
         assert!((arrival.distance - distance).abs() < 1e-12);
         for (band, amplitude) in arrival.amplitude.into_iter().enumerate() {

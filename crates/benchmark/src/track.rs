@@ -75,6 +75,7 @@ pub enum SpeechPath {
 }
 
 impl SpeechPath {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(crate) fn is_through_the_room(&self) -> bool {
         *self == Self::Room
     }
@@ -201,6 +202,7 @@ impl Track {
 
     /// The track whose items have the same ratios: itself, or for what is another track with something left out or
     /// somebody moving, that one.
+    #[must_use]
     pub const fn ratios_of(self) -> Self {
         match self {
             Self::MovingHigh => Self::FarHigh,

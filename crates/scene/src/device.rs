@@ -148,8 +148,8 @@ impl Clipping {
             ClippingShape::Hard => sample.clamp(-limit, limit),
             ClippingShape::Soft => {
                 let half = 0.5 * limit;
-                let beyond = (sample.abs() - half).max(0.0);
-                sample.abs().min(half).mul_add(1.0, half * (beyond / half).tanh()).copysign(sample)
+                let beyond = sample.abs() - half;
+                if beyond > 0.0 { (half + half * (beyond / half).tanh()).copysign(sample) } else { sample }
             }
         })
     }

@@ -1,6 +1,6 @@
 //! Direct sound and early reflections, each with its own time-varying delay.
 
-use acoustics::{Air, Arrival, BAND_COUNT, Directivity, ImageTransform, OCTAVES, Octaves, Source};
+use acoustics::{Arrival, BAND_COUNT, Directivity, ImageTransform, OCTAVES, Octaves, Source};
 use realfft::{RealFftPlanner, num_complex::Complex};
 
 use super::{Motion, MotionError};
@@ -38,7 +38,9 @@ impl EarlyPath {
 pub(super) struct Early {
     pub(super) paths: Vec<EarlyPath>,
     pub(super) directivity: Directivity,
-    pub(super) air: Air,
+    pub(super) speed_of_sound: f64,
+    /// Energy lost to the air per metre, by octave.
+    pub(super) air_loss: Octaves,
 }
 
 /// A signal in octaves that add up to it, with silence around.
@@ -201,8 +203,11 @@ impl Listener<'_> {
             facing: self.motion.source_facing(made),
             directivity: self.early.directivity,
         };
-        let Arrival { amplitude, .. } =
-            self.path.image.arrival(&source, self.motion.microphone(self.microphone, heard), self.early.air);
+        let Arrival { amplitude, .. } = self.path.image.arrival(
+            &source,
+            self.motion.microphone(self.microphone, heard),
+            &self.early.air_loss,
+        );
         let share = self.share(self.motion.gone(made, heard));
         Knot {
             emitted: made * self.timing.sample_rate,

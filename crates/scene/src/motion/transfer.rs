@@ -165,7 +165,8 @@ impl MovingTransfer {
             return Err(MotionError::NoMicrophone);
         }
         check_nodes(&late, motion.microphones(), sample_rate)?;
-        let early = Early { paths, directivity, air };
+        let (speed_of_sound, air_loss) = (air.speed_of_sound(), air.energy_loss());
+        let early = Early { paths, directivity, speed_of_sound, air_loss };
         early.check(late.len())?;
         let places = late.iter().map(|node| node.gone).collect();
         let samples = |node: LateNode| node.responses.iter().map(|rir| rir.samples().to_vec()).collect();
@@ -253,7 +254,7 @@ impl MovingTransfer {
         let octaves = OctaveSignal::new(signal, self.sample_rate);
         let timing = Timing {
             sample_rate: f64::from(self.sample_rate),
-            speed_of_sound: self.early.air.speed_of_sound(),
+            speed_of_sound: self.early.speed_of_sound,
             clock,
             from,
         };
@@ -282,7 +283,10 @@ impl MovingTransfer {
                 let start = range.start.max(from);
                 if start < end {
                     let skipped = start.cast_signed() - range.start.cast_signed();
-                    let late = convolve_range(&said, &responses, skipped, end - start);
+                    // What is said near a node is short: with it as the filter transforms are, too.
+                    let hear =
+                        |response| convolve_range(response, &[&said], skipped, end - start).swap_remove(0);
+                    let late: Vec<_> = responses.into_iter().map(hear).collect();
                     add(heard, &late, start - from, 1.0);
                 }
             }
@@ -347,7 +351,7 @@ impl MovingTransfer {
 
     fn early_memory(&self) -> usize {
         let longest = self.distances().map(|(_, distance)| distance).fold(0.0, f64::max);
-        (longest / self.early.air.speed_of_sound() * f64::from(self.sample_rate)).ceil() as usize + TAPS
+        (longest / self.early.speed_of_sound * f64::from(self.sample_rate)).ceil() as usize + TAPS
     }
 
     /// Lengths of all early paths all along the way, with the microphone they lead to.
