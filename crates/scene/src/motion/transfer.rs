@@ -281,7 +281,7 @@ impl MovingTransfer {
                 let (range, said) = self.faded(node, first, signal.len(), |n| signal[n]);
                 let end = (range.end + longest - 1).min(from + length);
                 let start = range.start.max(from);
-                if start < end {
+                if start < end && !said.is_empty() {
                     let skipped = start.cast_signed() - range.start.cast_signed();
                     // What is said near a node is short: with it as the filter transforms are, too.
                     let hear =
