@@ -16,6 +16,7 @@ mod hybrid;
 mod image_source;
 mod material;
 mod metrics;
+mod moving;
 mod rir;
 mod room;
 pub mod room_file;
@@ -35,6 +36,7 @@ pub use material::{Material, MaterialError, MaterialOrigin, material_origins, ma
 pub use metrics::{
     DecayCurve, DecayWarning, OctaveAcoustics, RoomAcoustics, SoundField, decay_curve, room_acoustics,
 };
+pub use moving::{Arrival, ImageTransform, MirrorPlane};
 pub use rir::{Rir, RirError};
 pub use room::{BoxRoom, Position, RoomError, Surfaces};
 pub use room_file::{

@@ -25,7 +25,8 @@
 //! ```json
 //! {"id":"…","role":"scored","track":"far-mid","utterance":"conf-locked","reference":"…","talker":"…",
 //!  "audio_filepath":"audio/….wav","sha256":"…","seconds":2.71,
-//!  "conditions":{"room":"kitchen","distance_m":1.64,"snr_db":9.87,"t30_s":0.41,"edt_s":0.38,"c50_db":9.1,
+//!  "conditions":{"room":"kitchen","distance_m":1.64,"snr_db":9.87,
+//!                "active_level_dbov":-26.0,"noise_level_dbov":-35.87,"t30_s":0.41,"edt_s":0.38,"c50_db":9.1,
 //!                "drr_db":0.4,"noise":["ventilation","coughs"]},
 //!  "recipe":{"speech_sha256":"…","lead_in_samples":0,"level_dbov":-26.0,"dither_seed":…,
 //!            "scene":{"room":"kitchen","talker":1,"microphone":0,"snr_db":9.87,
@@ -34,7 +35,8 @@
 //!
 //! `role` is `scored`, `warm-up`, or `repeat` with a `pass` from 1. Warm-up items are utterances of their own;
 //! repeats are a fixed subset of the scored utterances rendered afresh. Neither is ever scored. On the `near` track
-//! `conditions` and `scene` are `null`.
+//! `conditions` and `scene` are `null`. A scene whose speech is not heard through the room says so in `speech` (`dry`
+//! or `absent`); without noise its `snr_db` is `null`. Conditions that an item has not are left out.
 
 pub mod corpus;
 pub mod release;
@@ -48,7 +50,7 @@ mod track;
 pub use audio::SAMPLE_RATE;
 pub use error::Error;
 pub use room::{BareSurfaces, Furnishing, Room, Side};
-pub use track::{SnrRange, Track, UnknownTrack};
+pub use track::{Measure, Setting, SnrRange, SpeechPath, Track, UnknownTrack};
 
 /// Called with (done, total) as work goes on, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);

@@ -12,9 +12,11 @@ use std::{
 };
 
 use benchmark::{
-    Error, Track,
+    Error, SpeechPath, Track,
     corpus::Corpus,
-    release::{self, Item, NoiseKind, ReleaseManifest, ReleaseSpec, Renderer, Role, text_not_in_release},
+    release::{
+        self, Item, NoiseKind, ReleaseManifest, ReleaseSpec, Renderer, Role, SceneRecipe, text_not_in_release,
+    },
 };
 use common::{import_lines, line, speech_like, write_wav};
 use tempfile::TempDir;
@@ -130,8 +132,86 @@ fn every_far_scene_has_a_transient_and_a_continuous_noise_at_the_ratio_of_its_tr
         };
         let conditions = item.conditions.as_ref().unwrap();
         assert_eq!(conditions.noise, [NoiseKind::Ventilation, NoiseKind::Coughs]);
-        let asked = item.recipe.scene.as_ref().unwrap().snr_db;
-        assert!(range.contains(asked) && (conditions.snr_db - asked).abs() < 0.01, "{conditions:?}");
+        let asked = item.recipe.scene.as_ref().unwrap().snr_db.unwrap();
+        let measured = conditions.snr_db.unwrap();
+        assert!(range.contains(asked) && (measured - asked).abs() < 0.01, "{conditions:?}");
+    }
+}
+
+/// The demo's rooms with the tracks that are not ranked.
+fn diagnostic_spec() -> ReleaseSpec {
+    let tracks =
+        vec![Track::Near, Track::FarMid, Track::Sweep, Track::ReverbOnly, Track::NoiseOnly, Track::Silence];
+    ReleaseSpec { tracks, ..tiny_spec() }
+}
+
+fn diagnostic_release() -> Built {
+    let temporary = tempfile::tempdir().unwrap();
+    let corpus = tiny_corpus(temporary.path());
+    let release = temporary.path().join("release");
+    let manifest = release::build(&diagnostic_spec(), &corpus, &release, 6, &|_, _| ()).unwrap();
+    Built { temporary, corpus, release, manifest }
+}
+
+#[test]
+fn diagnostic_tracks_are_far_mid_with_something_left_out() {
+    let built = diagnostic_release();
+    let Built { manifest, .. } = &built;
+    release::verify(&built.release).unwrap();
+    let whole: Vec<_> = manifest.scored(Track::FarMid).collect();
+    for (track, speech) in [
+        (Track::ReverbOnly, SpeechPath::Room),
+        (Track::NoiseOnly, SpeechPath::Dry),
+        (Track::Silence, SpeechPath::Absent),
+    ] {
+        for (item, whole) in manifest.scored(track).zip(&whole) {
+            assert_eq!(item.utterance, whole.utterance);
+            let (scene, full) = (item.recipe.scene.clone().unwrap(), whole.recipe.scene.clone().unwrap());
+            assert_eq!(scene.speech, speech);
+            let expected = match track {
+                Track::ReverbOnly => SceneRecipe { snr_db: None, noises: vec![], ..full },
+                _ => SceneRecipe { speech, ..full },
+            };
+            assert_eq!(scene, expected);
+        }
+    }
+}
+
+#[test]
+fn diagnostic_items_have_the_levels_of_what_they_keep() {
+    let built = diagnostic_release();
+    let Built { manifest, .. } = &built;
+    for item in &manifest.items {
+        let Some(conditions) = &item.conditions else { continue };
+        let has_noise = item.track != Track::ReverbOnly;
+        assert_eq!(conditions.noise_level_dbov.is_some(), has_noise);
+        assert_eq!(conditions.noise.is_empty(), !has_noise);
+        assert_eq!(conditions.snr_db.is_some(), has_noise && item.track != Track::Silence);
+        assert_eq!(conditions.t30_s.is_some(), !matches!(item.track, Track::NoiseOnly | Track::Silence));
+        if item.track == Track::Silence {
+            assert_eq!(item.reference, "");
+            let nominal = item.recipe.level_dbov - item.recipe.scene.as_ref().unwrap().snr_db.unwrap();
+            assert!((conditions.noise_level_dbov.unwrap() - nominal).abs() < 0.01);
+        } else {
+            // Nothing in these scenes is loud enough for the peak guard.
+            assert!((conditions.active_level_dbov.unwrap() - item.recipe.level_dbov).abs() < 0.01);
+            assert!(!item.reference.is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_sweep_has_one_utterance_in_every_part_of_its_range() {
+    let built = diagnostic_release();
+    let mut ratios: Vec<f64> = built
+        .manifest
+        .scored(Track::Sweep)
+        .map(|item| item.recipe.scene.as_ref().unwrap().snr_db.unwrap())
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    for (part, ratio) in (0..).zip(ratios) {
+        let edge = |part: i32| -10.0 + 40.0 * f64::from(part) / 6.0;
+        assert!((edge(part) - 0.01..=edge(part + 1) + 0.01).contains(&ratio), "part {part}: {ratio}");
     }
 }
 
@@ -184,8 +264,13 @@ fn a_repeat_is_the_same_scene_with_other_noise_another_level_and_another_beginni
 
 #[test]
 fn a_recipe_alone_renders_its_item_again_byte_for_byte() {
-    let built = built();
-    let Built { corpus, release, .. } = &built;
+    for built in [built(), diagnostic_release()] {
+        renders_again(&built);
+    }
+}
+
+fn renders_again(built: &Built) {
+    let Built { corpus, release, .. } = built;
     let manifest = ReleaseManifest::read(release).unwrap();
     let corpus = Corpus::open(corpus).unwrap();
     let recipes = manifest.items.iter().map(|item| &item.recipe);
@@ -313,8 +398,8 @@ fn verifying_finds_what_a_new_hash_would_hide() {
         files.iter().zip(&honest).for_each(|(file, content)| fs::write(file, content).unwrap());
     };
     let set_snr = |item: &mut Item, asked: f64, measured: f64| {
-        item.recipe.scene.as_mut().unwrap().snr_db = asked;
-        item.conditions.as_mut().unwrap().snr_db = measured;
+        item.recipe.scene.as_mut().unwrap().snr_db = Some(asked);
+        item.conditions.as_mut().unwrap().snr_db = Some(measured);
     };
     case(&|item| set_snr(item, 13.0, 13.0), "outside track far-high, 14 to 24 dB");
     case(&|item| set_snr(item, 15.0, 16.0), "its ratio is 16 dB, its recipe asks for 15 dB");
@@ -322,6 +407,9 @@ fn verifying_finds_what_a_new_hash_would_hide() {
     case(&|item| item.track = Track::Near, "track near is dry, but it has a scene");
     case(&|item| item.seconds = 9.0, "the manifest says 9 s");
     case(&|item| item.audio_filepath = "../../etc/passwd".into(), "not named by its content");
+    case(&|item| item.track = Track::Silence, "its speech is Room, that of track silence is Absent");
+    let without_ratio = |item: &mut Item| item.recipe.scene.as_mut().unwrap().snr_db = None;
+    case(&without_ratio, "track far-high has noise, but it has no ratio");
     case(&|item| item.utterance = "another".to_owned(), "have different utterances");
 }
 

@@ -38,6 +38,7 @@ fn contradictions_are_refused_with_what_is_wrong() {
     let cases = [
         ("slug = \"demo\"", "slug = \"The Demo\"", "slug `The Demo`: use a-z, 0-9 and hyphens"),
         ("[\"near\", ", "[\"far-low\", ", "each only once"),
+        ("[\"near\", ", "[\"near\", \"echo\", ", "track `echo` is defined, but this version cannot build it"),
         ("level_dbov = -26.0", "level_dbov = 0.0", "level_dbov 0"),
         ("max_seconds = 7.0", "max_seconds = 1.0", "speech of 2 to 1 s is no range"),
         ("continuous = [\"ventilation\"]", "continuous = [\"coughs\"]", "must name continuous noise"),

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
 
 type Plans = (Arc<dyn RealToComplex<f32>>, Arc<dyn ComplexToReal<f32>>);
 
@@ -16,42 +16,91 @@ pub fn convolve(dry: &[f32], response: &[f32]) -> Vec<f32> {
         return Vec::new();
     }
     let length = dry.len() + response.len() - 1;
-    convolve_range(dry, response, 0, length)
+    convolve_range(dry, &[response], 0, length).remove(0)
 }
 
-/// Samples `start..start + length` of [`convolve`]; both inputs must hold samples.
-pub(crate) fn convolve_range(dry: &[f32], response: &[f32], start: usize, length: usize) -> Vec<f32> {
-    let history = response.len() - 1;
-    let size = transform_size(length, response.len());
-    let step = size - history;
-    let (forward, inverse) = plans(size);
-    let mut scratch = forward.make_scratch_vec();
-    let mut back_scratch = inverse.make_scratch_vec();
-
-    let mut block = vec![0.0; size];
-    let mut filter = forward.make_output_vec();
-    // The inverse transform is unnormalised; scaling the filter once undoes that for every block.
-    for (to, &from) in block.iter_mut().zip(response) {
-        *to = from / size as f32;
+/// Samples `start..start + length` of the convolution of `dry` with each of the responses, none of which may be
+/// empty. Before its beginning and after its end `dry` is silence. Its spectrum is computed once for all.
+pub(crate) fn convolve_range(
+    dry: &[f32],
+    responses: &[&[f32]],
+    start: isize,
+    length: usize,
+) -> Vec<Vec<f32>> {
+    let longest = responses.iter().map(|response| response.len()).max().unwrap_or(1);
+    if longest == 1 {
+        return responses.iter().map(|response| amplified(dry, response[0], start, length)).collect();
     }
-    forward.process_with_scratch(&mut block, &mut filter, &mut scratch).expect(MADE_BY_PLAN);
-
-    let mut spectrum = forward.make_output_vec();
-    let mut out = Vec::with_capacity(length);
-    while out.len() < length {
-        fill(&mut block, dry, (start + out.len()).cast_signed() - history.cast_signed());
-        forward.process_with_scratch(&mut block, &mut spectrum, &mut scratch).expect(MADE_BY_PLAN);
-        for (value, weight) in spectrum.iter_mut().zip(&filter) {
-            *value *= weight;
+    let history = longest - 1;
+    let size = transform_size(length, longest);
+    let mut transform = Transform::new(size);
+    let filters: Vec<_> = responses.iter().map(|response| transform.filter(response)).collect();
+    let mut outputs = vec![Vec::with_capacity(length); responses.len()];
+    let mut block = vec![0.0; size];
+    let mut spectrum = transform.forward.make_output_vec();
+    let mut product = spectrum.clone();
+    for done in (0..length).step_by(size - history) {
+        fill(&mut block, dry, start + done.cast_signed() - history.cast_signed());
+        transform.forward(&mut block, &mut spectrum);
+        let take = (size - history).min(length - done);
+        for (filter, out) in filters.iter().zip(&mut outputs) {
+            for ((value, bin), weight) in product.iter_mut().zip(&spectrum).zip(filter) {
+                *value = bin * weight;
+            }
+            transform.inverse(&mut product, &mut block);
+            out.extend_from_slice(&block[history..history + take]);
         }
-        // Rounding can leave a trace here, and a real signal has none.
-        spectrum[0].im = 0.0;
-        spectrum[size / 2].im = 0.0;
-        inverse.process_with_scratch(&mut spectrum, &mut block, &mut back_scratch).expect(MADE_BY_PLAN);
-        let take = step.min(length - out.len());
-        out.extend_from_slice(&block[history..history + take]);
+    }
+    outputs
+}
+
+/// Convolution with a single sample.
+fn amplified(dry: &[f32], gain: f32, start: isize, length: usize) -> Vec<f32> {
+    let mut out = vec![0.0; length];
+    fill(&mut out, dry, start);
+    for sample in &mut out {
+        *sample *= gain;
     }
     out
+}
+
+/// Plans for one size with room to work in.
+struct Transform {
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+    scratch: Vec<Complex<f32>>,
+}
+
+impl Transform {
+    fn new(size: usize) -> Self {
+        let (forward, inverse) = plans(size);
+        let scratch = vec![Complex::ZERO; forward.get_scratch_len().max(inverse.get_scratch_len())];
+        Self { forward, inverse, scratch }
+    }
+
+    /// The spectrum of a response. The inverse transform is unnormalised; scaling the response undoes that for
+    /// every block.
+    fn filter(&mut self, response: &[f32]) -> Vec<Complex<f32>> {
+        let size = self.forward.len();
+        let mut padded = vec![0.0; size];
+        for (to, &from) in padded.iter_mut().zip(response) {
+            *to = from / size as f32;
+        }
+        let mut spectrum = self.forward.make_output_vec();
+        self.forward(&mut padded, &mut spectrum);
+        spectrum
+    }
+
+    fn forward(&mut self, samples: &mut [f32], spectrum: &mut [Complex<f32>]) {
+        self.forward.process_with_scratch(samples, spectrum, &mut self.scratch).expect(MADE_BY_PLAN);
+    }
+
+    fn inverse(&mut self, spectrum: &mut [Complex<f32>], samples: &mut [f32]) {
+        // Rounding can leave a trace here, and a real signal has none.
+        let last = spectrum.len() - 1;
+        [spectrum[0].im, spectrum[last].im] = [0.0; 2];
+        self.inverse.process_with_scratch(spectrum, samples, &mut self.scratch).expect(MADE_BY_PLAN);
+    }
 }
 
 /// Copies `signal[from..]` into `block`, with silence before the beginning and after the end.
@@ -120,8 +169,17 @@ mod tests {
             start in 0_usize..60,
         ) {
             let whole = direct(&dry, &response);
-            let range = convolve_range(&dry, &response, start, 60);
-            for (a, e) in range.iter().zip(&whole[start..]) {
+            let other = [0.5];
+            let ranges = convolve_range(&dry, &[&response, &other], start.cast_signed(), 60);
+            for (a, e) in ranges[0].iter().zip(&whole[start..]) {
+                prop_assert!((f64::from(*a) - e).abs() < 1e-4);
+            }
+            for (a, e) in ranges[1].iter().zip(&dry[start..]) {
+                prop_assert!((a - 0.5 * e).abs() < 1e-4);
+            }
+            let early = convolve_range(&dry, &[&response], -20, 40).remove(0);
+            prop_assert!(early[..20].iter().all(|s| s.abs() < 1e-4));
+            for (a, e) in early[20..].iter().zip(&whole) {
                 prop_assert!((f64::from(*a) - e).abs() < 1e-4);
             }
         }

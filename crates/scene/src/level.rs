@@ -1,7 +1,5 @@
 //! Levels of speech and noise in dBov (0 dBov: root mean square 1.0).
 
-use std::collections::VecDeque;
-
 /// Time constant of each of the two envelope smoothers, in seconds (ITU-T P.56, 6.2).
 const TIME_CONSTANT: f64 = 0.03;
 /// Speech counts as active for this long after its envelope was last above the threshold, in seconds.
@@ -21,6 +19,14 @@ pub struct ActiveLevel {
     pub level_dbov: f64,
     /// Share of the time that counts as speech, 0 to 1.
     pub activity_factor: f64,
+}
+
+impl ActiveLevel {
+    /// The level of the same signal after a gain: [`active_speech_level`] of it, without looking at it again.
+    #[must_use]
+    pub fn amplified(self, gain_db: f64) -> Self {
+        Self { level_dbov: self.level_dbov + gain_db, ..self }
+    }
 }
 
 /// Active speech level by method B of ITU-T P.56 (12/2011): the power of the whole signal shared among
@@ -86,58 +92,105 @@ fn threshold_octave(step: usize) -> f64 {
     LOWEST_OCTAVE + step as f64 / STEPS_PER_OCTAVE
 }
 
-/// For each threshold, how many samples are active. A sample is active when the envelope was above the
-/// threshold at it or within the hangover before it: when the running maximum is.
+/// For each threshold, how many samples are active: those at which the envelope reaches it, and those within
+/// the hangover after.
 fn active_counts(samples: &[f32], sample_rate: u32, long_term: f64) -> [usize; STEPS] {
-    let thresholds: [f64; STEPS] = std::array::from_fn(|step| long_term * threshold_octave(step).exp2());
     let rate = f64::from(sample_rate);
-    let keep = (-1.0 / (rate * TIME_CONSTANT)).exp();
-    let (mut first, mut envelope) = (0.0_f64, 0.0_f64);
-    let mut running = RunningMaximum::new((rate * HANGOVER).ceil() as usize);
-    // How many thresholds the maximum reaches. It moves little from sample to sample, so it is followed.
-    let mut reached = 0;
-    let mut samples_reaching = [0; STEPS + 1];
-    for &sample in samples {
-        first = keep * first + (1.0 - keep) * f64::from(sample).abs();
-        envelope = keep * envelope + (1.0 - keep) * first;
-        let maximum = running.push(envelope);
-        while reached < STEPS && maximum >= thresholds[reached] {
-            reached += 1;
-        }
-        while reached > 0 && maximum < thresholds[reached - 1] {
-            reached -= 1;
-        }
-        samples_reaching[reached] += 1;
+    let mut activity =
+        Activity::new(|step| long_term * threshold_octave(step).exp2(), (rate * HANGOVER).ceil() as usize);
+    let mut envelope = Envelope::new((-1.0 / (rate * TIME_CONSTANT)).exp());
+    let (blocks, rest) = samples.as_chunks();
+    for block in blocks {
+        activity.push(&envelope.advance(block));
     }
-    for step in (1..STEPS).rev() {
-        samples_reaching[step] += samples_reaching[step + 1];
-    }
-    std::array::from_fn(|step| samples_reaching[step + 1])
+    let mut last = [0.0; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    activity.push(&envelope.advance(&last)[..rest.len()]);
+    activity.finish()
 }
 
-/// The largest of the latest value and a number of values before it.
-struct RunningMaximum {
-    before: usize,
+/// Samples that the envelope advances in one go.
+const BLOCK: usize = 4;
+
+/// The two smoothers of P.56 in a row: rectified samples in, envelope out.
+///
+/// A smoother's values in a block are its state before, faded, plus what the block alone makes. The second part
+/// needs no state, so that a block waits for the one before it only once, not with every sample.
+struct Envelope {
+    /// The share each smoother keeps for 1, 2, 3 and 4 samples.
+    keep: [f64; BLOCK],
+    first: f64,
+    second: f64,
+}
+
+impl Envelope {
+    fn new(keep: f64) -> Self {
+        Self { keep: [1, 2, 3, 4].map(|samples| keep.powi(samples)), first: 0.0, second: 0.0 }
+    }
+
+    fn advance(&mut self, samples: &[f32; BLOCK]) -> [f64; BLOCK] {
+        let first = self.smooth(self.first, samples.map(|sample| f64::from(sample.abs())));
+        let second = self.smooth(self.second, first);
+        [self.first, self.second] = [first[BLOCK - 1], second[BLOCK - 1]];
+        second
+    }
+
+    fn smooth(&self, state: f64, input: [f64; BLOCK]) -> [f64; BLOCK] {
+        let [keep, keep_2, ..] = self.keep;
+        let [a, b, c, d] = input.map(|value| (1.0 - keep) * value);
+        let ab = keep * a + b;
+        let alone = [a, ab, keep * ab + c, keep_2 * ab + (keep * c + d)];
+        std::array::from_fn(|n| self.keep[n] * state + alone[n])
+    }
+}
+
+/// Counts active samples for every threshold at once. Only a crossing changes anything, and the envelope
+/// crosses seldom.
+struct Activity {
+    thresholds: [f64; STEPS],
+    hangover: usize,
+    /// Samples seen so far.
     count: usize,
-    /// Values that no later one exceeds, with their index, oldest and largest first.
-    candidates: VecDeque<(usize, f64)>,
+    /// How many thresholds the envelope reaches.
+    reached: usize,
+    /// For each threshold, the sample at which its activity ends, if the envelope does not reach it again.
+    ends: [usize; STEPS],
+    inactive: [usize; STEPS],
 }
 
-impl RunningMaximum {
-    fn new(before: usize) -> Self {
-        Self { before, count: 0, candidates: VecDeque::new() }
+impl Activity {
+    fn new(threshold: impl Fn(usize) -> f64, hangover: usize) -> Self {
+        let thresholds = std::array::from_fn(threshold);
+        Self { thresholds, hangover, count: 0, reached: 0, ends: [0; STEPS], inactive: [0; STEPS] }
     }
 
-    fn push(&mut self, value: f64) -> f64 {
-        while self.candidates.back().is_some_and(|&(_, candidate)| candidate <= value) {
-            self.candidates.pop_back();
+    fn push(&mut self, envelope: &[f64]) {
+        let low = self.reached.checked_sub(1).map_or(f64::NEG_INFINITY, |step| self.thresholds[step]);
+        let high = self.thresholds.get(self.reached).copied().unwrap_or(f64::INFINITY);
+        if envelope.iter().any(|&value| value < low || value >= high) {
+            for (at, &value) in (self.count..).zip(envelope) {
+                self.follow(at, value);
+            }
         }
-        self.candidates.push_back((self.count, value));
-        if self.candidates.front().is_some_and(|&(at, _)| at + self.before < self.count) {
-            self.candidates.pop_front();
+        self.count += envelope.len();
+    }
+
+    fn follow(&mut self, at: usize, value: f64) {
+        while self.reached < STEPS && value >= self.thresholds[self.reached] {
+            self.inactive[self.reached] += at.saturating_sub(self.ends[self.reached]);
+            self.reached += 1;
         }
-        self.count += 1;
-        self.candidates.front().map_or(value, |&(_, largest)| largest)
+        while self.reached > 0 && value < self.thresholds[self.reached - 1] {
+            self.reached -= 1;
+            self.ends[self.reached] = at + self.hangover;
+        }
+    }
+
+    fn finish(mut self) -> [usize; STEPS] {
+        for (inactive, end) in self.inactive.iter_mut().zip(self.ends).skip(self.reached) {
+            *inactive += self.count.saturating_sub(end);
+        }
+        self.inactive.map(|inactive| self.count - inactive)
     }
 }
 
@@ -217,15 +270,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_running_maximum_is_that_of_the_window(
-            values in prop::collection::vec(0.0_f64..1.0, 1..60),
-            before in 0_usize..12,
+        fn a_sample_is_active_when_the_envelope_reached_the_threshold_within_the_hangover_before(
+            values in prop::collection::vec(0.0_f64..30.0, 1..60),
+            hangover in 0_usize..12,
         ) {
-            let mut running = RunningMaximum::new(before);
-            for (n, &value) in values.iter().enumerate() {
-                let window = &values[n.saturating_sub(before)..=n];
-                let expected = window.iter().copied().fold(0.0, f64::max);
-                prop_assert!((running.push(value) - expected).abs() < 1e-15);
+            let threshold = |step: usize| 1.0 + 0.3 * step as f64;
+            let mut activity = Activity::new(threshold, hangover);
+            values.chunks(BLOCK).for_each(|block| activity.push(block));
+            for (count, threshold) in activity.finish().into_iter().zip((0..).map(threshold)) {
+                let active = (0..values.len())
+                    .filter(|&n| values[n.saturating_sub(hangover)..=n].iter().any(|&v| v >= threshold));
+                prop_assert_eq!(count, active.count());
+            }
+        }
+
+        #[test]
+        fn the_envelope_is_that_of_two_smoothers_sample_by_sample(
+            samples in prop::collection::vec(-1.0_f32..1.0, 4..80),
+        ) {
+            let keep = 0.99;
+            let (mut first, mut second) = (0.0, 0.0);
+            let mut envelope = Envelope::new(keep);
+            for block in samples.as_chunks().0 {
+                for (&sample, value) in block.iter().zip(envelope.advance(block)) {
+                    first = keep * first + (1.0 - keep) * f64::from(sample).abs();
+                    second = keep * second + (1.0 - keep) * first;
+                    prop_assert!((second - value).abs() < 1e-14);
+                }
             }
         }
     }

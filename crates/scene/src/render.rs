@@ -1,36 +1,58 @@
-//! One utterance, heard in one room at one microphone, with noise at a stated ratio.
+//! Scenes: any number of talkers, a loudspeaker and noise in one room, heard by one or more microphones.
+
+use std::ops::Range;
 
 use acoustics::Rir;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    convolve::convolve_range,
+    device::{Device, DeviceReport, PEAK_LIMIT},
+    echo::{Echo, double_talk},
+    error::{SceneError, Signal, check_level, check_signal},
     level::{ActiveLevel, active_speech_level, rms_level},
+    transfer::Transfer,
 };
 
-/// The loudest sample a rendered signal may have: a little below full scale, so that dither cannot clip.
-const PEAK_LIMIT: f32 = 0.99;
-/// Where the speech's reverberation is cut: when this much of the response's energy has decayed.
+/// Where reverberation is cut: when this much of a response's energy has decayed.
 const TAIL_DECAY_DB: f64 = 60.0;
-/// Levels and ratios beyond this are mistakes, and single precision would not hold what they ask for.
-const LEVEL_LIMIT_DB: f64 = 150.0;
 
-/// One utterance in one room.
+/// What happens in one room.
 ///
-/// Every signal and response has the scene's sample rate.
+/// Every signal and response has the scene's sample rate, and every [`Transfer`] leads to the same microphones.
+/// All levels are set and measured at the reference microphone, and whatever gain that takes is the same for all
+/// microphones.
 #[derive(Debug, Clone)]
 pub struct Scene<'a> {
     /// Samples per second.
     pub sample_rate: u32,
-    /// The dry recording.
-    pub speech: &'a [f32],
-    /// From the talker to the microphone; [`Rir::identity`] for speech without a room.
-    pub speech_response: &'a Rir,
-    /// What disturbs the speech; `None` for reverberation only.
+    /// The microphone at which levels are set, counted from 0.
+    pub reference_microphone: usize,
+    /// Who speaks; nobody in a scene of noise alone.
+    pub speech: Vec<Utterance<'a>>,
+    /// Far-end speech from a loudspeaker in the room.
+    pub echo: Option<Echo<'a>>,
+    /// What disturbs the speech.
     pub background: Option<Background<'a>>,
-    /// Active speech level of the reverberant speech in the result, in dBov (for instance -26), unless
-    /// the peak guard has to lower the whole scene.
+    /// Active speech level (ITU-T P.56) of all reverberant speech together, in dBov (for instance -26), unless the
+    /// peak guard has to lower the whole scene. Without speech it is the level from which ratios count.
     pub target_level_dbov: f64,
+    /// Samples in the result; `None`: until the last utterance has decayed by 60 dB.
+    pub length: Option<usize>,
+    /// What the device makes of the sound.
+    pub device: Device,
+}
+
+/// One stretch of speech of one talker.
+#[derive(Debug, Clone, Copy)]
+pub struct Utterance<'a> {
+    /// The dry recording.
+    pub signal: &'a [f32],
+    /// From the talker to the microphones.
+    pub transfer: Transfer<'a>,
+    /// When it begins, in samples from the beginning of the scene.
+    pub start: usize,
+    /// Its active level at the reference microphone relative to the other utterances', in decibels.
+    pub relative_level_db: f64,
 }
 
 /// All noise of a scene and how loud it is together.
@@ -38,158 +60,172 @@ pub struct Scene<'a> {
 pub struct Background<'a> {
     /// At least one source of noise.
     pub sources: Vec<NoiseSource<'a>>,
-    /// Signal-to-noise ratio in decibels: active speech level (ITU-T P.56) of the reverberant speech at
-    /// the microphone minus root-mean-square level of all noise there over the same span.
+    /// Signal-to-noise ratio in decibels: active speech level (ITU-T P.56) of all reverberant speech at the
+    /// reference microphone minus root-mean-square level of all noise there over the whole scene.
     pub snr_db: f64,
 }
 
 /// One source of noise somewhere in the room.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct NoiseSource<'a> {
-    /// The dry noise: at least as long as the result plus its response minus one sample, because it has
-    /// been sounding for long before the result begins (see [`Scene::noise_length`]).
+    /// The dry noise: at least as long as the scene plus [`Transfer::memory`], because it has been sounding for
+    /// long before the scene begins (see [`Scene::noise_length`]).
     pub signal: &'a [f32],
-    /// From the noise to the microphone.
-    pub response: &'a Rir,
-    /// Root-mean-square level at the microphone over the span, relative to the other sources, in decibels.
+    /// From the noise to the microphones.
+    pub transfer: Transfer<'a>,
+    /// Root-mean-square level at the reference microphone relative to the other sources, in decibels.
     pub relative_level_db: f64,
 }
 
 /// A rendered scene.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendered {
-    /// What the microphone hears, full scale 1.0.
-    pub samples: Vec<f32>,
-    /// Levels measured on the result before quantisation.
+    /// What the device gives out, one channel for each microphone, full scale 1.0.
+    pub channels: Vec<Vec<f32>>,
+    /// What the loudspeaker was sent, as long as the channels, at an active level of the scene's target or less if
+    /// its peaks ask for it; `None` without an echo.
+    pub far_end: Option<Vec<f32>>,
+    /// Stretches, in samples, in which somebody in the room speaks while the loudspeaker does.
+    pub double_talk: Vec<Range<usize>>,
+    /// Levels before the stages of the device, and what those did.
     pub measured: Measured,
 }
 
-/// Levels of a rendered scene, measured on its parts after every gain was applied.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// Levels of a rendered scene at the reference microphone. All but `peak` and `device` are those of its parts before
+/// the device's stages, after every gain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Achieved signal-to-noise ratio in decibels; `None` without noise.
+    /// Achieved signal-to-noise ratio in decibels; `None` without speech or noise.
     pub snr_db: Option<f64>,
-    /// Active speech level of the (reverberant) speech, in dBov.
-    pub active_speech_level_dbov: f64,
-    /// Share of the span in which the speech is active, 0 to 1.
-    pub activity_factor: f64,
+    /// Achieved signal-to-echo ratio in decibels; `None` without speech or echo.
+    pub ser_db: Option<f64>,
+    /// Active level of all (reverberant) speech together, in dBov; `None` without speech.
+    pub active_speech_level_dbov: Option<f64>,
+    /// Share of the scene in which the speech is active, 0 to 1; `None` without speech.
+    pub activity_factor: Option<f64>,
+    /// Active level of the echo, in dBov; `None` without echo.
+    pub echo_level_dbov: Option<f64>,
     /// Root-mean-square level of all noise, in dBov; `None` without noise.
     pub noise_level_dbov: Option<f64>,
-    /// Gain from the dry recording through its response into the result, in decibels.
-    pub gain_db: f64,
-    /// Largest magnitude of a sample, at most 0.99.
+    /// For each utterance, the gain from the dry recording through its response into the mixture, in decibels.
+    pub gains_db: Vec<f64>,
+    /// What the peak guard took away from everything, in decibels: 0 or less.
+    pub peak_guard_db: f64,
+    /// Largest magnitude of a sample in any channel of the result, at most 0.99.
     pub peak: f32,
+    /// What the device's stages did.
+    pub device: DeviceReport,
 }
 
-/// Which signal of a scene an error speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// The speech.
-    Speech,
-    /// The noise source with this index.
-    Noise(usize),
-}
-
-impl std::fmt::Display for Signal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Speech => f.write_str("the speech"),
-            Self::Noise(index) => write!(f, "noise source {index}"),
+impl<'a> Scene<'a> {
+    /// One utterance in one room and nothing else.
+    pub fn of_utterance(
+        sample_rate: u32,
+        signal: &'a [f32],
+        transfer: Transfer<'a>,
+        target_level_dbov: f64,
+    ) -> Self {
+        Self {
+            sample_rate,
+            reference_microphone: 0,
+            speech: vec![Utterance { signal, transfer, start: 0, relative_level_db: 0.0 }],
+            echo: None,
+            background: None,
+            target_level_dbov,
+            length: None,
+            device: Device::default(),
         }
     }
-}
 
-/// Why a scene cannot be rendered.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum SceneError {
-    /// A signal without samples.
-    #[error("{0} has no samples")]
-    Empty(Signal),
-    /// A sample that is not a number or infinite.
-    #[error("sample {index} of {signal} is not finite; check how the recording was decoded")]
-    NotFinite {
-        /// Whose sample.
-        signal: Signal,
-        /// Which one.
-        index: usize,
-    },
-    /// No level can be stated for the speech.
-    #[error("the speech is silent (or a mere click), so it has no active level to set")]
-    NoActiveSpeech,
-    /// A noise that is silent during the scene.
-    #[error("{0} is silent at the microphone for the whole scene, so it has no level to set")]
-    SilentNoise(Signal),
-    /// Another sample rate.
-    #[error(
-        "the response of {signal} has {actual} samples per second, the scene {expected}; resample it first"
-    )]
-    SampleRate {
-        /// Whose response.
-        signal: Signal,
-        /// The scene's rate in hertz.
-        expected: u32,
-        /// The response's rate in hertz.
-        actual: u32,
-    },
-    /// A noise that would have to begin within the scene.
-    #[error(
-        "{signal} has {actual} samples; it needs {needed} to sound steadily from the first sample to the last"
-    )]
-    NoiseTooShort {
-        /// Which noise.
-        signal: Signal,
-        /// Samples needed.
-        needed: usize,
-        /// Samples given.
-        actual: usize,
-    },
-    /// A background of nothing.
-    #[error(
-        "the background has no noise source, or its sources cancel; leave it out for a scene without noise"
-    )]
-    NoNoise,
-    /// A level or ratio that is no number or out of all proportion.
-    #[error("{what} is {value} dB; it must lie between -{LEVEL_LIMIT_DB} and {LEVEL_LIMIT_DB} dB")]
-    Level {
-        /// Which setting.
-        what: &'static str,
-        /// What it holds.
-        value: f64,
-    },
-}
+    /// Noise alone, over `length` samples, as loud as it would be with speech at the target level.
+    pub fn of_silence(
+        sample_rate: u32,
+        length: usize,
+        background: Background<'a>,
+        target_level_dbov: f64,
+    ) -> Self {
+        Self {
+            sample_rate,
+            reference_microphone: 0,
+            speech: Vec::new(),
+            echo: None,
+            background: Some(background),
+            target_level_dbov,
+            length: Some(length),
+            device: Device::default(),
+        }
+    }
 
-impl Scene<'_> {
-    /// Samples in the result: the speech and its reverberation, cut when 60 dB of the response's energy
-    /// has decayed.
+    /// Samples in the result.
     pub fn span(&self) -> usize {
-        span(self.speech, self.speech_response)
+        let end = |utterance: &Utterance<'_>| {
+            let tail = utterance.transfer.tail(TAIL_DECAY_DB);
+            utterance.start + utterance.signal.len() + tail
+        };
+        self.length.unwrap_or_else(|| self.speech.iter().map(end).max().unwrap_or(0))
     }
 
-    /// Samples that a noise source heard through `response` must have at least.
-    pub fn noise_length(&self, response: &Rir) -> usize {
-        self.span() + response.samples().len() - 1
+    /// Samples that a noise source heard through `transfer` must have at least.
+    pub fn noise_length(&self, transfer: Transfer<'_>) -> usize {
+        self.span() + transfer.memory()
+    }
+
+    fn check(&self) -> Result<(), SceneError> {
+        check_level("the target level", self.target_level_dbov)?;
+        let speech = self.speech.iter().enumerate();
+        let speech = speech.map(|(n, utterance)| (Signal::Utterance(n), utterance.transfer));
+        let echo = self.echo.iter().map(|echo| (Signal::FarEnd, echo.transfer));
+        let noise = self.background.iter().flat_map(|background| background.sources.iter().enumerate());
+        let noise = noise.map(|(n, source)| (Signal::Noise(n), source.transfer));
+        let all: Vec<_> = speech.chain(echo).chain(noise).collect();
+        let Some((_, first)) = all.first() else {
+            return Err(if self.background.is_some() { SceneError::NoNoise } else { SceneError::Nothing });
+        };
+        let (reference, microphones) = (self.reference_microphone, first.microphones());
+        if reference >= microphones {
+            return Err(SceneError::Reference { reference, microphones });
+        }
+        for (signal, transfer) in all {
+            transfer.check(signal, self.sample_rate, microphones)?;
+        }
+        if self.length.is_none() && self.speech.is_empty() {
+            return Err(SceneError::NoLength);
+        }
+        Ok(self.device.check(self.sample_rate)?)
+    }
+
+    /// Samples at which somebody in the room speaks: one range for each utterance.
+    pub(crate) fn utterances(&self) -> impl Iterator<Item = Range<usize>> {
+        self.speech.iter().map(|utterance| utterance.start..utterance.start + utterance.signal.len())
     }
 }
 
-/// Renders a scene. The achieved ratio is the requested one; if the mixture would pass full scale, all of
-/// it is lowered together.
+/// Renders a scene.
+///
+/// In this order: every utterance is heard at its microphones and set to its relative level; all speech together is
+/// set to the target level; echo and noise are set below it by their ratios; all is added; if the mixture would
+/// pass 0.99 of full scale, all of it is lowered together, which keeps the ratios; then it goes through the device's
+/// stages (see [`Device`]).
 ///
 /// # Errors
 /// [`SceneError`] says which signal or setting is unusable and why.
 pub fn render(scene: &Scene<'_>) -> Result<Rendered, SceneError> {
-    check_signal(Signal::Speech, scene.speech)?;
-    check_rate(Signal::Speech, scene.sample_rate, scene.speech_response)?;
-    let mut speech = convolve_range(scene.speech, scene.speech_response.samples(), 0, scene.span());
-    let gain_db = set_active_level(&mut speech, scene.sample_rate, scene.target_level_dbov)?;
+    scene.check()?;
+    let length = scene.span();
+    let speech = hear_speech(scene, length)?;
+    let echo = scene.echo.as_ref().map(|echo| echo.hear(scene, length)).transpose()?;
     let noise = match &scene.background {
         None => None,
         Some(background) => {
             check_level("the signal-to-noise ratio", background.snr_db)?;
             let level = scene.target_level_dbov - background.snr_db;
-            Some(render_background(&background.sources, scene.sample_rate, speech.len(), level)?)
+            Some(hear_background(scene, &background.sources, length, level)?)
         }
     };
-    mix(speech, noise.as_deref(), scene.sample_rate, gain_db)
+    let (echo, far_end) = echo.unzip();
+    let double_talk = scene.echo.as_ref().map_or_else(Vec::new, |echo| double_talk(scene, echo, length));
+    let (channels, measured) = mix(scene, speech, echo, noise)?;
+    Ok(Rendered { channels, far_end, double_talk, measured })
 }
 
 /// Renders the near track: the dry recording at the target level, without a room.
@@ -197,328 +233,195 @@ pub fn render(scene: &Scene<'_>) -> Result<Rendered, SceneError> {
 /// # Errors
 /// [`SceneError`] for unusable speech or level.
 pub fn render_dry(speech: &[f32], sample_rate: u32, target_level_dbov: f64) -> Result<Rendered, SceneError> {
-    check_signal(Signal::Speech, speech)?;
-    let mut speech = speech.to_vec();
-    let gain_db = set_active_level(&mut speech, sample_rate, target_level_dbov)?;
-    mix(speech, None, sample_rate, gain_db)
+    let signal = Signal::Utterance(0);
+    let no_room = Rir::identity(sample_rate).map_err(|_| SceneError::SampleRate {
+        signal,
+        expected: sample_rate,
+        actual: 0,
+    })?;
+    let no_room = [no_room];
+    render(&Scene::of_utterance(sample_rate, speech, Transfer::Still(&no_room), target_level_dbov))
 }
 
-/// The noise of a scene alone: `length` samples whose root-mean-square level is `level_dbov`, in steady
-/// state from the first one. No peak guard: the level is kept.
-///
-/// # Errors
-/// [`SceneError`] when there is no source, or one is unusable.
-pub fn render_background(
-    sources: &[NoiseSource<'_>],
-    sample_rate: u32,
-    length: usize,
-    level_dbov: f64,
-) -> Result<Vec<f32>, SceneError> {
-    check_level("the noise level", level_dbov)?;
-    if sources.is_empty() {
-        return Err(SceneError::NoNoise);
+/// One part of a mixture: what every microphone hears of it.
+pub(crate) struct Part {
+    pub(crate) channels: Vec<Vec<f32>>,
+    pub(crate) level: PartLevel,
+    /// Gains that were applied to what it is made of, in decibels.
+    gains_db: Vec<f64>,
+}
+
+/// The level of a part at the reference microphone.
+#[derive(Clone, Copy)]
+pub(crate) enum PartLevel {
+    Active(ActiveLevel),
+    Rms(f64),
+}
+
+impl Part {
+    /// Brings what was heard of some speech to an active level.
+    pub(crate) fn of_speech(
+        signal: Signal,
+        scene: &Scene<'_>,
+        mut channels: Vec<Vec<f32>>,
+        target_dbov: f64,
+    ) -> Result<Self, SceneError> {
+        let level = active_speech_level(&channels[scene.reference_microphone], scene.sample_rate)
+            .ok_or(SceneError::NoActiveSpeech(signal))?;
+        let gain_db = target_dbov - level.level_dbov;
+        scale(&mut channels, amplitude(gain_db));
+        Ok(Self { channels, level: PartLevel::Active(level.amplified(gain_db)), gains_db: vec![gain_db] })
     }
-    let mut sum = vec![0.0; length];
-    for (index, source) in sources.iter().enumerate() {
-        let heard = hear_noise(Signal::Noise(index), source, sample_rate, length)?;
-        let gain = amplitude(source.relative_level_db - rms_level(&heard));
-        for (total, sample) in sum.iter_mut().zip(heard) {
-            *total += gain * sample;
+
+    fn dbov(&self) -> f64 {
+        match self.level {
+            PartLevel::Active(level) => level.level_dbov,
+            PartLevel::Rms(level) => level,
         }
     }
-    let before = rms_level(&sum);
+}
+
+/// All speech of a scene at the target level.
+fn hear_speech(scene: &Scene<'_>, length: usize) -> Result<Option<Part>, SceneError> {
+    let Some(first) = scene.speech.first() else { return Ok(None) };
+    if scene.speech.len() == 1 && first.start == 0 {
+        let mut channels = hear_utterance(0, first, length)?;
+        for channel in &mut channels {
+            channel.resize(length, 0.0);
+        }
+        return Part::of_speech(Signal::Utterance(0), scene, channels, scene.target_level_dbov).map(Some);
+    }
+    let mut sum = vec![vec![0.0; length]; first.transfer.microphones()];
+    let mut gains_db = Vec::new();
+    for (index, utterance) in scene.speech.iter().enumerate() {
+        let channels = hear_utterance(index, utterance, length)?;
+        let level = utterance.relative_level_db;
+        let part = Part::of_speech(Signal::Utterance(index), scene, channels, level)?;
+        add(&mut sum, &part.channels, utterance.start, 1.0);
+        gains_db.extend(part.gains_db);
+    }
+    let mut all = Part::of_speech(Signal::Utterance(0), scene, sum, scene.target_level_dbov)?;
+    let common = all.gains_db[0];
+    all.gains_db = gains_db.into_iter().map(|gain| gain + common).collect();
+    Ok(Some(all))
+}
+
+/// What every microphone hears of an utterance, from its beginning until the last of it has died away or the scene
+/// of `length` samples ends.
+fn hear_utterance(
+    index: usize,
+    utterance: &Utterance<'_>,
+    length: usize,
+) -> Result<Vec<Vec<f32>>, SceneError> {
+    let Utterance { signal, transfer, start, relative_level_db } = *utterance;
+    check_signal(Signal::Utterance(index), signal)?;
+    check_level("the relative level of an utterance", relative_level_db)?;
+    let end = (start + signal.len() + transfer.memory()).min(length);
+    Ok(transfer.hear(signal, 0, start, end.saturating_sub(start)))
+}
+
+/// The noise of a scene: its root-mean-square level at the reference microphone is `level_dbov`, and it is in steady
+/// state from the first sample.
+fn hear_background(
+    scene: &Scene<'_>,
+    sources: &[NoiseSource<'_>],
+    length: usize,
+    level_dbov: f64,
+) -> Result<Part, SceneError> {
+    check_level("the noise level", level_dbov)?;
+    let reference = scene.reference_microphone;
+    let mut sum: Vec<Vec<f32>> = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let signal = Signal::Noise(index);
+        check_signal(signal, source.signal)?;
+        check_level("the relative level of a noise", source.relative_level_db)?;
+        let (memory, actual) = (source.transfer.memory(), source.signal.len());
+        if actual < length + memory {
+            return Err(SceneError::NoiseTooShort { signal, needed: length + memory, actual });
+        }
+        let mut heard = source.transfer.hear(&source.signal[..length + memory], memory, 0, length);
+        let level = rms_level(&heard[reference]);
+        if !level.is_finite() {
+            return Err(SceneError::SilentNoise(signal));
+        }
+        let gain = amplitude(source.relative_level_db - level);
+        if index == 0 {
+            scale(&mut heard, gain);
+            sum = heard;
+        } else {
+            add(&mut sum, &heard, 0, gain);
+        }
+    }
+    let before = sum.get(reference).map_or(f64::NEG_INFINITY, |channel| rms_level(channel));
     if !before.is_finite() {
         return Err(SceneError::NoNoise);
     }
     scale(&mut sum, amplitude(level_dbov - before));
-    Ok(sum)
+    let level = PartLevel::Rms(rms_level(&sum[reference]));
+    Ok(Part { channels: sum, level, gains_db: Vec::new() })
 }
 
-/// One noise at the microphone, at its own level, past the part where its response still fills.
-fn hear_noise(
-    signal: Signal,
-    source: &NoiseSource<'_>,
-    sample_rate: u32,
-    length: usize,
-) -> Result<Vec<f32>, SceneError> {
-    check_signal(signal, source.signal)?;
-    check_rate(signal, sample_rate, source.response)?;
-    check_level("the relative level of a noise", source.relative_level_db)?;
-    let response = source.response.samples();
-    let needed = length + response.len() - 1;
-    let actual = source.signal.len();
-    if actual < needed {
-        return Err(SceneError::NoiseTooShort { signal, needed, actual });
-    }
-    let heard = convolve_range(source.signal, response, response.len() - 1, length);
-    if rms_level(&heard).is_finite() { Ok(heard) } else { Err(SceneError::SilentNoise(signal)) }
-}
-
-/// Adds speech and noise, lowers both if they clip together, and measures what came out.
+/// Adds the parts, lowers them if they clip together, and sends them through the device.
 fn mix(
-    mut speech: Vec<f32>,
-    noise: Option<&[f32]>,
-    sample_rate: u32,
-    speech_gain_db: f64,
-) -> Result<Rendered, SceneError> {
-    let ActiveLevel { level_dbov, activity_factor } =
-        active_speech_level(&speech, sample_rate).ok_or(SceneError::NoActiveSpeech)?;
-    let noise_level = noise.map(rms_level);
-    for (sample, disturbance) in speech.iter_mut().zip(noise.unwrap_or_default()) {
-        *sample += disturbance;
+    scene: &Scene<'_>,
+    speech: Option<Part>,
+    echo: Option<Part>,
+    noise: Option<Part>,
+) -> Result<(Vec<Vec<f32>>, Measured), SceneError> {
+    let level = |part: &Option<Part>| part.as_ref().map(Part::dbov);
+    let (speech_level, echo_level, noise_level) = (level(&speech), level(&echo), level(&noise));
+    let activity_factor = speech.as_ref().and_then(|part| match part.level {
+        PartLevel::Active(level) => Some(level.activity_factor),
+        PartLevel::Rms(_) => None,
+    });
+    let gains_db = speech.as_ref().map_or_else(Vec::new, |part| part.gains_db.clone());
+
+    let mut parts = [speech, echo, noise].into_iter().flatten();
+    let mut channels = parts.next().ok_or(SceneError::Nothing)?.channels;
+    for part in parts {
+        add(&mut channels, &part.channels, 0, 1.0);
     }
-    let peak = speech.iter().fold(0.0_f32, |peak, s| peak.max(s.abs()));
-    let guard = (PEAK_LIMIT / peak).min(1.0);
-    scale(&mut speech, guard);
+    let guard = (PEAK_LIMIT / peak(&channels)).min(1.0);
+    if guard < 1.0 {
+        scale(&mut channels, guard);
+    }
     let guard_db = 20.0 * f64::from(guard).log10();
+    let device = scene.device.apply(&mut channels, scene.sample_rate)?;
     let measured = Measured {
-        snr_db: noise_level.map(|noise| level_dbov - noise),
-        active_speech_level_dbov: level_dbov + guard_db,
+        snr_db: speech_level.zip(noise_level).map(|(speech, noise)| speech - noise),
+        ser_db: speech_level.zip(echo_level).map(|(speech, echo)| speech - echo),
+        active_speech_level_dbov: speech_level.map(|level| level + guard_db),
         activity_factor,
-        noise_level_dbov: noise_level.map(|noise| noise + guard_db),
-        gain_db: speech_gain_db + guard_db,
-        peak: peak * guard,
+        echo_level_dbov: echo_level.map(|level| level + guard_db),
+        noise_level_dbov: noise_level.map(|level| level + guard_db),
+        gains_db: gains_db.into_iter().map(|gain| gain + guard_db).collect(),
+        peak_guard_db: guard_db,
+        peak: peak(&channels),
+        device,
     };
-    Ok(Rendered { samples: speech, measured })
+    Ok((channels, measured))
 }
 
-/// Brings speech to an active level and returns the gain this took, in decibels.
-fn set_active_level(speech: &mut [f32], sample_rate: u32, target_dbov: f64) -> Result<f64, SceneError> {
-    check_level("the target level", target_dbov)?;
-    let before = active_speech_level(speech, sample_rate).ok_or(SceneError::NoActiveSpeech)?;
-    let gain_db = target_dbov - before.level_dbov;
-    scale(speech, amplitude(gain_db));
-    Ok(gain_db)
+/// Adds channels to others, beginning at `start`.
+pub(crate) fn add(sum: &mut [Vec<f32>], channels: &[Vec<f32>], start: usize, gain: f32) {
+    for (total, channel) in sum.iter_mut().zip(channels) {
+        for (total, sample) in total.iter_mut().skip(start).zip(channel) {
+            *total += gain * sample;
+        }
+    }
 }
 
-fn span(speech: &[f32], response: &Rir) -> usize {
-    (speech.len() + response.length_to_decay(TAIL_DECAY_DB)).saturating_sub(1)
+pub(crate) fn peak(channels: &[Vec<f32>]) -> f32 {
+    channels.iter().flatten().fold(0.0_f32, |peak, s| peak.max(s.abs()))
 }
 
-fn amplitude(decibels: f64) -> f32 {
+pub(crate) fn amplitude(decibels: f64) -> f32 {
     10_f64.powf(decibels / 20.0) as f32
 }
 
-fn scale(samples: &mut [f32], gain: f32) {
-    for sample in samples {
-        *sample *= gain;
-    }
-}
-
-fn check_signal(signal: Signal, samples: &[f32]) -> Result<(), SceneError> {
-    if samples.is_empty() {
-        return Err(SceneError::Empty(signal));
-    }
-    match samples.iter().position(|s| !s.is_finite()) {
-        Some(index) => Err(SceneError::NotFinite { signal, index }),
-        None => Ok(()),
-    }
-}
-
-fn check_rate(signal: Signal, expected: u32, response: &Rir) -> Result<(), SceneError> {
-    let actual = response.sample_rate();
-    if actual == expected { Ok(()) } else { Err(SceneError::SampleRate { signal, expected, actual }) }
-}
-
-fn check_level(what: &'static str, value: f64) -> Result<(), SceneError> {
-    if value.abs() <= LEVEL_LIMIT_DB { Ok(()) } else { Err(SceneError::Level { what, value }) }
+pub(crate) fn scale(channels: &mut [Vec<f32>], gain: f32) {
+    channels.iter_mut().flatten().for_each(|sample| *sample *= gain);
 }
 
 #[cfg(test)]
-mod tests {
-    use std::f64::consts::TAU;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::noise;
-
-    const RATE: u32 = 16_000;
-
-    /// Bursts of a vowel-like tone with pauses: something with an active level.
-    fn speech(seconds: f64) -> Vec<f32> {
-        (0..(seconds * f64::from(RATE)) as u32)
-            .map(|n| f64::from(n) / f64::from(RATE))
-            .map(|t| {
-                let syllable = (TAU * 2.0 * t).sin().max(0.0);
-                (syllable * ((TAU * 140.0 * t).sin() + 0.5 * (TAU * 1_120.0 * t).sin())) as f32
-            })
-            .collect()
-    }
-
-    /// A decaying response with some structure and a reverberation time of about `t60` seconds.
-    fn response(t60: f64) -> Rir {
-        let samples = (0..(t60 * 1.2 * f64::from(RATE)) as u32)
-            .map(|n| {
-                let sign = if n.wrapping_mul(2_654_435_761) & 0x4000 == 0 { 1.0 } else { -1.0 };
-                sign * 0.1 * (-6.91 / t60 * f64::from(n) / f64::from(RATE)).exp() as f32
-            })
-            .collect();
-        Rir::new(RATE, samples).unwrap()
-    }
-
-    fn reverberant<'a>(speech: &'a [f32], response: &'a Rir) -> Scene<'a> {
-        Scene {
-            sample_rate: RATE,
-            speech,
-            speech_response: response,
-            background: None,
-            target_level_dbov: -26.0,
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(12))]
-        #[test]
-        fn the_speech_stands_above_the_noise_by_the_requested_ratio(
-            snr_db in -10.0_f64..30.0,
-            second_db in -12.0_f64..12.0,
-            seed in any::<u64>(),
-        ) {
-            let (dry, talker, fan) = (speech(2.5), response(0.5), response(0.3));
-            let mut scene = reverberant(&dry, &talker);
-            let length = scene.noise_length(&fan).max(scene.noise_length(&talker));
-            let air = noise::ventilation(RATE, length, seed);
-            let cough = noise::coughs(RATE, length, seed);
-            let sources = vec![
-                NoiseSource { signal: &air, response: &fan, relative_level_db: 0.0 },
-                NoiseSource { signal: &cough, response: &talker, relative_level_db: second_db },
-            ];
-            scene.background = Some(Background { sources, snr_db });
-            let noisy = render(&scene).unwrap();
-            scene.background = None;
-            let clean = render(&scene).unwrap();
-            prop_assert_eq!(noisy.samples.len(), scene.span());
-
-            // Measured from outside: what is left when the clean rendering, at the same gain, is taken away.
-            let gain = amplitude(noisy.measured.gain_db - clean.measured.gain_db);
-            let speech: Vec<f32> = clean.samples.iter().map(|s| s * gain).collect();
-            let rest: Vec<f32> = noisy.samples.iter().zip(&speech).map(|(a, b)| a - b).collect();
-            let active = active_speech_level(&speech, RATE).unwrap();
-            let outside = active.level_dbov - rms_level(&rest);
-            prop_assert!((outside - snr_db).abs() < 0.01, "{} for {}", outside, snr_db);
-            prop_assert!((noisy.measured.snr_db.unwrap() - snr_db).abs() < 0.01);
-            prop_assert!((noisy.measured.active_speech_level_dbov - active.level_dbov).abs() < 0.01);
-            prop_assert!((noisy.measured.noise_level_dbov.unwrap() - rms_level(&rest)).abs() < 0.01);
-        }
-    }
-
-    #[test]
-    fn without_noise_the_speech_has_the_target_level() {
-        let (dry, room) = (speech(3.0), response(0.4));
-        let rendered = render(&reverberant(&dry, &room)).unwrap();
-        let level = active_speech_level(&rendered.samples, RATE).unwrap();
-        assert!((level.level_dbov + 26.0).abs() < 1e-3, "{level:?}");
-        assert_eq!(rendered.measured.snr_db, None);
-        assert!((rendered.measured.activity_factor - level.activity_factor).abs() < 1e-6);
-    }
-
-    #[test]
-    fn the_near_track_is_the_recording_itself_at_another_level() {
-        let dry = speech(2.0);
-        let rendered = render_dry(&dry, RATE, -26.0).unwrap();
-        let gain = amplitude(rendered.measured.gain_db);
-        assert_eq!(rendered.samples.len(), dry.len());
-        for (out, s) in rendered.samples.iter().zip(&dry) {
-            assert!((out - gain * s).abs() < 1e-6);
-        }
-    }
-
-    #[test]
-    fn a_mixture_beyond_full_scale_is_lowered_as_a_whole() {
-        let (dry, room) = (speech(2.0), response(0.3));
-        let mut scene = reverberant(&dry, &room);
-        let air = noise::ventilation(RATE, scene.noise_length(&room), 3);
-        let source = NoiseSource { signal: &air, response: &room, relative_level_db: 0.0 };
-        scene.background = Some(Background { sources: vec![source], snr_db: 0.0 });
-        scene.target_level_dbov = -3.0;
-        let rendered = render(&scene).unwrap();
-        let loudest = rendered.samples.iter().fold(0.0_f32, |peak, s| peak.max(s.abs()));
-        assert!(
-            (loudest - 0.99).abs() < 1e-4 && (rendered.measured.peak - loudest).abs() < 1e-6,
-            "{loudest}"
-        );
-        assert!(rendered.measured.active_speech_level_dbov < -3.5);
-        assert!(rendered.measured.snr_db.unwrap().abs() < 0.01);
-    }
-
-    #[test]
-    fn noise_is_in_steady_state_from_the_first_sample() {
-        // A constant through a response is the response's sum, everywhere, unless the pre-roll is missing.
-        let room = response(0.3);
-        let constant = vec![1.0; 4_000 + room.samples().len() - 1];
-        let source = NoiseSource { signal: &constant, response: &room, relative_level_db: 0.0 };
-        let noise = render_background(&[source], RATE, 4_000, -20.0).unwrap();
-        assert!(noise.iter().all(|s| (s - noise[0]).abs() < 1e-4), "{:?}", &noise[..4]);
-        assert!((rms_level(&noise) + 20.0).abs() < 1e-3);
-    }
-
-    #[test]
-    fn sources_keep_their_relative_levels() {
-        // Two tones, told apart by correlating with them.
-        let identity = Rir::identity(RATE).unwrap();
-        let tone = |hz: f64| -> Vec<f32> {
-            (0..16_000).map(|n| (TAU * hz * f64::from(n) / f64::from(RATE)).sin() as f32).collect()
-        };
-        let (low, high) = (tone(500.0), tone(3_000.0));
-        let sources = [
-            NoiseSource { signal: &low, response: &identity, relative_level_db: 0.0 },
-            NoiseSource { signal: &high, response: &identity, relative_level_db: -9.0 },
-        ];
-        let noise = render_background(&sources, RATE, 16_000, -30.0).unwrap();
-        let part = |tone: &[f32]| noise.iter().zip(tone).map(|(a, b)| f64::from(a * b)).sum::<f64>();
-        let ratio_db = 20.0 * (part(&high) / part(&low)).log10();
-        assert!((ratio_db + 9.0).abs() < 0.01, "{ratio_db}");
-    }
-
-    #[test]
-    fn rendering_twice_gives_the_same_bits() {
-        let (dry, room) = (speech(1.5), response(0.4));
-        let once = render(&reverberant(&dry, &room)).unwrap();
-        assert_eq!(once, render(&reverberant(&dry, &room)).unwrap());
-    }
-
-    #[test]
-    fn bad_scenes_are_refused_with_a_reason() {
-        let (dry, room) = (speech(1.0), response(0.2));
-        let refusal = |scene: &Scene<'_>| render(scene).unwrap_err().to_string();
-        let silent = vec![0.0; 9_000];
-        let broken = [vec![0.1; 5], vec![f32::NAN]].concat();
-        let other = Rir::identity(8_000).unwrap();
-        assert_eq!(refusal(&reverberant(&[], &room)), "the speech has no samples");
-        assert!(refusal(&reverberant(&silent, &room)).starts_with("the speech is silent"));
-        assert!(refusal(&reverberant(&broken, &room)).starts_with("sample 5 of the speech is not finite"));
-        assert_eq!(
-            refusal(&reverberant(&dry, &other)),
-            "the response of the speech has 8000 samples per second, the scene 16000; resample it first"
-        );
-        let loud = Scene { target_level_dbov: f64::NAN, ..reverberant(&dry, &room) };
-        assert_eq!(refusal(&loud), "the target level is NaN dB; it must lie between -150 and 150 dB");
-
-        let with = |signal, snr_db| Scene {
-            background: Some(Background {
-                sources: vec![NoiseSource { signal, response: &room, relative_level_db: 0.0 }],
-                snr_db,
-            }),
-            ..reverberant(&dry, &room)
-        };
-        let long_silence = vec![0.0; 40_000];
-        assert_eq!(
-            render(&with(&silent, 10.0)).unwrap_err(),
-            SceneError::NoiseTooShort {
-                signal: Signal::Noise(0),
-                needed: reverberant(&dry, &room).noise_length(&room),
-                actual: 9_000
-            }
-        );
-        assert_eq!(
-            render(&with(&long_silence, 10.0)).unwrap_err(),
-            SceneError::SilentNoise(Signal::Noise(0))
-        );
-        let nothing = Scene {
-            background: Some(Background { sources: vec![], snr_db: 0.0 }),
-            ..reverberant(&dry, &room)
-        };
-        assert_eq!(render(&nothing).unwrap_err(), SceneError::NoNoise);
-    }
-}
+mod tests;

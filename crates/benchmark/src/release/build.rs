@@ -74,7 +74,7 @@ fn make(planned: Planned<'_>, renderer: &Renderer<'_>, staging: &Staging) -> Res
         role,
         track,
         utterance: utterance.id.clone(),
-        reference: utterance.text.clone(),
+        reference: if track.has_speech() { utterance.text.clone() } else { String::new() },
         talker: utterance.speaker.clone(),
         audio_filepath: name.into(),
         sha256,

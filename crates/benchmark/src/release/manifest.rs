@@ -48,7 +48,7 @@ pub struct Item {
     pub track: Track,
     /// Id of the utterance in its corpus.
     pub utterance: String,
-    /// What was said. Never shown, logged or sent to a machine that runs a model.
+    /// What was said, nothing on the `silence` track. Never shown, logged or sent to a machine that runs a model.
     pub reference: String,
     /// Who said it.
     pub talker: String,
@@ -79,25 +79,37 @@ pub enum Role {
     },
 }
 
-/// What the far field of an item is like. T30, EDT and C50 are those of ISO 3382-1 for the response from talker
-/// to microphone, as means of the octaves at 500 Hz and 1 kHz; the direct-to-reverberant ratio is over all
-/// frequencies.
+/// What the far field of an item is like, as far as it has one. T30, EDT and C50 are those of ISO 3382-1 for the
+/// response from talker to microphone, as means of the octaves at 500 Hz and 1 kHz; the direct-to-reverberant ratio
+/// is over all frequencies. They are left out where the speech is dry or absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conditions {
     /// Name of the room.
     pub room: String,
     /// From talker to microphone, in metres.
-    pub distance_m: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distance_m: Option<f64>,
     /// Signal-to-noise ratio as measured on the rendered parts, in decibels.
-    pub snr_db: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snr_db: Option<f64>,
+    /// Active speech level (ITU-T P.56), in dBov.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_level_dbov: Option<f64>,
+    /// Root-mean-square level of all noise, in dBov.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_level_dbov: Option<f64>,
     /// Reverberation time T30, in seconds.
-    pub t30_s: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t30_s: Option<f64>,
     /// Early decay time, in seconds.
-    pub edt_s: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edt_s: Option<f64>,
     /// Early-to-late ratio with the limit at 50 ms, in decibels.
-    pub c50_db: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c50_db: Option<f64>,
     /// Direct-to-reverberant ratio, in decibels.
-    pub drr_db: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drr_db: Option<f64>,
     /// What disturbs the speech.
     pub noise: Vec<NoiseKind>,
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{NoiseKind, NoiseRecipe, Recipe, ReleaseSpec, Role, SceneRecipe};
 use crate::{
-    Error, Room, SAMPLE_RATE, Track,
+    Error, Room, SAMPLE_RATE, SnrRange, SpeechPath, Track,
     corpus::{Corpus, Utterance},
 };
 
@@ -30,7 +30,8 @@ pub(super) struct Planned<'a> {
 /// Chooses utterances and draws a recipe for each item: scored ones track by track, then warm-up, then repeats.
 ///
 /// An utterance keeps its room, its positions and its noise through all tracks, so that two far tracks differ in
-/// the signal-to-noise ratio alone.
+/// the signal-to-noise ratio alone, and `reverb-only`, `noise-only` and `silence` are the `far-mid` item with something
+/// left out.
 pub(super) fn plan<'a>(
     spec: &ReleaseSpec,
     corpus: &'a Corpus,
@@ -55,6 +56,8 @@ pub(super) fn plan<'a>(
 struct Cast<'a, 's> {
     utterance: &'a Utterance,
     room: Option<&'s Room>,
+    /// Its part of the ratios of the `sweep`, as a share from 0 to 1.
+    stratum: [f64; 2],
 }
 
 /// Draws utterances, as many talkers among them as can be, and deals the rooms out evenly.
@@ -78,7 +81,13 @@ fn choose<'a, 's>(
     let mut rooms: Vec<&Room> = spec.rooms.iter().collect();
     rooms.shuffle(&mut stream(spec, &["rooms"]));
     let mut dealt = rooms.into_iter().cycle();
-    Ok(fit.into_iter().take(needed).map(|utterance| Cast { utterance, room: dealt.next() }).collect())
+    // Every part of the sweep gets one utterance.
+    let mut strata: Vec<usize> = (0..items).collect();
+    strata.shuffle(&mut stream(spec, &["strata"]));
+    let strata =
+        strata.into_iter().cycle().map(|part| [part, part + 1].map(|edge| edge as f64 / items as f64));
+    let chosen = fit.into_iter().take(needed).zip(strata);
+    Ok(chosen.map(|(utterance, stratum)| Cast { utterance, room: dealt.next(), stratum }).collect())
 }
 
 fn fits(spec: &ReleaseSpec, utterance: &Utterance) -> bool {
@@ -117,21 +126,39 @@ fn item<'a>(spec: &ReleaseSpec, cast: &Cast<'a, '_>, track: Track, role: Role) -
             (id.to_string(), rng.random_range(0..=REPEAT_LEAD_IN), level)
         }
     };
-    let snr = track.snr_range().map(|range| {
-        let mut rng = stream(spec, &["ratio", track.name(), &cast.utterance.id]);
-        rounded(rng.random_range(range.low_db..=range.high_db))
-    });
     let recipe = Recipe {
         speech_sha256: cast.utterance.sha256.clone(),
         lead_in_samples: lead_in,
         level_dbov: rounded(spec.level_dbov + level_offset),
         dither_seed: seed(&mut stream(spec, &["dither", &id.to_string()])),
-        scene: snr.zip(cast.room).map(|(snr_db, room)| scene(spec, cast.utterance, room, snr_db, &take)),
+        scene: track.setting().zip(cast.room).map(|(setting, room)| {
+            let snr_db = ratio(spec, cast, track);
+            scene(spec, cast.utterance, room, setting.speech, snr_db, &take)
+        }),
     };
     Planned { id, role, track, utterance: cast.utterance, recipe }
 }
 
-fn scene(spec: &ReleaseSpec, utterance: &Utterance, room: &Room, snr_db: f64, take: &str) -> SceneRecipe {
+/// The signal-to-noise ratio of an item; none where there is no noise.
+fn ratio(spec: &ReleaseSpec, cast: &Cast<'_, '_>, track: Track) -> Option<f64> {
+    let SnrRange { low_db, high_db } = track.snr_range()?;
+    let mut rng = stream(spec, &["ratio", track.ratios_of().name(), &cast.utterance.id]);
+    let [low, high] = match track {
+        Track::Sweep => cast.stratum.map(|share| low_db + share * (high_db - low_db)),
+        _ => [low_db, high_db],
+    };
+    Some(rounded(rng.random_range(low..=high)))
+}
+
+/// Without a ratio, without noise.
+fn scene(
+    spec: &ReleaseSpec,
+    utterance: &Utterance,
+    room: &Room,
+    speech: SpeechPath,
+    snr_db: Option<f64>,
+    take: &str,
+) -> SceneRecipe {
     let mut places = stream(spec, &["places", &utterance.id]);
     let mut sounds = stream(spec, &["sounds", take]);
     let [low, high] = spec.noise.transient_level_db;
@@ -142,14 +169,19 @@ fn scene(spec: &ReleaseSpec, utterance: &Utterance, room: &Room, snr_db: f64, ta
         relative_level_db,
         seed: seed(&mut sounds),
     };
-    let noises = vec![
+    let mut noises = vec![
         noise(&spec.noise.continuous, room.outlets.len(), 0.0),
         noise(&spec.noise.transient, room.bystanders.len(), level),
     ];
+    // Drawn all the same, so that an utterance's positions do not depend on the track.
+    if snr_db.is_none() {
+        noises.clear();
+    }
     SceneRecipe {
         room: room.name.clone(),
         talker: places.random_range(0..room.talkers.len()),
         microphone: places.random_range(0..room.microphones.len()),
+        speech,
         snr_db,
         noises,
     }

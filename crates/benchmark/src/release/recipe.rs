@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::NoiseKind;
+use crate::SpeechPath;
 
 /// How an item is rendered. Together with the release's rooms and the corpus it gives the same bytes again on
 /// the same kind of processor.
@@ -21,6 +22,8 @@ pub struct Recipe {
 }
 
 /// Where speech is heard, and with what noise.
+///
+/// All tracks of an utterance name the same room, positions and noise; a track leaves some of it out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SceneRecipe {
     /// Name of the room.
@@ -29,8 +32,11 @@ pub struct SceneRecipe {
     pub talker: usize,
     /// Index into the room's microphones.
     pub microphone: usize,
-    /// Signal-to-noise ratio, in decibels.
-    pub snr_db: f64,
+    /// How the speech gets to the microphone.
+    #[serde(default, skip_serializing_if = "SpeechPath::is_through_the_room")]
+    pub speech: SpeechPath,
+    /// Signal-to-noise ratio, in decibels; without speech, that of speech at `level_dbov`. Nothing without noise.
+    pub snr_db: Option<f64>,
     /// The noise, all of it together at that ratio.
     pub noises: Vec<NoiseRecipe>,
 }

@@ -5,12 +5,13 @@ use std::{
     fmt::Display,
 };
 
+use acoustics::Rir;
 use rayon::prelude::*;
-use scene::{Background, Dither, NoiseSource, Rendered, Scene, noise, quantise};
+use scene::{Background, Dither, NoiseSource, Rendered, Scene, Transfer, noise, quantise};
 
 use super::{Conditions, NoiseKind, NoiseRecipe, Recipe, SceneRecipe};
 use crate::{
-    Error, Room, SAMPLE_RATE,
+    Error, Room, SAMPLE_RATE, SpeechPath,
     corpus::{Corpus, Utterance},
     room::{Place, Response},
 };
@@ -33,7 +34,7 @@ struct Path {
 pub struct Audio {
     /// Mono samples at [`SAMPLE_RATE`].
     pub samples: Vec<i16>,
-    /// What the far field is like; nothing for dry speech.
+    /// What the far field is like; nothing on the `near` track.
     pub conditions: Option<Conditions>,
 }
 
@@ -71,49 +72,55 @@ impl<'a> Renderer<'a> {
         let mut speech = vec![0.0; recipe.lead_in_samples];
         speech
             .extend(self.corpus.recording(utterance)?.into_iter().map(|sample| f32::from(sample) / 32_768.0));
-        let (samples, conditions) = match &recipe.scene {
+        let (rendered, conditions) = match &recipe.scene {
             None => {
                 let near = scene::render_dry(&speech, SAMPLE_RATE, recipe.level_dbov)
                     .map_err(|problem| failure(&utterance.id, problem))?;
-                (near.samples, None)
+                (near, None)
             }
             Some(setting) => {
-                let response = self.response(setting, Place::Talker(setting.talker))?;
-                let far = self.render_far(&speech, response, setting, recipe.level_dbov)?;
-                let conditions = conditions(setting, response, &far);
-                (far.samples, Some(conditions))
+                let (rendered, response) = self.render_scene(&speech, setting, recipe.level_dbov)?;
+                let conditions = conditions(setting, response, &rendered);
+                (rendered, Some(conditions))
             }
         };
-        let samples = quantise(&samples, Dither::Triangular { seed: recipe.dither_seed });
+        let channel = rendered.channels.first().ok_or_else(|| failure(&utterance.id, "it has no channel"))?;
+        let samples = quantise(channel, Dither::Triangular { seed: recipe.dither_seed });
         Ok(Audio { samples, conditions })
     }
 
-    fn render_far(
+    /// What the microphone hears, and the response through which it hears the talker.
+    fn render_scene(
         &self,
         speech: &[f32],
-        response: &Response,
         setting: &SceneRecipe,
         level_dbov: f64,
-    ) -> Result<Rendered, Error> {
-        let mut scene = Scene {
-            sample_rate: SAMPLE_RATE,
-            speech,
-            speech_response: &response.rir,
-            background: None,
-            target_level_dbov: level_dbov,
+    ) -> Result<(Rendered, Option<&Response>), Error> {
+        let failed = |problem: &dyn Display| failure(&setting.room, problem);
+        let dry = [Rir::identity(SAMPLE_RATE).map_err(|problem| failed(&problem))?];
+        let response = match setting.speech {
+            SpeechPath::Room => Some(self.response(setting, Place::Talker(setting.talker))?),
+            SpeechPath::Dry | SpeechPath::Absent => None,
         };
+        let transfer = response.map_or(Transfer::Still(&dry), |response| still(&response.rir));
+        let mut scene = Scene::of_utterance(SAMPLE_RATE, speech, transfer, level_dbov);
+        if setting.speech == SpeechPath::Absent {
+            scene.speech.clear();
+            scene.length = Some(speech.len());
+        }
         let mut sounds = Vec::new();
         for noise in &setting.noises {
-            let response = &self.response(setting, place(noise))?.rir;
-            sounds.push((synthesise(noise, scene.noise_length(response)), response));
+            let transfer = still(&self.response(setting, place(noise))?.rir);
+            sounds.push((synthesise(noise, scene.noise_length(transfer)), transfer));
         }
-        let sources = setting.noises.iter().zip(&sounds).map(|(noise, (signal, response))| NoiseSource {
+        let sources = setting.noises.iter().zip(&sounds).map(|(noise, (signal, transfer))| NoiseSource {
             signal,
-            response,
+            transfer: *transfer,
             relative_level_db: noise.relative_level_db,
         });
-        scene.background = Some(Background { sources: sources.collect(), snr_db: setting.snr_db });
-        scene::render(&scene).map_err(|problem| failure(&setting.room, problem))
+        scene.background = setting.snr_db.map(|snr_db| Background { sources: sources.collect(), snr_db });
+        let rendered = scene::render(&scene).map_err(|problem| failed(&problem))?;
+        Ok((rendered, response))
     }
 
     fn response(&self, setting: &SceneRecipe, place: Place) -> Result<&Response, Error> {
@@ -124,10 +131,15 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// Talker and noises of a scene, each to its microphone.
+/// Talker and noises of a scene, each to its microphone, as far as they are heard through the room.
 fn paths(setting: &SceneRecipe) -> impl Iterator<Item = Path> {
-    let places = std::iter::once(Place::Talker(setting.talker)).chain(setting.noises.iter().map(place));
+    let talker = (setting.speech == SpeechPath::Room).then_some(Place::Talker(setting.talker));
+    let places = talker.into_iter().chain(setting.noises.iter().map(place));
     places.map(|place| Path { room: setting.room.clone(), place, microphone: setting.microphone })
+}
+
+fn still(response: &Rir) -> Transfer<'_> {
+    Transfer::Still(std::slice::from_ref(response))
 }
 
 /// Where noise of a kind comes from.
@@ -145,15 +157,19 @@ fn synthesise(recipe: &NoiseRecipe, samples: usize) -> Vec<f32> {
     }
 }
 
-fn conditions(setting: &SceneRecipe, response: &Response, far: &Rendered) -> Conditions {
+fn conditions(setting: &SceneRecipe, response: Option<&Response>, rendered: &Rendered) -> Conditions {
+    let through = |value: fn(&Response) -> f64| response.map(|response| thousandths(value(response)));
+    let measured = &rendered.measured;
     Conditions {
         room: setting.room.clone(),
-        distance_m: thousandths(response.distance_m),
-        snr_db: thousandths(far.measured.snr_db.unwrap_or(setting.snr_db)),
-        t30_s: thousandths(response.t30_s),
-        edt_s: thousandths(response.edt_s),
-        c50_db: thousandths(response.c50_db),
-        drr_db: thousandths(response.drr_db),
+        distance_m: through(|response| response.distance_m),
+        snr_db: measured.snr_db.map(thousandths),
+        active_level_dbov: measured.active_speech_level_dbov.map(thousandths),
+        noise_level_dbov: measured.noise_level_dbov.map(thousandths),
+        t30_s: through(|response| response.t30_s),
+        edt_s: through(|response| response.edt_s),
+        c50_db: through(|response| response.c50_db),
+        drr_db: through(|response| response.drr_db),
         noise: setting.noises.iter().map(|noise| noise.kind).collect(),
     }
 }

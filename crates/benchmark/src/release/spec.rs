@@ -125,6 +125,11 @@ impl ReleaseSpec {
         require(!self.tracks.is_empty() && all_differ(&self.tracks), || {
             "name at least one track, and each only once".to_owned()
         })?;
+        if let Some(track) = self.tracks.iter().find(|track| !track.can_be_built()) {
+            let problem =
+                format!("track `{track}` is defined, but this version cannot build it: leave it out");
+            return Err(Error::Specification(problem));
+        }
         require(within(self.level_dbov, -60.0..=-10.0), || {
             format!("level_dbov {}: -60 to -10 leaves room for peaks", self.level_dbov)
         })?;
@@ -149,8 +154,10 @@ impl ReleaseSpec {
     }
 
     fn validate_rooms(&self) -> Result<(), Error> {
-        let is_far = self.tracks.iter().any(|track| track.snr_range().is_some());
-        require(!is_far || !self.rooms.is_empty(), || "the far tracks need at least one room".to_owned())?;
+        let is_far = self.tracks.iter().any(|track| track.setting().is_some());
+        require(!is_far || !self.rooms.is_empty(), || {
+            "tracks other than `near` need at least one room".to_owned()
+        })?;
         let names: Vec<_> = self.rooms.iter().map(|room| &room.name).collect();
         require(all_differ(&names), || "two rooms have the same name".to_owned())?;
         for room in &self.rooms {

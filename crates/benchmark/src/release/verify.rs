@@ -74,20 +74,40 @@ fn verify_audio(directory: &Path, item: &Item) -> Result<(), String> {
 }
 
 fn verify_conditions(item: &Item) -> Result<(), String> {
-    let (range, asked, measured) = match (item.track.snr_range(), &item.recipe.scene, &item.conditions) {
+    let track = item.track;
+    let (setting, scene, conditions) = match (track.setting(), &item.recipe.scene, &item.conditions) {
         (None, None, None) => return Ok(()),
-        (Some(range), Some(scene), Some(conditions)) => (range, scene.snr_db, conditions.snr_db),
-        (None, ..) => return Err(format!("track {} is dry, but it has a scene", item.track)),
-        (Some(_), ..) => return Err(format!("track {} has scenes, but it has none", item.track)),
+        (Some(setting), Some(scene), Some(conditions)) => (setting, scene, conditions),
+        (None, ..) => return Err(format!("track {track} is dry, but it has a scene")),
+        (Some(_), ..) => return Err(format!("track {track} has scenes, but it has none")),
+    };
+    if scene.speech != setting.speech {
+        return Err(format!(
+            "its speech is {:?}, that of track {track} is {:?}",
+            scene.speech, setting.speech
+        ));
+    }
+    if !track.has_speech() && !item.reference.is_empty() {
+        return Err(format!("track {track} has no speech, but it has a reference"));
+    }
+    let (range, asked) = match (track.snr_range(), scene.snr_db) {
+        (None, None) => return Ok(()),
+        (Some(range), Some(asked)) => (range, asked),
+        (None, _) => return Err(format!("track {track} has no noise, but it has a ratio")),
+        (Some(_), _) => return Err(format!("track {track} has noise, but it has no ratio")),
     };
     if !range.contains(asked) {
-        let (track, low, high) = (item.track, range.low_db, range.high_db);
+        let (low, high) = (range.low_db, range.high_db);
         return Err(format!("its ratio of {asked} dB is outside track {track}, {low} to {high} dB"));
     }
-    if (measured - asked).abs() > SNR_TOLERANCE_DB {
-        return Err(format!("its ratio is {measured} dB, its recipe asks for {asked} dB"));
+    let nominal = |noise: f64| item.recipe.level_dbov - noise;
+    let measured =
+        if track.has_speech() { conditions.snr_db } else { conditions.noise_level_dbov.map(nominal) };
+    match measured {
+        Some(measured) if (measured - asked).abs() <= SNR_TOLERANCE_DB => Ok(()),
+        Some(measured) => Err(format!("its ratio is {measured} dB, its recipe asks for {asked} dB")),
+        None => Err(format!("its ratio was not measured, its recipe asks for {asked} dB")),
     }
-    Ok(())
 }
 
 /// What no single item shows.
