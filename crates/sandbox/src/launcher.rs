@@ -77,6 +77,25 @@ const INFO_FD: i32 = 6;
 const MANIFEST_FD: i32 = 7;
 const PROGRAM_FD: i32 = 8;
 
+/// One layer of the isolation that the tests of the self-test can take away, to see that its loss is noticed.
+/// Outside of those tests there is no way to be without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    NetworkNamespace,
+    ProcessNamespace,
+    IpcNamespace,
+    NoNestedUserNamespaces,
+    Seccomp,
+    Watchdog,
+    ProcessLimit,
+    ScratchLimit,
+    ReadOnlyMounts,
+    HiddenHost,
+    EmptyEnvironment,
+    NoCapabilities,
+    ClosedDescriptors,
+}
+
 /// What is needed to start sandboxes on this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Launcher {
@@ -84,6 +103,8 @@ pub(crate) struct Launcher {
     pub(crate) identity: Identity,
     pub(crate) hierarchy: Hierarchy,
     seccomp: Vec<u8>,
+    #[cfg(test)]
+    pub(crate) missing: Vec<Layer>,
 }
 
 /// One program and what it may see and use.
@@ -108,6 +129,7 @@ pub(crate) struct Confined {
     init_pid: u32,
     group: Option<Group>,
     memory_limit: u64,
+    watched: bool,
     watched_peak: u64,
     ended: bool,
     /// Write end of descriptor 3, not blocking.
@@ -152,7 +174,20 @@ impl Launcher {
             identity: Identity::find()?,
             hierarchy: Hierarchy::detect(),
             seccomp: seccomp::program()?,
+            #[cfg(test)]
+            missing: Vec::new(),
         })
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "the tests' twin looks")]
+    fn has(&self, _: Layer) -> bool {
+        true
+    }
+
+    #[cfg(test)]
+    fn has(&self, layer: Layer) -> bool {
+        !self.missing.contains(&layer)
     }
 
     pub(crate) fn describe(&self) -> String {
@@ -191,14 +226,16 @@ impl Launcher {
         let group = self.hierarchy.create(confinement.limits)?;
         let mut command = Command::new("/bin/bash");
         command
-            .args(["-c", GATE, "gate"])
+            .args(["-c", &self.gate(), "gate"])
             .arg(&self.bubblewrap)
-            .args(arguments(confinement, group.is_some()))
-            .env_clear()
+            .args(self.arguments(confinement, group.is_some()))
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(log_inside.try_clone()?)
             .stderr(log_inside);
+        if self.has(Layer::EmptyEnvironment) {
+            command.env_clear();
+        }
         if self.identity.dropped {
             // Also gives up root's supplementary groups.
             command.gid(self.identity.gid).uid(self.identity.uid);
@@ -220,6 +257,7 @@ impl Launcher {
                 init_pid,
                 group,
                 memory_limit: confinement.limits.memory_bytes,
+                watched: self.has(Layer::Watchdog),
                 watched_peak: 0,
                 ended: false,
                 requests: File::from(requests),
@@ -235,36 +273,69 @@ impl Launcher {
             }
         }
     }
-}
 
-/// Bubblewrap's command line.
-fn arguments(confinement: &Confinement<'_>, grouped: bool) -> Vec<OsString> {
-    let mut arguments = Arguments(Vec::new());
-    arguments.words(
-        "--unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try \
-         --disable-userns --die-with-parent --new-session --cap-drop ALL --hostname sandbox --clearenv",
-    );
-    arguments.push(["--uid", &INSIDE_UID.to_string(), "--gid", &INSIDE_UID.to_string()]);
-    for (name, value) in ENVIRONMENT {
-        arguments.push(["--setenv", name, value]);
+    /// The gate's program.
+    fn gate(&self) -> String {
+        let mut gate = GATE.to_owned();
+        if !self.has(Layer::ClosedDescriptors) {
+            gate = gate.replace("exec {descriptor}>&-", "true");
+        }
+        if !self.has(Layer::EmptyEnvironment) {
+            gate = gate.replace("exec -c", "exec");
+        }
+        gate
     }
-    arguments.system();
-    arguments.words("--proc /proc --dev /dev");
-    arguments.push(["--size", &TMP_BYTES.to_string(), "--tmpfs", "/tmp"]);
-    arguments.push(["--size", &SHM_BYTES.to_string(), "--tmpfs", "/dev/shm"]);
-    arguments.words("--remount-ro /dev");
-    for (host, inside) in &confinement.mounts {
-        arguments.push([OsStr::new("--ro-bind"), host.as_os_str(), OsStr::new(inside)]);
+
+    /// Bubblewrap's command line.
+    fn arguments(&self, confinement: &Confinement<'_>, grouped: bool) -> Vec<OsString> {
+        let mut arguments = Arguments(Vec::new());
+        arguments.words("--unshare-user --unshare-uts --unshare-cgroup-try --die-with-parent --new-session");
+        for (layer, option) in [
+            (Layer::ProcessNamespace, "--unshare-pid"),
+            (Layer::NetworkNamespace, "--unshare-net"),
+            (Layer::IpcNamespace, "--unshare-ipc"),
+            (Layer::NoNestedUserNamespaces, "--disable-userns"),
+            (Layer::EmptyEnvironment, "--clearenv"),
+        ] {
+            if self.has(layer) {
+                arguments.words(option);
+            }
+        }
+        arguments.words(if self.has(Layer::NoCapabilities) { "--cap-drop ALL" } else { "--cap-add ALL" });
+        arguments.push(["--hostname", "sandbox"]);
+        arguments.push(["--uid", &INSIDE_UID.to_string(), "--gid", &INSIDE_UID.to_string()]);
+        for (name, value) in ENVIRONMENT {
+            arguments.push(["--setenv", name, value]);
+        }
+        arguments.system();
+        if !self.has(Layer::HiddenHost) {
+            arguments.words("--ro-bind /etc /etc");
+        }
+        arguments.words("--proc /proc --dev /dev");
+        for (bytes, place) in [(TMP_BYTES, "/tmp"), (SHM_BYTES, "/dev/shm")] {
+            if self.has(Layer::ScratchLimit) {
+                arguments.push(["--size", &bytes.to_string()]);
+            }
+            arguments.push(["--tmpfs", place]);
+        }
+        arguments.words("--remount-ro /dev");
+        let bind = if self.has(Layer::ReadOnlyMounts) { "--ro-bind" } else { "--bind" };
+        for (host, inside) in &confinement.mounts {
+            arguments.push([OsStr::new(bind), host.as_os_str(), OsStr::new(inside)]);
+        }
+        arguments.push(["--perms", "0444", "--ro-bind-data", &MANIFEST_FD.to_string(), MANIFEST_PATH]);
+        if confinement.probe.is_some() {
+            arguments.push(["--perms", "0444", "--ro-bind-data", &PROGRAM_FD.to_string(), "/probe.py"]);
+        }
+        arguments.words("--remount-ro / --chdir /");
+        if self.has(Layer::Seccomp) {
+            arguments.push(["--seccomp", &SECCOMP_FD.to_string()]);
+        }
+        arguments.push(["--info-fd", &INFO_FD.to_string(), "--"]);
+        arguments.limits(confinement.limits, grouped, self.has(Layer::ProcessLimit));
+        arguments.push(confinement.program.iter().copied());
+        arguments.0
     }
-    arguments.push(["--perms", "0444", "--ro-bind-data", &MANIFEST_FD.to_string(), MANIFEST_PATH]);
-    if confinement.probe.is_some() {
-        arguments.push(["--perms", "0444", "--ro-bind-data", &PROGRAM_FD.to_string(), "/probe.py"]);
-    }
-    arguments.words("--remount-ro / --chdir /");
-    arguments.push(["--seccomp", &SECCOMP_FD.to_string(), "--info-fd", &INFO_FD.to_string(), "--"]);
-    arguments.limits(confinement.limits, grouped);
-    arguments.push(confinement.program.iter().copied());
-    arguments.0
 }
 
 /// A command line under construction.
@@ -298,14 +369,16 @@ impl Arguments {
 
     /// Limits of each single process. Set inside, where the number of processes is counted for the sandbox's
     /// own user namespace and not for the user on the host.
-    fn limits(&mut self, limits: TreeLimits, grouped: bool) {
+    fn limits(&mut self, limits: TreeLimits, grouped: bool, count_processes: bool) {
         let file_bytes = TMP_BYTES.max(SHM_BYTES);
         self.words("/usr/bin/prlimit --core=0:0");
         self.push([
             format!("--nofile={OPEN_FILES}:{OPEN_FILES}"),
             format!("--fsize={file_bytes}:{file_bytes}"),
         ]);
-        self.push([format!("--nproc={0}:{0}", limits.processes)]);
+        if count_processes {
+            self.push([format!("--nproc={0}:{0}", limits.processes)]);
+        }
         if !grouped {
             // With a cgroup the kernel's out-of-memory verdict is the clearer one.
             self.push([format!("--data={0}:{0}", limits.memory_bytes)]);
@@ -332,7 +405,7 @@ impl Confined {
         if let Some(group) = &self.group {
             return group.out_of_memory_kills() > 0;
         }
-        if !self.ended {
+        if self.watched && !self.ended {
             self.watched_peak = self.watched_peak.max(watchdog::tree_memory_bytes(self.init_pid));
         }
         self.watched_peak > self.memory_limit
