@@ -169,11 +169,12 @@ impl Launcher {
             .map(PathBuf::from)
             .find(|it| it.is_file())
             .ok_or(LaunchError::NoBubblewrap)?;
+        let hierarchy = Hierarchy::detect();
         Ok(Self {
             bubblewrap,
             identity: Identity::find()?,
-            hierarchy: Hierarchy::detect(),
-            seccomp: seccomp::program()?,
+            seccomp: seccomp::program(!matches!(hierarchy, Hierarchy::Unavailable(_)))?,
+            hierarchy,
             #[cfg(test)]
             missing: Vec::new(),
         })
