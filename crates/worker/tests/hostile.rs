@@ -310,18 +310,18 @@ impl Bait {
         }
         job
     }
+}
 
-    /// Nothing that the node must keep may be in anything the service was told.
-    fn assert_nothing_leaked(&self, told: &[Told]) {
-        let environment = std::env::var("CARGO_MANIFEST_DIR").unwrap();
-        for told in told {
-            let text = match told {
-                Told::Upload(body) => String::from_utf8_lossy(body).into_owned(),
-                other => format!("{other:?}"),
-            };
-            for secret in [TOKEN, CANARY, &environment, "root:x:0:0"] {
-                assert!(!text.contains(secret), "`{secret}` is in {text}");
-            }
+/// Nothing that the node must keep may be in anything the service was told.
+fn assert_nothing_leaked(told: &[Told]) {
+    let environment = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    for told in told {
+        let text = match told {
+            Told::Upload(body) => String::from_utf8_lossy(body).into_owned(),
+            other => format!("{other:?}"),
+        };
+        for secret in [TOKEN, CANARY, &environment, "root:x:0:0"] {
+            assert!(!text.contains(secret), "`{secret}` is in {text}");
         }
     }
 }
@@ -332,7 +332,7 @@ async fn run(attacks: &[Attack]) -> Vec<Told> {
     let jobs = attacks.iter().map(|it| it.0).chain(["none"]).map(|attack| bait.job(attack)).collect();
     let _ = bait.world.work(jobs, LONG).await;
     let told = bait.world.service.told();
-    bait.assert_nothing_leaked(&told);
+    assert_nothing_leaked(&told);
     let mut ended = ends(&told);
     assert_eq!(ended.len(), attacks.len() + 1, "an attempt ended without a word");
     let Some(Ended::Completed(last)) = ended.pop() else { panic!("the next job did not run") };
@@ -456,16 +456,17 @@ fn all() -> impl Iterator<Item = (&'static str, &'static [Attack])> {
 }
 
 fn table() -> String {
-    let mut text = HEAD.to_owned();
-    for (title, attacks) in all() {
-        text += &format!(
-            "\n## {title}\n\n| submission | what it does | ends as | stopped by |\n|---|---|---|---|\n"
-        );
-        for (name, what, ends, stopped_by) in attacks {
-            text += &format!("| `{name}` | {what} | {} | {stopped_by} |\n", ends.words());
-        }
-    }
-    text + TAIL
+    let row = |(name, what, ends, stopped_by): &Attack| {
+        format!("| `{name}` | {what} | {} | {stopped_by} |\n", ends.words())
+    };
+    let section = |(title, attacks): (&str, &[Attack])| {
+        let rows: String = attacks.iter().map(row).collect();
+        format!(
+            "\n## {title}\n\n| submission | what it does | ends as | stopped by |\n|---|---|---|---|\n{rows}"
+        )
+    };
+    let sections: String = all().map(section).collect();
+    format!("{HEAD}{sections}{TAIL}")
 }
 
 const HEAD: &str = "<!-- Made by crates/worker/tests/hostile.rs, which runs all of it; do not edit. -->

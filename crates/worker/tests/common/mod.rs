@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs,
     os::unix::fs::PermissionsExt,
-    path::{Path as FilePath, PathBuf},
+    path::PathBuf,
     process::Command,
     sync::{Arc, LazyLock, Mutex},
 };
