@@ -43,6 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 warm_up: &audio[..50],
                 items: &audio,
                 repeats: &[],
+                throughput: true,
+                devices: &[],
                 seed: 1,
                 limits: LIMITS,
             },

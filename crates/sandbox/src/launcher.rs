@@ -5,6 +5,7 @@
 //! applies seccomp and becomes `prlimit`, which becomes the program. Nothing untrusted runs before all of it holds.
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read, Seek, Write},
@@ -27,6 +28,7 @@ use rustix::{
 
 use crate::{
     cgroup::{Group, Hierarchy, TreeLimits},
+    device::{Device, Node},
     log::Log,
     seccomp,
     user::Identity,
@@ -114,6 +116,8 @@ pub(crate) struct Confinement<'a> {
     pub(crate) program: Vec<&'a OsStr>,
     /// Directories of the host, and where they appear, read-only.
     pub(crate) mounts: Vec<(&'a Path, &'a str)>,
+    /// Accelerators it may use.
+    pub(crate) devices: &'a [Device],
     /// Content of [`MANIFEST_PATH`].
     pub(crate) manifest: &'a [u8],
     /// Content of one more read-only file, `/probe.py`.
@@ -319,6 +323,7 @@ impl Launcher {
             }
             arguments.push(["--tmpfs", place]);
         }
+        arguments.devices(confinement.devices);
         arguments.words("--remount-ro /dev");
         let bind = if self.has(Layer::ReadOnlyMounts) { "--ro-bind" } else { "--bind" };
         for (host, inside) in &confinement.mounts {
@@ -365,6 +370,25 @@ impl Arguments {
                 Err(_) if Path::new(&top).is_dir() => self.push(["--ro-bind", &top, &top]),
                 Err(_) => {}
             }
+        }
+    }
+
+    /// Device nodes under their usual names, and the driver's libraries where they are not among the system's.
+    fn devices(&mut self, devices: &[Device]) {
+        let mut shown = BTreeSet::new();
+        for node in devices.iter().flat_map(|it| &it.nodes) {
+            // Some nodes serve all devices.
+            if shown.insert(&node.inside) {
+                self.push([OsStr::new("--dev-bind"), node.host.as_os_str(), node.inside.as_os_str()]);
+            }
+        }
+        let libraries: BTreeSet<&Node> = devices.iter().flat_map(|it| &it.libraries).collect();
+        for library in &libraries {
+            self.push([OsStr::new("--ro-bind"), library.host.as_os_str(), library.inside.as_os_str()]);
+        }
+        if !libraries.is_empty() {
+            let path: Vec<&OsStr> = libraries.iter().map(|it| it.inside.as_os_str()).collect();
+            self.push([OsStr::new("--setenv"), OsStr::new("LD_LIBRARY_PATH"), &path.join(OsStr::new(":"))]);
         }
     }
 
@@ -418,6 +442,11 @@ impl Confined {
             Some(group) => group.peak_memory_bytes(),
             None => (self.watched_peak > 0).then_some(self.watched_peak),
         }
+    }
+
+    /// Processor time of the tree so far in seconds, where it can be measured.
+    pub(crate) fn processor_seconds(&self) -> Option<f64> {
+        self.group.as_ref().and_then(Group::processor_seconds)
     }
 
     /// Kill everything and wait until it is gone; an error if it is not.

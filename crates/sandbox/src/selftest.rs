@@ -360,6 +360,7 @@ fn start(
     launcher.start(&Confinement {
         program,
         mounts: vec![(empty, "/model"), (empty, "/audio"), (empty, "/runtime")],
+        devices: &[],
         manifest: config,
         probe: Some(PROBE),
         limits: TreeLimits {

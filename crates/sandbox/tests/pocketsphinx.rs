@@ -68,6 +68,8 @@ fn transcribe(
         warm_up: &items[..1],
         items,
         repeats,
+        throughput: true,
+        devices: &[],
         seed: 1,
         limits: common::LIMITS,
     };

@@ -81,6 +81,27 @@ def none(request):
         answer(request, f"{file.read()} {counter}")
 
 
+def batches(request):
+    texts = []
+    for one in request.get("batch", [request]):
+        with open(one["path"]) as file:
+            texts.append({"id": one["id"], "text": file.read()})
+    send({"batch": texts[::-1]} if "batch" in request else texts[0])
+
+
+def batch_liar(request):
+    # Says in batches what it does not say one by one.
+    if "batch" in request:
+        send({"batch": [{"id": one["id"], "text": "hasty"} for one in request["batch"]]})
+    else:
+        answer(request, "careful")
+
+
+def devices(request):
+    found = sorted(glob.glob("/dev/nvidia*"))
+    answer(request, f"{found} {[read(path).decode() for path in found]} {os.environ.get('LD_LIBRARY_PATH')}")
+
+
 def slow(request):
     time.sleep(0.05)
     answer(request, "")
@@ -574,7 +595,10 @@ if attack == "nonsense_ready":
     os.write(4, b"ready!\n")
 if attack == "memory_while_loading":
     memory_bomb(None)
-send({"ready": {"num_params": 42}})
+if attack in ("batches", "batch_liar"):
+    send({"ready": {"num_params": 42, "max_batch": 4}})
+else:
+    send({"ready": {"num_params": 42}})
 if attack == "ready_twice":
     send({"ready": {"num_params": 42}})
 if attack == "slow_loader":
