@@ -18,8 +18,8 @@ def work():
         total += number * number % 7
     digest = hashlib.sha256(BLOCK * 4).digest()
     packed = zlib.compress(BLOCK, 1)
-    copy = bytearray(32 << 20)
-    copy[:] = bytes(32 << 20)
+    copy = bytearray(8 << 20)
+    copy[:] = bytes(8 << 20)
     return total, digest, packed, copy
 
 

@@ -220,6 +220,9 @@ impl World {
             runtimes: RUNTIMES.path().to_path_buf(),
             work_directory: directory.path().join("work"),
             name: "test".into(),
+            accelerators: 0,
+            accelerator_locks: directory.path().join("accelerators"),
+            golden: None,
         };
         Self { service, base, config, directory }
     }
