@@ -6,6 +6,7 @@ mod corpus;
 mod demo;
 mod directories;
 mod error;
+mod eval;
 mod import_results;
 mod progress;
 mod publish;
@@ -45,6 +46,8 @@ enum Command {
     /// Benchmarks: build and verify.
     #[command(subcommand)]
     Release(release::Command),
+    /// Run a model on a dev set here: same sandbox, timing and scoring as the board, no service.
+    Eval(eval::Arguments),
     /// Score transcripts: normalise, count errors, compare systems.
     Score(score::ScoreArgs),
 }
@@ -78,6 +81,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Admin(command) => admin::run(command).await,
         Command::Corpus(command) => corpus::run(&command),
         Command::Release(command) => release::run(&command),
+        Command::Eval(arguments) => eval::run(arguments).await,
         Command::Score(arguments) => return score::run(arguments),
     };
     match ended {
