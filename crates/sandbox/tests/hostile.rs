@@ -1,6 +1,7 @@
 //! Models that misbehave, in the real sandbox.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up panics")]
+#![expect(dead_code, reason = "shares its surroundings with the other tests")]
 
 mod common;
 
