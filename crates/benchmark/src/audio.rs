@@ -3,6 +3,7 @@
 use std::{fs, io::Cursor, path::Path};
 
 use ezk_g722::libg722::{Bitrate, decoder::Decoder};
+use flacenc::{bitsink::ByteSink, component::BitRepr, error::Verify};
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 use crate::Error;
@@ -53,7 +54,11 @@ fn quantise(sample: f32) -> Result<i16, String> {
     Ok(scaled.min(32_767.0) as i16)
 }
 
-fn decode_flac(bytes: &[u8]) -> Result<Vec<i16>, String> {
+/// Decodes a FLAC file: mono, 16 kHz, 16-bit.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub(crate) fn decode_flac(bytes: &[u8]) -> Result<Vec<i16>, String> {
     let mut reader = claxon::FlacReader::new(bytes).map_err(|error| format!("not a FLAC file ({error})"))?;
     let info = reader.streaminfo();
     check_form(info.channels, info.sample_rate)?;
@@ -106,6 +111,35 @@ pub(crate) fn encode_wav(samples: &[i16]) -> Result<Vec<u8>, hound::Error> {
     Ok(file.into_inner())
 }
 
+/// Sizes of FLAC blocks to choose from, in samples.
+const FLAC_BLOCKS: [usize; 3] = [4096, 4032, 3968];
+/// Fewest samples of a FLAC block.
+const SHORTEST_FLAC_BLOCK: usize = 16;
+
+/// A complete FLAC file: mono, 16 kHz, 16 bit.
+///
+/// The encoder writes the size of the last block into the header as the smallest one, where fewer than 16 samples make
+/// the file illegal: so the blocks are chosen for the last one to be long enough.
+///
+/// # Errors
+/// A sentence that says what the encoder did not like; a recording of fewer than 16 samples.
+pub(crate) fn encode_flac(samples: &[i16]) -> Result<Vec<u8>, String> {
+    let config =
+        flacenc::config::Encoder::default().into_verified().map_err(|(_, error)| error.to_string())?;
+    let fits = |block: &usize| {
+        let last = samples.len() % block;
+        last >= SHORTEST_FLAC_BLOCK || (last == 0 && !samples.is_empty())
+    };
+    let block = FLAC_BLOCKS.into_iter().find(fits).ok_or("is too short for a FLAC file")?;
+    let wide: Vec<i32> = samples.iter().map(|&sample| sample.into()).collect();
+    let source = flacenc::source::MemSource::from_samples(&wide, 1, 16, SAMPLE_RATE as usize);
+    let stream =
+        flacenc::encode_with_fixed_block_size(&config, source, block).map_err(|error| error.to_string())?;
+    let mut file = ByteSink::new();
+    stream.write(&mut file).map_err(|error| error.to_string())?;
+    Ok(file.into_inner())
+}
+
 /// Length in seconds.
 pub(crate) fn seconds(samples: usize) -> f64 {
     samples as f64 / f64::from(SAMPLE_RATE)
@@ -123,6 +157,7 @@ mod tests {
             prop_assert_eq!(decode_wav(&encode_wav(&samples).unwrap()), Ok(samples));
         }
 
+
         #[test]
         fn damaged_files_are_refused_or_read_but_never_stop_the_program(
             place in 0_usize..64,
@@ -139,6 +174,25 @@ mod tests {
                 let _: Result<Vec<i16>, String> = decode(&damaged);
             }
         }
+    }
+
+    #[test]
+    fn flac_is_read_back_to_the_bit_by_another_library_whatever_its_length() {
+        let noise = |length: usize| -> Vec<i16> {
+            (0..length as u64)
+                .map(|it| (it.wrapping_mul(6_364_136_223_846_793_005).rotate_left(23) >> 48) as i16)
+                .collect()
+        };
+        let silence = |length: usize| vec![0; length];
+        for length in [16, 17, 4095, 4096, 4097, 4111, 8192, 8193, 4096 * 63 + 5, 50_000] {
+            for samples in [noise(length), silence(length)] {
+                assert!(
+                    decode_flac(&encode_flac(&samples).unwrap()).is_ok_and(|it| it == samples),
+                    "{length}"
+                );
+            }
+        }
+        assert!(encode_flac(&[0; 15]).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - A [`release::ReleaseSpec`] says in TOML what a release shall be: [`Track`]s, [`Room`]s, noise, a seed.
 //! - [`release::build`] chooses utterances, draws a [`release::Recipe`] for every item, simulates the rooms and
 //!   renders the audio. [`release::verify`] checks what lies on disk.
+//! - A [`dev::DevSet`] is a release with its references, to be given away and evaluated on anywhere.
 //!
 //! # A release on disk
 //!
@@ -39,6 +40,7 @@
 //! or `absent`); without noise its `snr_db` is `null`. Conditions that an item has not are left out.
 
 pub mod corpus;
+pub mod dev;
 pub mod release;
 
 mod audio;

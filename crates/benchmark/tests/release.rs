@@ -424,3 +424,45 @@ fn what_a_language_model_may_read_holds_no_reference() {
     assert_eq!(texts.len(), 13 - 9);
     assert!(texts.iter().all(|text| !references.contains(text)));
 }
+
+#[test]
+fn a_dev_set_carries_the_same_sound_references_and_conditions_in_both_forms() {
+    use benchmark::dev::{AudioForm, DevSet};
+    let built = built();
+    let release = DevSet::open(&built.release).unwrap();
+    for (form, extension) in [(AudioForm::Flac, "flac"), (AudioForm::Wav, "wav")] {
+        let place = built.temporary.path().join(extension);
+        release.export(&place, form, &|_, _| ()).unwrap();
+        let exported = DevSet::open(&place).unwrap();
+        assert_eq!(exported.header, release.header);
+        assert_eq!(exported.items.len(), built.manifest.items.len());
+        for (item, original) in exported.items.iter().zip(&release.items) {
+            assert_eq!(
+                (item.id, &item.text, item.role, &item.conditions),
+                (original.id, &original.text, original.role, &original.conditions)
+            );
+            assert!(item.audio_filepath.extension().is_some_and(|it| it == extension));
+            assert_eq!(exported.wav(item).unwrap(), release.wav(original).unwrap());
+        }
+        let segments: Vec<serde_json::Value> =
+            serde_json::from_slice(&fs::read(place.join("references.seglst.json")).unwrap()).unwrap();
+        let scored = exported.items.iter().filter(|item| item.role == Role::Scored).count();
+        assert_eq!(segments.len(), scored, "neither warm-up nor repeats are references");
+    }
+}
+
+#[test]
+fn a_dev_set_that_was_changed_or_reaches_outside_is_refused() {
+    use benchmark::dev::{AudioForm, DevSet};
+    let built = built();
+    let place = built.temporary.path().join("dev");
+    let exported = DevSet::open(&built.release).unwrap().export(&place, AudioForm::Flac, &|_, _| ()).unwrap();
+    let item = &exported.items[0];
+    let path = place.join(&item.audio_filepath);
+    fs::write(&path, "changed").unwrap();
+    assert!(exported.wav(item).unwrap_err().to_string().contains("was changed"));
+    let manifest = place.join("manifest.jsonl");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replacen("audio/", "../audio/", 1)).unwrap();
+    assert!(DevSet::open(&place).unwrap_err().to_string().contains("outside"));
+}

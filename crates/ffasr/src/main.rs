@@ -7,6 +7,7 @@ mod corpus;
 mod demo;
 mod directories;
 mod error;
+mod eval;
 mod import_results;
 mod progress;
 mod publish;
@@ -49,6 +50,8 @@ enum Command {
     /// Room acoustics: simulate rooms, measure impulse responses, validate the simulator.
     #[command(subcommand)]
     Acoustics(acoustics::Command),
+    /// Run a model on a dev set here: same sandbox, timing and scoring as the board, no service.
+    Eval(eval::Arguments),
     /// Score transcripts: normalise, count errors, compare systems.
     Score(score::ScoreArgs),
 }
@@ -83,6 +86,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Corpus(command) => corpus::run(&command),
         Command::Release(command) => release::run(&command),
         Command::Acoustics(command) => acoustics::run(&command),
+        Command::Eval(arguments) => eval::run(arguments).await,
         Command::Score(arguments) => return score::run(arguments),
     };
     match ended {

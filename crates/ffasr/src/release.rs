@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use benchmark::release::{ReleaseManifest, ReleaseSpec, build, verify};
-use clap::{Args, Subcommand};
+use benchmark::{
+    dev::{AudioForm, DevSet},
+    release::{ReleaseManifest, ReleaseSpec, build, verify},
+};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::error::Failure;
 
@@ -13,6 +16,28 @@ pub(crate) enum Command {
     Build(BuildArguments),
     /// Check every file of a release against its manifest.
     Verify(VerifyArguments),
+    /// Write a release with its references, for `ffasr eval` and everybody: JSONL, FLAC or WAV, `SegLST`. What is
+    /// exported is no longer held out.
+    ExportDev(ExportArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct ExportArguments {
+    /// Release directory.
+    release: PathBuf,
+    /// Directory to make; must not exist.
+    destination: PathBuf,
+    /// How to write the audio.
+    #[arg(long, value_enum, default_value_t = Form::Flac)]
+    audio: Form,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Form {
+    /// FLAC, about half the size.
+    Flac,
+    /// WAV.
+    Wav,
 }
 
 #[derive(Args)]
@@ -40,6 +65,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Build(arguments) => run_build(arguments),
         Command::Verify(arguments) => run_verify(arguments),
+        Command::ExportDev(arguments) => run_export(arguments),
     }
 }
 
@@ -57,6 +83,19 @@ fn run_build(arguments: &BuildArguments) -> Result<(), Failure> {
     let manifest = build(&spec, &arguments.corpus, &arguments.destination, arguments.items, &progress)
         .map_err(Failure::input)?;
     println!("{}", manifest.sha256().map_err(Failure::failed)?);
+    Ok(())
+}
+
+fn run_export(arguments: &ExportArguments) -> Result<(), Failure> {
+    let form = match arguments.audio {
+        Form::Flac => AudioForm::Flac,
+        Form::Wav => AudioForm::Wav,
+    };
+    let set = DevSet::open(&arguments.release).map_err(Failure::input)?;
+    let set = set
+        .export(&arguments.destination, form, &crate::progress::percent("exporting"))
+        .map_err(Failure::input)?;
+    println!("{} items in {}", set.items.len(), arguments.destination.display());
     Ok(())
 }
 

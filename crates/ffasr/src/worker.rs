@@ -1,9 +1,13 @@
 //! `ffasr worker`: a node that runs models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use worker::Config;
+use sandbox::Sandbox;
+use worker::{
+    Config,
+    calibration::{self, Golden},
+};
 
 use crate::{directories, error::Failure, serve};
 
@@ -14,10 +18,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     check: bool,
     /// Address of the service.
-    #[arg(long, env = "FFASR_SERVICE", required_unless_present = "check")]
+    #[arg(long, env = "FFASR_SERVICE", required_unless_present_any = ["check", "calibrate"])]
     service: Option<String>,
     /// File with the worker's token, from `ffasr admin worker add`.
-    #[arg(long, env = "FFASR_TOKEN_FILE", required_unless_present = "check")]
+    #[arg(long, env = "FFASR_TOKEN_FILE", required_unless_present_any = ["check", "calibrate"])]
     token_file: Option<PathBuf>,
     /// Class of hardware this node is.
     #[arg(long, env = "FFASR_HARDWARE_CLASS", default_value_t = serve::default_hardware_class())]
@@ -28,6 +32,19 @@ pub(crate) struct Arguments {
     /// Directory of everything this machine keeps.
     #[arg(long, env = "FFASR_DATA", default_value_os_t = directories::default_data())]
     data: PathBuf,
+    /// Accelerators each attempt gets for itself.
+    #[arg(long, env = "FFASR_ACCELERATORS", default_value_t = 0)]
+    accelerators: usize,
+    /// Measure this node's usual pace, keep it and stop. From then on an attempt during which the node was not at that
+    /// pace does not count and is repeated. Only for machines with nothing else to do.
+    #[arg(long, conflicts_with = "check")]
+    calibrate: bool,
+    /// With --calibrate: how far from the usual pace a run may start or end, as a share.
+    #[arg(long, requires = "calibrate", default_value_t = 0.02)]
+    tolerance: f64,
+    /// With --calibrate: how much the pace may change during a run, as a share.
+    #[arg(long, requires = "calibrate", default_value_t = 0.015)]
+    drift: f64,
     /// Where runtimes are installed (`deploy/runtimes/install`).
     #[arg(long, env = "FFASR_RUNTIMES", default_value_os_t = sandbox::runtime::default_root())]
     runtimes: PathBuf,
@@ -43,10 +60,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Err(Failure::failed("isolation is not in force on this machine"))
         };
     }
+    if arguments.calibrate {
+        return calibrate(arguments).await;
+    }
     let (Some(service), Some(token_file)) = (arguments.service, arguments.token_file) else {
         return Err(Failure::input("--service and --token-file are needed"));
     };
     directories::open_to_pass(&arguments.data)?;
+    let calibration = calibration_file(&arguments.data);
+    let golden = Golden::read(&calibration)
+        .map_err(|error| Failure::failed(format!("{} cannot be used: {error}", calibration.display())))?;
     let config = Config {
         service,
         token_file,
@@ -54,6 +77,41 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         runtimes: arguments.runtimes,
         work_directory: arguments.data.join("work").join(&arguments.name),
         name: arguments.name,
+        accelerators: arguments.accelerators,
+        accelerator_locks: arguments.data.join("accelerators"),
+        golden,
     };
     worker::run(config).await.map_err(Failure::failed)
+}
+
+fn calibration_file(data: &Path) -> PathBuf {
+    data.join("calibration.json")
+}
+
+async fn calibrate(arguments: Arguments) -> Result<(), Failure> {
+    directories::open_to_pass(&arguments.data)?;
+    let file = calibration_file(&arguments.data);
+    let (tolerance, drift) = (arguments.tolerance, arguments.drift);
+    let measure = move || {
+        let sandbox = Sandbox::open().map_err(Failure::failed)?;
+        calibration::calibrate(&sandbox, tolerance, drift).map_err(Failure::failed)
+    };
+    let golden = tokio::task::spawn_blocking(measure).await.map_err(Failure::failed)??;
+    golden
+        .write(&file)
+        .map_err(|error| Failure::failed(format!("{} cannot be written: {error}", file.display())))?;
+    let (least, most) = golden.range_seconds;
+    println!(
+        "usual pace {:.2} ms, {:.2} to {:.2} ms in seven rounds; kept in {}",
+        1e3 * golden.golden_seconds,
+        1e3 * least,
+        1e3 * most,
+        file.display()
+    );
+    if most / least - 1.0 > golden.tolerance {
+        eprintln!(
+            "the rounds differ by more than the tolerance: this machine is too unsteady for such a rule"
+        );
+    }
+    Ok(())
 }

@@ -90,7 +90,7 @@ fn the_demo_wants_enough_items_to_say_something() {
 #[test]
 fn every_command_explains_itself() {
     let data = tempfile::tempdir().unwrap();
-    for command in ["demo", "serve", "worker", "admin", "corpus", "release"] {
+    for command in ["demo", "serve", "worker", "admin", "corpus", "release", "eval"] {
         let output = ffasr(data.path(), &[command, "--help"]);
         assert!(output.status.success());
         assert!(String::from_utf8(output.stdout).unwrap().contains("Usage: ffasr"), "{command}");

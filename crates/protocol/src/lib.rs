@@ -6,6 +6,7 @@
 mod failure;
 mod ids;
 mod manifest;
+mod measurements;
 mod messages;
 mod results;
 mod runtime;
@@ -13,6 +14,10 @@ mod runtime;
 pub use failure::{FailureClass, FaultOwner, UnknownFailureClass};
 pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
 pub use manifest::{Decoding, DecodingValue, ModelManifest};
+pub use measurements::{
+    Calibration, DeviceUse, Flag, FlagKind, LatencyBucket, LatencyByDuration, LatencyPercentiles,
+    Measurements, ResultsDocument, Throughput,
+};
 pub use messages::{
     AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply,
     Job, Limits, ModelFile, Progress, Stage, UnknownStage, Work,

@@ -147,6 +147,18 @@ impl Group {
         fs::read_to_string(self.memory.join(file)).ok()?.trim().parse().ok()
     }
 
+    /// Processor time of the tree so far, in seconds.
+    pub(crate) fn processor_seconds(&self) -> Option<f64> {
+        if self.version == 2 {
+            let text = read(self.memory.join("cpu.stat")).ok()?;
+            let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+            return Some(usage.trim().parse::<f64>().ok()? * 1e-6);
+        }
+        // The controllers `cpu` and `cpuacct` share a hierarchy on every common distribution.
+        let usage = self.others.iter().find_map(|it| read(it.join("cpuacct.usage")).ok())?;
+        Some(usage.trim().parse::<f64>().ok()? * 1e-9)
+    }
+
     /// Whether no process is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.directories().all(|it| read(it.join("cgroup.procs")).is_ok_and(|text| text.trim().is_empty()))

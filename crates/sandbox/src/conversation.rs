@@ -30,6 +30,8 @@ pub(crate) struct Conversation<'a> {
     /// Told of every step, and of new log text with every tick.
     pub(crate) progress: &'a mut dyn FnMut(Progress),
     buffer: Vec<u8>,
+    /// Bytes of a line at most.
+    pub(crate) line_limit: usize,
 }
 
 /// A line, and when its last byte was here.
@@ -40,7 +42,7 @@ pub(crate) struct Line {
 
 impl<'a> Conversation<'a> {
     pub(crate) fn new(confined: Confined, cancel: &'a Cancel, progress: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { confined, cancel, progress, buffer: Vec::new() }
+        Self { confined, cancel, progress, buffer: Vec::new(), line_limit: ANSWER_BYTES }
     }
 
     /// Send one line; returns when it was sent. Anything the model sent unasked is a fault.
@@ -118,12 +120,12 @@ impl<'a> Conversation<'a> {
         let end = self.buffer.iter().position(|byte| *byte == b'\n');
         match end {
             Some(end) if end + 1 < self.buffer.len() => Err(BadAnswer::Unasked),
-            Some(end) if end <= ANSWER_BYTES => {
+            Some(end) if end <= self.line_limit => {
                 let mut line = std::mem::take(&mut self.buffer);
                 line.truncate(end);
                 Ok(Some(line))
             }
-            None if self.buffer.len() <= ANSWER_BYTES => Ok(None),
+            None if self.buffer.len() <= self.line_limit => Ok(None),
             _ => Err(BadAnswer::TooLong),
         }
     }

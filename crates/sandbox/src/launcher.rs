@@ -5,6 +5,7 @@
 //! applies seccomp and becomes `prlimit`, which becomes the program. Nothing untrusted runs before all of it holds.
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read, Seek, Write},
@@ -27,6 +28,7 @@ use rustix::{
 
 use crate::{
     cgroup::{Group, Hierarchy, TreeLimits},
+    device::{Device, Node},
     log::Log,
     seccomp,
     user::Identity,
@@ -77,6 +79,25 @@ const INFO_FD: i32 = 6;
 const MANIFEST_FD: i32 = 7;
 const PROGRAM_FD: i32 = 8;
 
+/// One layer of the isolation that the tests of the self-test can take away, to see that its loss is noticed.
+/// Outside of those tests there is no way to be without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    NetworkNamespace,
+    ProcessNamespace,
+    IpcNamespace,
+    NoNestedUserNamespaces,
+    Seccomp,
+    Watchdog,
+    ProcessLimit,
+    ScratchLimit,
+    ReadOnlyMounts,
+    HiddenHost,
+    EmptyEnvironment,
+    NoCapabilities,
+    ClosedDescriptors,
+}
+
 /// What is needed to start sandboxes on this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Launcher {
@@ -84,6 +105,8 @@ pub(crate) struct Launcher {
     pub(crate) identity: Identity,
     pub(crate) hierarchy: Hierarchy,
     seccomp: Vec<u8>,
+    #[cfg(test)]
+    pub(crate) missing: Vec<Layer>,
 }
 
 /// One program and what it may see and use.
@@ -93,6 +116,8 @@ pub(crate) struct Confinement<'a> {
     pub(crate) program: Vec<&'a OsStr>,
     /// Directories of the host, and where they appear, read-only.
     pub(crate) mounts: Vec<(&'a Path, &'a str)>,
+    /// Accelerators it may use.
+    pub(crate) devices: &'a [Device],
     /// Content of [`MANIFEST_PATH`].
     pub(crate) manifest: &'a [u8],
     /// Content of one more read-only file, `/probe.py`.
@@ -108,6 +133,7 @@ pub(crate) struct Confined {
     init_pid: u32,
     group: Option<Group>,
     memory_limit: u64,
+    watched: bool,
     watched_peak: u64,
     ended: bool,
     /// Write end of descriptor 3, not blocking.
@@ -147,12 +173,26 @@ impl Launcher {
             .map(PathBuf::from)
             .find(|it| it.is_file())
             .ok_or(LaunchError::NoBubblewrap)?;
+        let hierarchy = Hierarchy::detect();
         Ok(Self {
             bubblewrap,
             identity: Identity::find()?,
-            hierarchy: Hierarchy::detect(),
-            seccomp: seccomp::program()?,
+            seccomp: seccomp::program(!matches!(hierarchy, Hierarchy::Unavailable(_)))?,
+            hierarchy,
+            #[cfg(test)]
+            missing: Vec::new(),
         })
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "the tests' twin looks")]
+    fn has(&self, _: Layer) -> bool {
+        true
+    }
+
+    #[cfg(test)]
+    fn has(&self, layer: Layer) -> bool {
+        !self.missing.contains(&layer)
     }
 
     pub(crate) fn describe(&self) -> String {
@@ -191,14 +231,16 @@ impl Launcher {
         let group = self.hierarchy.create(confinement.limits)?;
         let mut command = Command::new("/bin/bash");
         command
-            .args(["-c", GATE, "gate"])
+            .args(["-c", &self.gate(), "gate"])
             .arg(&self.bubblewrap)
-            .args(arguments(confinement, group.is_some()))
-            .env_clear()
+            .args(self.arguments(confinement, group.is_some()))
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(log_inside.try_clone()?)
             .stderr(log_inside);
+        if self.has(Layer::EmptyEnvironment) {
+            command.env_clear();
+        }
         if self.identity.dropped {
             // Also gives up root's supplementary groups.
             command.gid(self.identity.gid).uid(self.identity.uid);
@@ -220,6 +262,7 @@ impl Launcher {
                 init_pid,
                 group,
                 memory_limit: confinement.limits.memory_bytes,
+                watched: self.has(Layer::Watchdog),
                 watched_peak: 0,
                 ended: false,
                 requests: File::from(requests),
@@ -235,36 +278,70 @@ impl Launcher {
             }
         }
     }
-}
 
-/// Bubblewrap's command line.
-fn arguments(confinement: &Confinement<'_>, grouped: bool) -> Vec<OsString> {
-    let mut arguments = Arguments(Vec::new());
-    arguments.words(
-        "--unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try \
-         --disable-userns --die-with-parent --new-session --cap-drop ALL --hostname sandbox --clearenv",
-    );
-    arguments.push(["--uid", &INSIDE_UID.to_string(), "--gid", &INSIDE_UID.to_string()]);
-    for (name, value) in ENVIRONMENT {
-        arguments.push(["--setenv", name, value]);
+    /// The gate's program.
+    fn gate(&self) -> String {
+        let mut gate = GATE.to_owned();
+        if !self.has(Layer::ClosedDescriptors) {
+            gate = gate.replace("exec {descriptor}>&-", "true");
+        }
+        if !self.has(Layer::EmptyEnvironment) {
+            gate = gate.replace("exec -c", "exec");
+        }
+        gate
     }
-    arguments.system();
-    arguments.words("--proc /proc --dev /dev");
-    arguments.push(["--size", &TMP_BYTES.to_string(), "--tmpfs", "/tmp"]);
-    arguments.push(["--size", &SHM_BYTES.to_string(), "--tmpfs", "/dev/shm"]);
-    arguments.words("--remount-ro /dev");
-    for (host, inside) in &confinement.mounts {
-        arguments.push([OsStr::new("--ro-bind"), host.as_os_str(), OsStr::new(inside)]);
+
+    /// Bubblewrap's command line.
+    fn arguments(&self, confinement: &Confinement<'_>, grouped: bool) -> Vec<OsString> {
+        let mut arguments = Arguments(Vec::new());
+        arguments.words("--unshare-user --unshare-uts --unshare-cgroup-try --die-with-parent --new-session");
+        for (layer, option) in [
+            (Layer::ProcessNamespace, "--unshare-pid"),
+            (Layer::NetworkNamespace, "--unshare-net"),
+            (Layer::IpcNamespace, "--unshare-ipc"),
+            (Layer::NoNestedUserNamespaces, "--disable-userns"),
+            (Layer::EmptyEnvironment, "--clearenv"),
+        ] {
+            if self.has(layer) {
+                arguments.words(option);
+            }
+        }
+        arguments.words(if self.has(Layer::NoCapabilities) { "--cap-drop ALL" } else { "--cap-add ALL" });
+        arguments.push(["--hostname", "sandbox"]);
+        arguments.push(["--uid", &INSIDE_UID.to_string(), "--gid", &INSIDE_UID.to_string()]);
+        for (name, value) in ENVIRONMENT {
+            arguments.push(["--setenv", name, value]);
+        }
+        arguments.system();
+        if !self.has(Layer::HiddenHost) {
+            arguments.words("--ro-bind /etc /etc");
+        }
+        arguments.words("--proc /proc --dev /dev");
+        for (bytes, place) in [(TMP_BYTES, "/tmp"), (SHM_BYTES, "/dev/shm")] {
+            if self.has(Layer::ScratchLimit) {
+                arguments.push(["--size", &bytes.to_string()]);
+            }
+            arguments.push(["--tmpfs", place]);
+        }
+        arguments.devices(confinement.devices);
+        arguments.words("--remount-ro /dev");
+        let bind = if self.has(Layer::ReadOnlyMounts) { "--ro-bind" } else { "--bind" };
+        for (host, inside) in &confinement.mounts {
+            arguments.push([OsStr::new(bind), host.as_os_str(), OsStr::new(inside)]);
+        }
+        arguments.push(["--perms", "0444", "--ro-bind-data", &MANIFEST_FD.to_string(), MANIFEST_PATH]);
+        if confinement.probe.is_some() {
+            arguments.push(["--perms", "0444", "--ro-bind-data", &PROGRAM_FD.to_string(), "/probe.py"]);
+        }
+        arguments.words("--remount-ro / --chdir /");
+        if self.has(Layer::Seccomp) {
+            arguments.push(["--seccomp", &SECCOMP_FD.to_string()]);
+        }
+        arguments.push(["--info-fd", &INFO_FD.to_string(), "--"]);
+        arguments.limits(confinement.limits, grouped, self.has(Layer::ProcessLimit));
+        arguments.push(confinement.program.iter().copied());
+        arguments.0
     }
-    arguments.push(["--perms", "0444", "--ro-bind-data", &MANIFEST_FD.to_string(), MANIFEST_PATH]);
-    if confinement.probe.is_some() {
-        arguments.push(["--perms", "0444", "--ro-bind-data", &PROGRAM_FD.to_string(), "/probe.py"]);
-    }
-    arguments.words("--remount-ro / --chdir /");
-    arguments.push(["--seccomp", &SECCOMP_FD.to_string(), "--info-fd", &INFO_FD.to_string(), "--"]);
-    arguments.limits(confinement.limits, grouped);
-    arguments.push(confinement.program.iter().copied());
-    arguments.0
 }
 
 /// A command line under construction.
@@ -296,16 +373,37 @@ impl Arguments {
         }
     }
 
+    /// Device nodes under their usual names, and the driver's libraries where they are not among the system's.
+    fn devices(&mut self, devices: &[Device]) {
+        let mut shown = BTreeSet::new();
+        for node in devices.iter().flat_map(|it| &it.nodes) {
+            // Some nodes serve all devices.
+            if shown.insert(&node.inside) {
+                self.push([OsStr::new("--dev-bind"), node.host.as_os_str(), node.inside.as_os_str()]);
+            }
+        }
+        let libraries: BTreeSet<&Node> = devices.iter().flat_map(|it| &it.libraries).collect();
+        for library in &libraries {
+            self.push([OsStr::new("--ro-bind"), library.host.as_os_str(), library.inside.as_os_str()]);
+        }
+        if !libraries.is_empty() {
+            let path: Vec<&OsStr> = libraries.iter().map(|it| it.inside.as_os_str()).collect();
+            self.push([OsStr::new("--setenv"), OsStr::new("LD_LIBRARY_PATH"), &path.join(OsStr::new(":"))]);
+        }
+    }
+
     /// Limits of each single process. Set inside, where the number of processes is counted for the sandbox's
     /// own user namespace and not for the user on the host.
-    fn limits(&mut self, limits: TreeLimits, grouped: bool) {
+    fn limits(&mut self, limits: TreeLimits, grouped: bool, count_processes: bool) {
         let file_bytes = TMP_BYTES.max(SHM_BYTES);
         self.words("/usr/bin/prlimit --core=0:0");
         self.push([
             format!("--nofile={OPEN_FILES}:{OPEN_FILES}"),
             format!("--fsize={file_bytes}:{file_bytes}"),
         ]);
-        self.push([format!("--nproc={0}:{0}", limits.processes)]);
+        if count_processes {
+            self.push([format!("--nproc={0}:{0}", limits.processes)]);
+        }
         if !grouped {
             // With a cgroup the kernel's out-of-memory verdict is the clearer one.
             self.push([format!("--data={0}:{0}", limits.memory_bytes)]);
@@ -332,7 +430,7 @@ impl Confined {
         if let Some(group) = &self.group {
             return group.out_of_memory_kills() > 0;
         }
-        if !self.ended {
+        if self.watched && !self.ended {
             self.watched_peak = self.watched_peak.max(watchdog::tree_memory_bytes(self.init_pid));
         }
         self.watched_peak > self.memory_limit
@@ -344,6 +442,11 @@ impl Confined {
             Some(group) => group.peak_memory_bytes(),
             None => (self.watched_peak > 0).then_some(self.watched_peak),
         }
+    }
+
+    /// Processor time of the tree so far in seconds, where it can be measured.
+    pub(crate) fn processor_seconds(&self) -> Option<f64> {
+        self.group.as_ref().and_then(Group::processor_seconds)
     }
 
     /// Kill everything and wait until it is gone; an error if it is not.

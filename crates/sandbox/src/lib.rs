@@ -10,13 +10,17 @@
 //! | `user`, `seccomp`, `cgroup`, `watchdog`, `launcher` | isolation and limits: start one program, end its whole tree |
 //! | `log`, `runner`, `conversation` | what the program says: its log, the runner protocol, waiting with deadlines |
 //! | `run` | one attempt and its timing |
+//! | `pace` | how fast this machine is at the moment |
+//! | `device` | accelerators and what a model needs to see of them |
 //! | `runtime` | the environments in which models run |
 //! | `selftest` | attacks, tried before anything is run |
 
 mod cgroup;
 mod conversation;
+mod device;
 mod launcher;
 mod log;
+mod pace;
 mod run;
 mod runner;
 pub mod runtime;
@@ -25,9 +29,10 @@ mod selftest;
 mod user;
 mod watchdog;
 
+pub use device::{Device, Node, nvidia};
 pub use launcher::MANIFEST_PATH;
 pub use log::{LOG_TAIL_BYTES, LOG_TOTAL_BYTES};
-pub use run::{Audio, Cancel, Fault, Progress, RunError, RunResult, RunSpec, TimedOutcome};
+pub use run::{Audio, Cancel, Fault, Progress, RunError, RunResult, RunSpec, TimedOutcome, expose};
 pub use runner::{ANSWER_BYTES, BadAnswer, RUNNER_PROTOCOL_VERSION};
 pub use selftest::{Guarantee, NotIsolated, Sandbox, SelfTest, check};
 pub use user::SANDBOX_USER;

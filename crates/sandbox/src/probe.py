@@ -1,8 +1,9 @@
 """Try to get out of the sandbox, harmlessly; tell which attempts failed, as they should.
 
-Runs inside. Reads {"port", "socket", "canary", "tmp_bytes", "shm_bytes", "processes", "environment"} from
-/ffasr.json and writes one JSON object to descriptor 4: {guarantee: null or what went wrong}.
-With the argument "hog" it takes shared memory until it is stopped.
+Runs inside. Reads {"port", "socket", "canary", "tmp_bytes", "shm_bytes", "processes", "environment", "namespaces"}
+from /ffasr.json and writes one JSON object to descriptor 4: {guarantee: null or what went wrong}.
+With an argument it breaks one limit until it is stopped: "hog" takes shared memory, "chatter" prints, "endless"
+answers, "stubborn" does nothing.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import errno
 import json
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,12 +36,28 @@ def network(config):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect("\0" + config["socket"])
 
+    def connected(family):
+        try:
+            socket.socket(family, socket.SOCK_STREAM if family in (2, 10) else socket.SOCK_RAW).close()
+        except OSError as error:
+            # Where raw sockets need a privilege, the filter was passed all the same.
+            return error.errno == errno.EPERM
+        return True
+
+    # IPv4, IPv6, netlink, packet, Bluetooth, crypto, vsock, XDP.
+    made = [family for family in (2, 10, 16, 17, 31, 38, 40, 44) if connected(family)]
     interfaces = [line.split(":")[0].strip() for line in open("/proc/net/dev") if ":" in line]
     return (
         expect_error(tcp, "a TCP connection to the host was made")
         or expect_error(abstract, "an abstract Unix socket of the host was reached")
+        or (f"sockets of the families {made} can be made" if made else None)
         or (f"there are network interfaces: {interfaces}" if interfaces != ["lo"] else None)
     )
+
+
+def namespaces(config):
+    shared = [name for name, link in config["namespaces"].items() if os.readlink(f"/proc/self/ns/{name}") == link]
+    return f"shared with the worker: {shared}" if shared else None
 
 
 def host_files(config):
@@ -116,19 +134,42 @@ def unprivileged(_config):
     return None if mine["NoNewPrivs"] == "1" else "new privileges can be gained"
 
 
+# Numbers on x86-64, the one architecture the filter is made for. Called with zeros: harmless where they are allowed.
+FORBIDDEN = {
+    "ptrace": 101, "syslog": 103, "modify_ldt": 154, "pivot_root": 155, "chroot": 161, "acct": 163, "mount": 165,
+    "umount2": 166, "swapon": 167, "reboot": 169, "iopl": 172, "ioperm": 173, "init_module": 175,
+    "delete_module": 176, "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250, "unshare": 272,
+    "vmsplice": 278, "perf_event_open": 298, "name_to_handle_at": 303, "open_by_handle_at": 304, "setns": 308,
+    "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313, "kexec_file_load": 320,
+    "bpf": 321, "userfaultfd": 323, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
+    "open_tree": 428, "move_mount": 429, "fsopen": 430, "clone3": 435, "pidfd_getfd": 438,
+}
+
+
 def seccomp(_config):
     if status()["Seccomp"] != "2":
         return "no filter is loaded"
     libc = ctypes.CDLL(None, use_errno=True)
-    # Calls that an unprivileged process may make where there is no filter.
-    calls = {"ptrace": lambda: libc.ptrace(0, 0, 0, 0), "personality": lambda: libc.personality(0xFFFFFFFF)}
-    allowed = [name for name, call in calls.items() if call() != -1]
+
+    def refused(number):
+        zeros = [ctypes.c_long(0)] * 6
+        return libc.syscall(ctypes.c_long(number), *zeros) == -1 and ctypes.get_errno() == errno.ENOSYS
+
+    allowed = [name for name, number in FORBIDDEN.items() if not refused(number)]
     return f"allowed: {allowed}" if allowed else None
 
 
 def user_namespaces(_config):
     libc = ctypes.CDLL(None, use_errno=True)
-    return "a user namespace was made" if libc.unshare(0x10000000) == 0 else None
+    new_user = 0x10000000
+    # clone first: a process that has left its namespace says nothing about the one it was in.
+    child = libc.syscall(ctypes.c_long(56), ctypes.c_long(new_user | signal.SIGCHLD), *[ctypes.c_long(0)] * 4)
+    if child == 0:
+        os._exit(0)
+    if child > 0:
+        os.waitpid(child, 0)
+    made = child > 0 or libc.unshare(new_user) == 0
+    return "a user namespace was made" if made else None
 
 
 def processes_hidden(_config):
@@ -166,6 +207,7 @@ def process_limit(config):
 
 GUARANTEES = {
     "no network": network,
+    "own namespaces": namespaces,
     "host files invisible": host_files,
     "kernel settings not writable": kernel_settings,
     "file system read-only": read_only,
@@ -193,17 +235,32 @@ def leave_a_daemon():
                      start_new_session=True)
 
 
-def main():
-    if sys.argv[1:] == ["hog"]:
+def misbehave(how):
+    if how == "hog":
         memory = mmap.mmap(-1, 1 << 30, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
         for offset in range(0, 1 << 30, 4096):
             memory[offset] = 1
         os.write(4, b"{}\n")
+    while how == "chatter":
+        os.write(1, bytes(65536))
+    while how == "endless":
+        os.write(4, b" " * 65536)
+    for number in range(1, 32):
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, signal.SIG_IGN)
+    time.sleep(600)
+
+
+def main():
+    if sys.argv[1:]:
+        misbehave(sys.argv[1])
         return
     with open("/ffasr.json") as file:
         config = json.load(file)
     report = {name: attempt(guarantee, config) for name, guarantee in GUARANTEES.items()}
-    leave_a_daemon()
+    # Outside of a pid namespace nobody would end it.
+    if report["own namespaces"] is None:
+        leave_a_daemon()
     os.write(4, json.dumps(report).encode() + b"\n")
     time.sleep(600)
 

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use protocol::{FailureClass, Limits, ModelManifest, Outcome, Stage};
+use protocol::{FailureClass, Limits, ModelManifest, Outcome, Stage, Throughput};
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
@@ -25,8 +25,12 @@ use tempfile::TempDir;
 use crate::{
     cgroup::TreeLimits,
     conversation::{Conversation, Deadline},
+    device::Device,
     launcher::{Confinement, LaunchError},
-    runner::{self, BadAnswer, Greeting, RUNNER_PROTOCOL_VERSION, Request},
+    runner::{
+        self, ANSWER_BYTES, BadAnswer, BatchRequest, Greeting, MOST_BATCH, RUNNER_PROTOCOL_VERSION, Ready,
+        Request,
+    },
     runtime::Installed,
     selftest::Sandbox,
 };
@@ -60,6 +64,10 @@ pub struct RunSpec<'a> {
     pub items: &'a [Audio],
     /// Items of each repeat pass.
     pub repeats: &'a [Vec<Audio>],
+    /// Whether to end with a pass over `items` in batches, if the model takes any.
+    pub throughput: bool,
+    /// Accelerators the model may use.
+    pub devices: &'a [Device],
     /// Seed of orders and file names.
     pub seed: u64,
     /// Limits.
@@ -100,6 +108,10 @@ pub struct RunResult {
     pub num_params: Option<u64>,
     /// Peak memory of the model and its children, in bytes.
     pub peak_memory_bytes: Option<u64>,
+    /// Processor time of the model and its children, in seconds.
+    pub processor_seconds: Option<f64>,
+    /// The pass in batches.
+    pub throughput: Option<Throughput>,
     /// One entry for each of [`RunSpec::items`], in the same order.
     pub items: Vec<TimedOutcome>,
     /// The same for each of [`RunSpec::repeats`].
@@ -222,6 +234,7 @@ impl Sandbox {
                 (spec.model, "/model"),
                 (stalls.directory(), "/audio"),
             ],
+            devices: spec.devices,
             manifest: &manifest,
             probe: None,
             limits: TreeLimits {
@@ -258,7 +271,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn everything(&mut self) -> Result<RunResult, Fault> {
         self.report(Stage::Loading, 0, 1);
-        let num_params = self.load().map_err(Fault::while_loading)?;
+        let Ready { num_params, max_batch } = self.load().map_err(Fault::while_loading)?;
         let ready_seconds = self.started.elapsed().as_secs_f64();
         let spec = self.spec;
         self.pass(Stage::WarmingUp, spec.warm_up, 0, spec.warm_up.len())?;
@@ -270,25 +283,104 @@ impl Run<'_> {
             repeats.push(self.pass(Stage::Repeating, pass, done, total)?);
             done += pass.len();
         }
+        let most = max_batch.unwrap_or(1).min(MOST_BATCH);
+        let throughput = if spec.throughput && most > 1 { self.throughput(most, &items)? } else { None };
         self.conversation.expect_silence()?;
         let peak_memory_bytes = self.conversation.confined.peak_memory_bytes();
+        let processor_seconds = self.conversation.confined.processor_seconds();
         Ok(RunResult {
             ready_seconds,
             num_params,
             peak_memory_bytes,
+            processor_seconds,
+            throughput,
             items,
             repeats,
             log_tail: String::new(),
         })
     }
 
-    fn load(&mut self) -> Result<Option<u64>, Fault> {
+    fn load(&mut self) -> Result<Ready, Fault> {
         let hello = Greeting::Hello { protocol: RUNNER_PROTOCOL_VERSION, sample_rate: 16_000, channels: 1 };
         self.conversation.send(&hello)?;
         let limit = self.spec.limits.ready_seconds;
         let deadline = self.deadline(limit, format!("it was not ready after {limit} s"));
         let line = self.conversation.receive(&deadline)?;
-        Ok(runner::parse_ready(&line.bytes)?.num_params)
+        Ok(runner::parse_ready(&line.bytes)?)
+    }
+
+    /// The fastest batch on the items of the first repeat pass (warm-up items if there is none), then `items` in
+    /// batches of that size; nothing where there is nothing to choose by.
+    fn throughput(&mut self, most: u32, scored: &[TimedOutcome]) -> Result<Option<Throughput>, Fault> {
+        let spec = self.spec;
+        let tuning = spec.repeats.first().map_or(spec.warm_up, Vec::as_slice);
+        if tuning.is_empty() || spec.items.is_empty() {
+            return Ok(None);
+        }
+        let mut best = (f64::INFINITY, 1);
+        for batch in std::iter::successors(Some(1_u32), |batch| batch.checked_mul(2)) {
+            if batch > most || batch as usize / 2 >= tuning.len() {
+                break;
+            }
+            let (_, times) = self.batched(tuning, batch as usize)?;
+            let makespan = times.iter().sum();
+            if makespan < best.0 {
+                best = (makespan, batch);
+            }
+        }
+        let (outcomes, times) = self.batched(spec.items, best.1 as usize)?;
+        let makespan_seconds: f64 = times.iter().sum();
+        let audio_seconds: f64 = spec.items.iter().map(|it| it.seconds).sum();
+        let same = scored.iter().zip(&outcomes).filter(|(one, other)| one.outcome == **other).count();
+        let mut sorted = times;
+        sorted.sort_unstable_by(f64::total_cmp);
+        // The time of a batch counts for each of its items; batches are equal but for the last.
+        let p95_seconds = sorted[(sorted.len() * 95).div_ceil(100) - 1];
+        Ok(Some(Throughput {
+            batch: best.1,
+            audio_seconds,
+            makespan_seconds,
+            rtfx: audio_seconds / makespan_seconds,
+            p95_seconds,
+            agreement: same as f64 / spec.items.len() as f64,
+        }))
+    }
+
+    /// All items in shuffled order, so many at once: outcomes in the order of `items`, and each batch's seconds.
+    fn batched(&mut self, items: &[Audio], batch: usize) -> Result<(Vec<Outcome>, Vec<f64>), Fault> {
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; items.len()];
+        let mut times = Vec::new();
+        self.conversation.line_limit = ANSWER_BYTES * batch;
+        for indices in self.stalls.shuffled(items.len()).chunks(batch) {
+            let (answers, seconds) = self.batch(items, indices)?;
+            times.push(seconds);
+            for (index, answer) in indices.iter().zip(answers) {
+                outcomes[*index] = Some(answer);
+            }
+        }
+        self.conversation.line_limit = ANSWER_BYTES;
+        Ok((outcomes.into_iter().flatten().collect(), times))
+    }
+
+    fn batch(&mut self, items: &[Audio], indices: &[usize]) -> Result<(Vec<Outcome>, f64), Fault> {
+        let ids: Vec<String> = indices.iter().map(|_| self.stalls.random_name()).collect();
+        let audio = indices.iter().map(|index| &items[*index]);
+        let stalls = audio.clone().map(|it| self.stalls.put(&it.path)).collect::<io::Result<Vec<Stall>>>()?;
+        let seconds = audio.map(|it| it.seconds.max(0.0)).sum::<f64>();
+        let limit = self.spec.limits.item_seconds * indices.len() as f64
+            + self.spec.limits.item_seconds_per_audio_second * seconds;
+        let deadline = self
+            .deadline(limit, format!("a batch of {} items was not done after {limit:.1} s", indices.len()));
+        let request = BatchRequest {
+            batch: ids.iter().zip(&stalls).map(|(id, stall)| Request { id, path: &stall.inside }).collect(),
+        };
+        let asked = self.conversation.send(&request)?;
+        let line = self.conversation.receive(&deadline)?;
+        let outcomes = runner::parse_batch(&line.bytes, &ids)?;
+        for stall in stalls {
+            fs::remove_file(stall.host)?;
+        }
+        Ok((outcomes, line.arrived.duration_since(asked).as_secs_f64()))
     }
 
     /// Every item once, in shuffled order; outcomes in the order of `items`.
@@ -380,18 +472,26 @@ impl Stalls {
         order
     }
 
-    /// Link where the sandbox's user can read the original, copy elsewhere.
     fn put(&mut self, audio: &Path) -> io::Result<Stall> {
         let name = format!("{}.wav", self.random_name());
         let host = self.directory.path().join(&name);
-        let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", audio.display()));
-        let readable = fs::metadata(audio).map_err(at)?.mode() & 0o004 != 0;
-        if !(readable && fs::hard_link(audio, &host).is_ok()) {
-            fs::copy(audio, &host).map_err(at)?;
-            fs::set_permissions(&host, fs::Permissions::from_mode(0o644))?;
-        }
+        expose(audio, &host)?;
         Ok(Stall { host, inside: format!("/audio/{name}") })
     }
+}
+
+/// Make `file` readable for the sandbox's user as `at`: linked where it is readable already, copied elsewhere.
+///
+/// # Errors
+/// If it can be neither; the error names the file.
+pub fn expose(file: &Path, at: &Path) -> io::Result<()> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
+    let readable = fs::metadata(file).map_err(named)?.mode() & 0o004 != 0;
+    if readable && fs::hard_link(file, at).is_ok() {
+        return Ok(());
+    }
+    fs::copy(file, at).map_err(named)?;
+    fs::set_permissions(at, fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(test)]

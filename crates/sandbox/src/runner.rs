@@ -2,6 +2,11 @@
 //!
 //! `→ {"hello":{"protocol":1,"sample_rate":16000,"channels":1}}` `← {"ready":{"num_params":N}}`
 //! `→ {"id":"…","path":"/audio/….wav"}` `← {"id":"…","text":"…"}` or `← {"id":"…","error":"…"}`
+//!
+//! A model that says `"max_batch":N` when it is ready also takes up to N items at once:
+//! `→ {"batch":[{"id":"…","path":"…"},…]}` `← {"batch":[{"id":"…","text":"…"},…]}`, each id once, in any order.
+
+use std::collections::HashMap;
 
 use protocol::Outcome;
 use serde::{Deserialize, Serialize};
@@ -9,8 +14,11 @@ use serde::{Deserialize, Serialize};
 /// Version spoken here.
 pub const RUNNER_PROTOCOL_VERSION: u32 = 1;
 
-/// A line longer than this is not an answer, in bytes.
+/// A line longer than this is not an answer, in bytes; an answer to a batch may have as much for each item.
 pub const ANSWER_BYTES: usize = 64 * 1024;
+
+/// Most items at once, whatever a model says.
+pub(crate) const MOST_BATCH: u32 = 256;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +32,16 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
 }
 
+#[derive(Debug, Serialize)]
+pub(crate) struct BatchRequest<'a> {
+    pub(crate) batch: Vec<Request<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BatchAnswer {
+    batch: Vec<Answer>,
+}
+
 #[derive(Debug, Deserialize)]
 struct ReadyLine {
     ready: Ready,
@@ -33,6 +51,9 @@ struct ReadyLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Ready {
     pub(crate) num_params: Option<u64>,
+    /// Most items it takes at once; nothing: one.
+    #[serde(default)]
+    pub(crate) max_batch: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,8 +87,11 @@ pub enum BadAnswer {
     /// A character no transcript has and no database stores.
     #[error("the model's answer holds the character U+0000")]
     Nul,
+    /// Items of a batch left out, or answered twice.
+    #[error("the model's answer to a batch must hold each of its ids exactly once")]
+    Batch,
     /// No line end within [`ANSWER_BYTES`].
-    #[error("the model sent a line of more than {ANSWER_BYTES} bytes")]
+    #[error("the model sent a line of more than {ANSWER_BYTES} bytes an item")]
     TooLong,
     /// Something came when nothing was asked.
     #[error("the model sent more than one line for one request, or answered before it was asked")]
@@ -81,9 +105,21 @@ pub(crate) fn parse_ready(line: &[u8]) -> Result<Ready, BadAnswer> {
 
 pub(crate) fn parse_answer(line: &[u8], asked: &str) -> Result<Outcome, BadAnswer> {
     let answer: Answer = parse(line, r#"{"id":"…","text":"…"}"#)?;
-    if answer.id != asked {
-        return Err(BadAnswer::WrongId);
+    if answer.id == asked { outcome(answer) } else { Err(BadAnswer::WrongId) }
+}
+
+/// Outcomes of a batch in the order asked.
+pub(crate) fn parse_batch(line: &[u8], asked: &[String]) -> Result<Vec<Outcome>, BadAnswer> {
+    let answer: BatchAnswer = parse(line, r#"{"batch":[{"id":"…","text":"…"},…]}"#)?;
+    if answer.batch.len() != asked.len() {
+        return Err(BadAnswer::Batch);
     }
+    let mut by_id: HashMap<String, Answer> =
+        answer.batch.into_iter().map(|answer| (answer.id.clone(), answer)).collect();
+    asked.iter().map(|id| outcome(by_id.remove(id).ok_or(BadAnswer::Batch)?)).collect()
+}
+
+fn outcome(answer: Answer) -> Result<Outcome, BadAnswer> {
     let outcome = match (answer.text, answer.error) {
         (Some(text), None) => Outcome::Text(text),
         (None, Some(error)) => Outcome::Error(error),
@@ -118,8 +154,11 @@ mod tests {
 
     #[test]
     fn ready_may_leave_the_number_of_parameters_open() {
-        assert_eq!(parse_ready(br#"{"ready":{"num_params":7}}"#), Ok(Ready { num_params: Some(7) }));
-        assert_eq!(parse_ready(br#"{"ready":{}}"#), Ok(Ready { num_params: None }));
+        assert_eq!(
+            parse_ready(br#"{"ready":{"num_params":7}}"#),
+            Ok(Ready { num_params: Some(7), max_batch: None })
+        );
+        assert_eq!(parse_ready(br#"{"ready":{}}"#), Ok(Ready { num_params: None, max_batch: None }));
         assert!(matches!(parse_ready(br#"{"id":"a","text":""}"#), Err(BadAnswer::NotAnAnswer { .. })));
     }
 
@@ -132,6 +171,20 @@ mod tests {
         assert_eq!(parse_answer(b"{\"id\":\"a\",\"text\":\"\\u0000\"}", "a"), Err(BadAnswer::Nul));
         assert_eq!(parse_answer(b"\xff", "a"), Err(BadAnswer::NotUtf8));
         assert_eq!(parse_answer(br#"{"id":"b","text":""}"#, "a"), Err(BadAnswer::WrongId));
+    }
+
+    #[test]
+    fn a_batch_is_answered_in_any_order_each_id_once() {
+        let asked = ["a".to_owned(), "b".to_owned()];
+        let batch = |line: &str| parse_batch(line.as_bytes(), &asked);
+        assert_eq!(
+            batch(r#"{"batch":[{"id":"b","text":"2"},{"id":"a","error":"no"}]}"#),
+            Ok(vec![Outcome::Error("no".into()), Outcome::Text("2".into())])
+        );
+        assert_eq!(batch(r#"{"batch":[{"id":"a","text":""},{"id":"a","text":""}]}"#), Err(BadAnswer::Batch));
+        assert_eq!(batch(r#"{"batch":[{"id":"a","text":""}]}"#), Err(BadAnswer::Batch));
+        assert!(matches!(batch(r#"{"id":"a","text":""}"#), Err(BadAnswer::NotAnAnswer { .. })));
+        assert_eq!(parse_ready(br#"{"ready":{"max_batch":8}}"#).unwrap().max_batch, Some(8));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Models that misbehave, in the real sandbox.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up panics")]
+#![expect(dead_code, reason = "shares its surroundings with the other tests")]
 
 mod common;
 
@@ -285,4 +286,73 @@ fn an_items_time_is_never_shorter_than_what_the_model_measures_itself() {
 fn peak_memory_is_measured() {
     let peak = Case::new("slow", &["audio"]).run().unwrap().peak_memory_bytes.unwrap();
     assert!((1 << 20..=256 << 20).contains(&peak), "{peak}");
+}
+
+// Batches.
+
+fn batched(attack: &str) -> sandbox::RunResult {
+    let mut case = Case::new(attack, &["a", "b", "c", "d", "e", "f"]);
+    case.repeats = vec![case.items.clone()];
+    case.run().unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail))
+}
+
+#[test]
+fn a_model_that_takes_batches_is_also_timed_in_the_fastest_of_them() {
+    let throughput = batched("batches").throughput.unwrap();
+    assert!([1, 2, 4].contains(&throughput.batch), "{throughput:?}");
+    assert!((throughput.agreement - 1.0).abs() < 1e-12);
+    // Six items of one second.
+    assert!((throughput.audio_seconds - 6.0).abs() < 1e-12);
+    assert!((throughput.rtfx - 6.0 / throughput.makespan_seconds).abs() < 1e-9);
+    assert!(throughput.p95_seconds <= throughput.makespan_seconds);
+}
+
+#[test]
+fn a_model_that_says_something_else_in_batches_is_found_out() {
+    assert!(batched("batch_liar").throughput.unwrap().agreement < 1e-12);
+}
+
+#[test]
+fn a_model_that_takes_one_item_at_a_time_has_no_pass_in_batches() {
+    assert_eq!(batched("none").throughput, None);
+}
+
+// Devices.
+
+/// There is no accelerator here: plain files stand for its nodes. What a real driver does is not tried.
+#[test]
+fn a_model_sees_the_devices_it_is_given_and_no_others() {
+    let root = common::public_directory();
+    let node = |path: &str| {
+        let host = root.path().join(path);
+        fs::create_dir_all(host.parent().unwrap()).unwrap();
+        fs::write(&host, path).unwrap();
+    };
+    for path in ["dev/nvidia0", "dev/nvidia1", "dev/nvidiactl", "usr/local/nvidia/lib64/libcuda.so.1"] {
+        node(path);
+    }
+    for minor in [0, 1] {
+        let place = root.path().join(format!("proc/driver/nvidia/gpus/0000:0{minor}:00.0"));
+        fs::create_dir_all(&place).unwrap();
+        let text = format!("Model: NVIDIA L4\nGPU UUID: GPU-{minor}\nDevice Minor: {minor}\n");
+        fs::write(place.join("information"), text).unwrap();
+    }
+    let devices = sandbox::nvidia(root.path());
+    let seen = |devices: Vec<sandbox::Device>| {
+        let mut case = Case::new("devices", &["audio"]);
+        case.devices = devices;
+        texts(&case.run().unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail))).remove(0)
+    };
+    assert_eq!(
+        seen(devices[1..].to_vec()),
+        "['/dev/nvidia1', '/dev/nvidiactl'] ['dev/nvidia1', 'dev/nvidiactl'] /usr/local/nvidia/lib64"
+    );
+    assert_eq!(seen(Vec::new()), "[] [] None");
+}
+
+#[test]
+fn the_pace_of_this_machine_is_the_same_order_of_magnitude_twice() {
+    let pace = || SANDBOX.pace(&Cancel::default()).unwrap();
+    let (one, other) = (pace(), pace());
+    assert!((0.1..10.0).contains(&(one / other)), "{one} s, {other} s");
 }

@@ -10,11 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ezk_g722::libg722::{Bitrate, decoder::Decoder};
+use common::prompt;
 use protocol::{FailureClass, ModelManifest};
 use sandbox::{Audio, Cancel, RunSpec, runtime};
-
-const PROMPTS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -28,28 +26,6 @@ fn manifest(name: &str) -> ModelManifest {
 fn pocketsphinx() -> runtime::Installed {
     runtime::load(&runtime::default_root().join("pocketsphinx"))
         .unwrap_or_else(|error| panic!("{error} pocketsphinx"))
-}
-
-/// Decode a prompt (ITU-T G.722 at 64 kbit/s, 16 kHz) to a WAV file.
-fn prompt(name: &str, directory: &Path) -> Audio {
-    let path = Path::new(PROMPTS).join(format!("{name}.g722"));
-    let coded = fs::read(&path).unwrap_or_else(|error| {
-        panic!("{}: {error}; install it with: apt-get install asterisk-core-sounds-en-g722", path.display())
-    });
-    let samples = Decoder::new(Bitrate::Mode1_64000, false, false).decode(&coded);
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 16_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let path = directory.join(format!("{name}.wav"));
-    let mut wav = hound::WavWriter::create(&path, spec).unwrap();
-    for sample in &samples {
-        wav.write_sample(*sample).unwrap();
-    }
-    wav.finalize().unwrap();
-    Audio { path, seconds: samples.len() as f64 / 16_000.0 }
 }
 
 fn transcribe(
@@ -68,6 +44,8 @@ fn transcribe(
         warm_up: &items[..1],
         items,
         repeats,
+        throughput: true,
+        devices: &[],
         seed: 1,
         limits: common::LIMITS,
     };

@@ -8,16 +8,16 @@ use std::{
     time::Duration,
 };
 
-use protocol::{
-    AttemptResults, AudioItem, EvaluateJob, FailureClass, ItemResult, Job, RunReport, Stage, Work,
-};
-use sandbox::{Audio, Progress, RunError, RunResult, RunSpec, Sandbox, TimedOutcome, runtime::Installed};
+use protocol::{AudioItem, EvaluateJob, FailureClass, Job, ResultsDocument, Stage, Work};
+use sandbox::{Audio, Progress, RunError, Sandbox, runtime::Installed};
 use sha2::{Digest, Sha256};
 use tokio::{fs, sync::watch, time::Instant};
 
 use crate::{
+    accelerator,
+    calibration::Golden,
+    evaluation::{Evaluation, Item},
     fetch::{FetchError, Wanted, fetch_all},
-    fingerprint,
     lease::{Ending, Failure, Lease},
     service::{CallError, Service, checked, passing},
 };
@@ -38,6 +38,9 @@ pub(crate) struct Node {
     pub(crate) sandbox: Sandbox,
     pub(crate) runtimes: Vec<Installed>,
     pub(crate) work_directory: PathBuf,
+    pub(crate) accelerators: usize,
+    pub(crate) accelerator_locks: PathBuf,
+    pub(crate) golden: Option<Golden>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -121,21 +124,7 @@ impl Node {
         let runtime = self.runtime_for(&job)?;
         let places = Places::make(directory).await.map_err(|error| Setback::disk(&error))?;
         self.fetch(&job, &places, lease).await?;
-        let result = self.run(&job, &places, runtime.clone(), lease).await?;
-        let results = AttemptResults {
-            report: RunReport {
-                runtime: runtime.declaration.name.clone(),
-                runtime_digest: runtime.digest.clone(),
-                isolation: self.sandbox.isolation().to_owned(),
-                ready_seconds: result.ready_seconds,
-                num_params: result.num_params,
-                peak_memory_bytes: result.peak_memory_bytes,
-                fingerprint: fingerprint(),
-                seed: job.seed,
-            },
-            items: with_ids(&job.items, result.items),
-            repeats: job.repeats.iter().zip(result.repeats).map(|(items, it)| with_ids(items, it)).collect(),
-        };
+        let results = self.run(&job, &places, runtime.clone(), lease).await?;
         self.hand_in(&results, lease).await
     }
 
@@ -201,22 +190,26 @@ impl Node {
         places: &Places,
         runtime: Installed,
         lease: &Lease,
-    ) -> Result<RunResult, Setback> {
-        let audio = |pass: usize, items: &[AudioItem]| -> Vec<Audio> {
-            let of = |(index, item): (usize, &AudioItem)| Audio {
-                path: places.audio(pass, index),
-                seconds: item.seconds,
+    ) -> Result<ResultsDocument, Setback> {
+        let held = accelerator::take(self.accelerators, &self.accelerator_locks)
+            .map_err(|reason| Setback::new(FailureClass::GpuFault, reason))?;
+        let pass = |pass: usize, items: &[AudioItem]| -> Vec<Item> {
+            let of = |(index, item): (usize, &AudioItem)| Item {
+                id: item.id,
+                audio: Audio { path: places.audio(pass, index), seconds: item.seconds },
             };
             items.iter().enumerate().map(of).collect()
         };
-        let mut passes = passes(job).map(|(pass, items)| audio(pass, items));
+        let mut passes = passes(job).map(|(number, items)| pass(number, items));
         let (warm_up, items) = (passes.next().unwrap_or_default(), passes.next().unwrap_or_default());
-        let repeats: Vec<Vec<Audio>> = passes.collect();
+        let repeats: Vec<Vec<Item>> = passes.collect();
         let (model, scratch) = (places.model.clone(), places.scratch.clone());
         let (manifest, seed, limits) = (job.model.clone(), job.seed, job.limits);
-        let (sandbox, cancel, reporter) = (self.sandbox.clone(), lease.cancel(), lease.reporter());
+        let (sandbox, golden) = (self.sandbox.clone(), self.golden.clone());
+        let (cancel, reporter) = (lease.cancel(), lease.reporter());
         let running = tokio::task::spawn_blocking(move || {
-            let spec = RunSpec {
+            let evaluation = Evaluation {
+                sandbox: &sandbox,
                 runtime: &runtime,
                 manifest: &manifest,
                 model: &model,
@@ -226,12 +219,14 @@ impl Node {
                 repeats: &repeats,
                 seed,
                 limits,
+                devices: held.devices(),
+                golden: golden.as_ref(),
             };
             let mut report = |progress| match progress {
                 Progress::Stage { stage, done, total } => reporter.stage(stage, done, total),
                 Progress::Log(text) => reporter.log(&text),
             };
-            sandbox.run(&spec, &mut report, &cancel)
+            evaluation.run(&mut report, &cancel)
         });
         let result = running.await.map_err(|error| {
             // For the operator alone: a panic may speak of what the model said.
@@ -247,7 +242,7 @@ impl Node {
     }
 
     /// Put the results into storage, then say so; both again and again while the lease lasts.
-    async fn hand_in(&self, results: &AttemptResults, lease: &Lease) -> Result<(), Setback> {
+    async fn hand_in(&self, results: &ResultsDocument, lease: &Lease) -> Result<(), Setback> {
         lease.reporter().stage(Stage::Uploading, 0, 1);
         let body = serde_json::to_vec(results)
             .map_err(|error| Setback::new(FailureClass::WorkerLost, error.to_string()))?;
@@ -302,15 +297,6 @@ fn passes(job: &EvaluateJob) -> impl Iterator<Item = (usize, &[AudioItem])> {
         .into_iter()
         .chain(job.repeats.iter().map(Vec::as_slice))
         .enumerate()
-}
-
-fn with_ids(items: &[AudioItem], outcomes: Vec<TimedOutcome>) -> Vec<ItemResult> {
-    let with_id = |(item, it): (&AudioItem, TimedOutcome)| ItemResult {
-        id: item.id,
-        outcome: it.outcome,
-        seconds: it.seconds,
-    };
-    items.iter().zip(outcomes).map(with_id).collect()
 }
 
 fn failed(RunError { fault, log_tail }: RunError) -> Setback {

@@ -1,6 +1,6 @@
 //! What this node is made of, from `/proc`.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use protocol::NodeFingerprint;
 
@@ -14,18 +14,9 @@ pub fn fingerprint() -> NodeFingerprint {
         cores: std::thread::available_parallelism().map_or(0, |it| it.get() as u32),
         memory_bytes: kib.unwrap_or(0_u64) * 1024,
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-        accelerators: nvidia_models(),
+        accelerators: sandbox::nvidia(Path::new("/")).into_iter().map(|it| it.name).collect(),
         worker_version: env!("CARGO_PKG_VERSION").to_owned(),
     }
-}
-
-fn nvidia_models() -> Vec<String> {
-    let cards = fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten();
-    let mut models: Vec<String> = cards
-        .filter_map(|card| field(&fs::read_to_string(card.path().join("information")).ok()?, "Model"))
-        .collect();
-    models.sort();
-    models
 }
 
 /// The value of the first line `name : value`.
@@ -46,12 +37,12 @@ mod tests {
 
     #[test]
     fn fields_are_found_whatever_the_space_around_them() {
-        // As /proc/cpuinfo and /proc/driver/nvidia/gpus/*/information write them.
+        // As /proc/cpuinfo and /proc/meminfo write them.
         assert_eq!(
             field("processor\t: 0\nmodel name\t: AMD EPYC\n", "model name").as_deref(),
             Some("AMD EPYC")
         );
-        assert_eq!(field("Model: \t\t NVIDIA L4\n", "Model").as_deref(), Some("NVIDIA L4"));
+        assert_eq!(field("MemTotal:       24684084 kB\n", "MemTotal").as_deref(), Some("24684084 kB"));
         assert_eq!(field("", "Model"), None);
     }
 

@@ -25,8 +25,12 @@ use crate::{
 /// How often new log text is shipped, at most.
 const LOG_PERIOD: Duration = Duration::from_secs(3);
 
-/// Log text kept while the service does not answer, in bytes.
-const UNSHIPPED_LOG_BYTES: usize = 256 * 1024;
+/// Log text shipped of one attempt while it runs, in bytes: enough to follow it, too little to carry audio away.
+/// What a failed attempt printed last goes with its failure.
+const SHIPPED_LOG_BYTES: usize = 64 * 1024;
+
+/// What ends the text shipped of a log that is longer.
+const LOG_CUT: &str = "\n[the log goes on; only so much of it is shown while the model runs]\n";
 
 /// Why an attempt is over before it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,8 @@ struct Status {
     stage: Stage,
     progress: Progress,
     unshipped: String,
+    /// How much log text there was so far, in bytes.
+    logged: usize,
     renewed: Instant,
     drain: bool,
 }
@@ -76,6 +82,7 @@ impl Lease {
             stage: Stage::Fetching,
             progress: Progress { done: 0, total: 0 },
             unshipped: String::new(),
+            logged: 0,
             renewed: claimed,
             drain: false,
         };
@@ -209,9 +216,17 @@ impl Reporter {
 
     /// New log text.
     pub(crate) fn log(&self, text: &str) {
-        let unshipped = &mut self.0.status().unshipped;
-        if unshipped.len() + text.len() <= UNSHIPPED_LOG_BYTES {
-            unshipped.push_str(text);
+        let mut status = self.0.status();
+        let room = SHIPPED_LOG_BYTES.saturating_sub(status.logged);
+        status.logged += text.len();
+        if room == 0 {
+            return;
+        }
+        if text.len() <= room {
+            status.unshipped.push_str(text);
+        } else {
+            status.unshipped.push_str(&text[..text.floor_char_boundary(room)]);
+            status.unshipped.push_str(LOG_CUT);
         }
     }
 }

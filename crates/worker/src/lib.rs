@@ -10,13 +10,21 @@
 //! | `lease` | heartbeats, log shipping, and when an attempt is over |
 //! | `fetch` | files from presigned URLs, checked |
 //! | `attempt` | one attempt from claim to `complete` or `fail` |
+//! | `evaluation` | one model over one set of audio, measured; also what `ffasr eval` runs |
+//! | `timing` | latency by the length of the audio, doubts for a reviewer |
+//! | `calibration` | whether the node runs at its usual pace |
+//! | `accelerator` | exclusive accelerators and what they did |
 //! | `fingerprint` | what this node is made of |
 
+pub mod accelerator;
 mod attempt;
+pub mod calibration;
+mod evaluation;
 mod fetch;
 mod fingerprint;
 mod lease;
 mod service;
+pub mod timing;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -34,10 +42,11 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
+pub use evaluation::{Evaluation, Item};
 pub use fingerprint::fingerprint;
 pub use service::CallError;
 
-use crate::{attempt::Node, service::Service};
+use crate::{attempt::Node, calibration::Golden, service::Service};
 
 /// How long one `claim` waits for a job, in seconds.
 const CLAIM_WAIT_SECONDS: u32 = 30;
@@ -66,6 +75,12 @@ pub struct Config {
     pub work_directory: PathBuf,
     /// Name in the service's request log.
     pub name: String,
+    /// Accelerators each attempt gets.
+    pub accelerators: usize,
+    /// Directory that all workers of this machine share, to keep their accelerators apart.
+    pub accelerator_locks: PathBuf,
+    /// The node's usual pace, if attempts must keep it to count.
+    pub golden: Option<Golden>,
 }
 
 /// Why a worker ended.
@@ -153,7 +168,16 @@ pub async fn run(config: Config) -> Result<(), WorkerError> {
         fingerprint: fingerprint(),
         wait_seconds: CLAIM_WAIT_SECONDS,
     };
-    let node = Node { service, sandbox, runtimes, work_directory: config.work_directory, stop };
+    let node = Node {
+        service,
+        sandbox,
+        runtimes,
+        work_directory: config.work_directory,
+        accelerators: config.accelerators,
+        accelerator_locks: config.accelerator_locks,
+        golden: config.golden,
+        stop,
+    };
     work(&node, &claim).await
 }
 

@@ -5,9 +5,9 @@
 mod common;
 
 use common::{Told, World};
-use protocol::{AttemptResults, DecodingValue, Directive, FailureClass, Outcome, Stage};
+use protocol::{AttemptResults, DecodingValue, Directive, FailureClass, Outcome, ResultsDocument, Stage};
 use sha2::{Digest, Sha256};
-use worker::{CallError, WorkerError};
+use worker::{CallError, WorkerError, calibration::Golden, fingerprint};
 
 /// A lease that outlasts any test.
 const LONG: u32 = 600;
@@ -210,4 +210,58 @@ async fn a_second_worker_is_kept_out() {
     lock.lock().unwrap();
     let second = worker::run(world.config.clone()).await.unwrap_err();
     assert!(second.to_string().ends_with("another worker uses it"), "{second}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_measured_beside_the_times_is_in_the_results() {
+    let world = World::new().await;
+    let mut job = world.job("batches");
+    job.repeats.push(job.items.clone());
+    let _ = world.work(vec![job], LONG).await;
+    let document: ResultsDocument = serde_json::from_slice(&world.service.upload().unwrap()).unwrap();
+    let measured = document.measurements;
+    let latency = measured.latency.clone().unwrap();
+    assert_eq!((latency.buckets.len(), latency.buckets[0].items), (1, 3), "three items of one second");
+    assert!(latency.all.p50 > 0.0 && latency.all.p50 <= latency.all.p99);
+    assert_eq!(latency.fixed_seconds, None, "one length");
+    // Two items to choose a size by, so at most both at once.
+    assert!(measured.throughput.is_some_and(|it| it.batch <= 2 && it.audio_seconds > 2.9), "{measured:?}");
+    assert_eq!((measured.calibration, measured.devices.len()), (None, 0));
+    assert!(measured.processor_seconds.is_none_or(|it| it > 0.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_on_a_node_that_is_not_at_its_usual_pace_is_void_and_the_platforms_fault() {
+    let golden = |golden_seconds, tolerance| Golden {
+        golden_seconds,
+        range_seconds: (golden_seconds, golden_seconds),
+        tolerance,
+        drift: tolerance,
+        cpu: fingerprint().cpu,
+        kernel: fingerprint().kernel,
+    };
+    let mut world = World::new().await;
+    // Nothing takes a microsecond here.
+    world.config.golden = Some(golden(1e-6, 0.02));
+    let _ = world.work(vec![world.job("none")], LONG).await;
+    let fails = world.service.fails();
+    assert_eq!((fails.len(), fails[0].class), (1, FailureClass::WorkerLost));
+    assert!(fails[0].message.contains("not at its usual pace before the run"), "{}", fails[0].message);
+    // A rule so wide that this machine keeps it, whatever else it does.
+    let mut world = World::new().await;
+    world.config.golden = Some(golden(1.0, 1e6));
+    let _ = world.work(vec![world.job("none")], LONG).await;
+    let document: ResultsDocument = serde_json::from_slice(&world.service.upload().unwrap()).unwrap();
+    let calibration = document.measurements.calibration.unwrap();
+    assert!(calibration.before_seconds > 0.0 && calibration.after_seconds > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_the_accelerators_it_promises_fails_the_attempt_as_its_own_fault() {
+    let mut world = World::new().await;
+    // More than any machine has.
+    world.config.accelerators = 1000;
+    let _ = world.work(vec![world.job("none")], LONG).await;
+    let fails = world.service.fails();
+    assert_eq!((fails.len(), fails[0].class), (1, FailureClass::GpuFault), "{fails:?}");
 }

@@ -8,6 +8,7 @@ use std::{
     sync::LazyLock,
 };
 
+use ezk_g722::libg722::{Bitrate, decoder::Decoder};
 use protocol::{DecodingValue, Limits, ModelManifest};
 use sandbox::{Audio, Cancel, Progress, RunError, RunResult, RunSpec, Sandbox, runtime};
 use tempfile::TempDir;
@@ -58,6 +59,7 @@ pub(crate) struct Case {
     pub(crate) limits: Limits,
     pub(crate) items: Vec<Audio>,
     pub(crate) repeats: Vec<Vec<Audio>>,
+    pub(crate) devices: Vec<sandbox::Device>,
     pub(crate) seed: u64,
     pub(crate) directory: TempDir,
     pub(crate) progress: Vec<Progress>,
@@ -93,6 +95,7 @@ impl Case {
             limits: LIMITS,
             items,
             repeats: Vec::new(),
+            devices: Vec::new(),
             seed: 1,
             directory,
             progress: Vec::new(),
@@ -113,6 +116,8 @@ impl Case {
             warm_up: &[],
             items: &self.items,
             repeats: &self.repeats,
+            throughput: true,
+            devices: &self.devices,
             seed: self.seed,
             limits: self.limits,
         };
@@ -141,4 +146,28 @@ pub(crate) fn text(outcome: &protocol::Outcome) -> String {
         protocol::Outcome::Text(text) => text.clone(),
         protocol::Outcome::Error(error) => format!("error: {error}"),
     }
+}
+
+const PROMPTS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
+
+/// Decode a prompt (ITU-T G.722 at 64 kbit/s, 16 kHz) to a WAV file.
+pub(crate) fn prompt(name: &str, directory: &Path) -> Audio {
+    let path = Path::new(PROMPTS).join(format!("{name}.g722"));
+    let coded = fs::read(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}; install it with: apt-get install asterisk-core-sounds-en-g722", path.display())
+    });
+    let samples = Decoder::new(Bitrate::Mode1_64000, false, false).decode(&coded);
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let path = directory.join(format!("{name}.wav"));
+    let mut wav = hound::WavWriter::create(&path, spec).unwrap();
+    for sample in &samples {
+        wav.write_sample(*sample).unwrap();
+    }
+    wav.finalize().unwrap();
+    Audio { path, seconds: samples.len() as f64 / 16_000.0 }
 }

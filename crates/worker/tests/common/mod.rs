@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs,
     os::unix::fs::PermissionsExt,
-    path::{Path as FilePath, PathBuf},
+    path::PathBuf,
     process::Command,
     sync::{Arc, LazyLock, Mutex},
 };
@@ -220,6 +220,9 @@ impl World {
             runtimes: RUNTIMES.path().to_path_buf(),
             work_directory: directory.path().join("work"),
             name: "test".into(),
+            accelerators: 0,
+            accelerator_locks: directory.path().join("accelerators"),
+            golden: None,
         };
         Self { service, base, config, directory }
     }
@@ -295,14 +298,20 @@ pub(crate) fn public_directory() -> TempDir {
     tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap()
 }
 
+/// Part of the program, so that a copy of it needs no checkout.
+const HOSTILE: [(&str, &str); 3] = [
+    ("runtime.toml", include_str!("../../../sandbox/tests/hostile/runtime.toml")),
+    ("adapter.py", include_str!("../../../sandbox/tests/hostile/adapter.py")),
+    ("requirements.lock", include_str!("../../../sandbox/tests/hostile/requirements.lock")),
+];
+
 /// The sandbox's own misbehaving models, installed, with all their ways declared.
 static RUNTIMES: LazyLock<TempDir> = LazyLock::new(|| {
     let root = public_directory();
     let directory = root.path().join("hostile");
     fs::create_dir(&directory).unwrap();
-    let source = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../sandbox/tests/hostile");
-    for name in ["runtime.toml", "adapter.py", "requirements.lock"] {
-        fs::copy(source.join(name), directory.join(name)).unwrap();
+    for (name, content) in HOSTILE {
+        fs::write(directory.join(name), content).unwrap();
     }
     let venv = directory.join("venv");
     let made =

@@ -1,0 +1,159 @@
+//! One model over one set of audio, measured: what an attempt does under a lease, and `ffasr eval` without one.
+
+use std::{collections::HashMap, path::Path};
+
+use protocol::{
+    AttemptResults, Calibration, ItemId, ItemResult, Limits, Measurements, ModelManifest, ResultsDocument,
+    RunReport,
+};
+use sandbox::{
+    Audio, Cancel, Device, Fault, Progress, RunError, RunResult, RunSpec, Sandbox, TimedOutcome,
+    runtime::Installed,
+};
+
+use crate::{
+    accelerator::Monitor,
+    calibration::Golden,
+    fingerprint,
+    timing::{self, Timed},
+};
+
+/// One item and its audio on this machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The item; never shown to the model.
+    pub id: ItemId,
+    /// Its audio.
+    pub audio: Audio,
+}
+
+/// What to run, on what, and how to measure it.
+#[derive(Debug, Clone)]
+pub struct Evaluation<'a> {
+    /// Where models run.
+    pub sandbox: &'a Sandbox,
+    /// The environment the model runs in.
+    pub runtime: &'a Installed,
+    /// The model's description.
+    pub manifest: &'a ModelManifest,
+    /// Directory of the model's files, readable by the sandbox's user.
+    pub model: &'a Path,
+    /// Directory for private files of this run, which the sandbox's user may pass.
+    pub scratch: &'a Path,
+    /// Items that warm the model up.
+    pub warm_up: &'a [Item],
+    /// Items of the scored and timed pass.
+    pub items: &'a [Item],
+    /// Items of each repeat pass.
+    pub repeats: &'a [Vec<Item>],
+    /// Seed of orders and file names.
+    pub seed: u64,
+    /// Limits.
+    pub limits: Limits,
+    /// Accelerators that are this run's alone.
+    pub devices: &'a [Device],
+    /// The node's usual pace, if it must be kept for the run to count.
+    pub golden: Option<&'a Golden>,
+}
+
+impl Evaluation<'_> {
+    /// Run it. Blocks; see [`Sandbox::run`].
+    ///
+    /// # Errors
+    /// The model's fault, the node's ([`Fault::Node`], among them a pace that is not the usual one), or a cancellation.
+    pub fn run(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<ResultsDocument, RunError> {
+        let before = self.pace(cancel)?;
+        let monitor = Monitor::start(self.devices);
+        let result = self.run_in_sandbox(progress, cancel);
+        let devices = monitor.finish();
+        let result = result?;
+        let calibration = self.judge(before, cancel, &result.log_tail)?;
+        let mut measurements = Measurements {
+            latency: timing::latency(&self.timed(&result.items)),
+            processor_seconds: result.processor_seconds,
+            throughput: result.throughput,
+            calibration,
+            devices,
+            flags: Vec::new(),
+        };
+        let results = self.results(result);
+        let all = self.items.iter().chain(self.repeats.iter().flatten());
+        let seconds: HashMap<ItemId, f64> = all.map(|it| (it.id, it.audio.seconds)).collect();
+        measurements.flags =
+            timing::audit(&results, &measurements, |id| seconds.get(&id).copied().unwrap_or_default());
+        Ok(ResultsDocument { results, measurements })
+    }
+
+    fn run_in_sandbox(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<RunResult, RunError> {
+        let audio = |items: &[Item]| -> Vec<Audio> { items.iter().map(|it| it.audio.clone()).collect() };
+        let repeats: Vec<Vec<Audio>> = self.repeats.iter().map(|it| audio(it)).collect();
+        let spec = RunSpec {
+            runtime: self.runtime,
+            manifest: self.manifest,
+            model: self.model,
+            scratch: self.scratch,
+            warm_up: &audio(self.warm_up),
+            items: &audio(self.items),
+            repeats: &repeats,
+            throughput: true,
+            devices: self.devices,
+            seed: self.seed,
+            limits: self.limits,
+        };
+        self.sandbox.run(&spec, progress, cancel)
+    }
+
+    /// The pace before the run, where it matters; refused at once if it is not the usual one.
+    fn pace(&self, cancel: &Cancel) -> Result<f64, RunError> {
+        let Some(golden) = self.golden else { return Ok(0.0) };
+        let early = |fault| RunError { fault, log_tail: String::new() };
+        let pace = self.sandbox.pace(cancel).map_err(early)?;
+        golden.judge(pace, pace).map(|_| pace).map_err(|reason| early(Fault::Node(reason)))
+    }
+
+    fn judge(&self, before: f64, cancel: &Cancel, log: &str) -> Result<Option<Calibration>, RunError> {
+        let Some(golden) = self.golden else { return Ok(None) };
+        let with_log = |fault| RunError { fault, log_tail: log.to_owned() };
+        let after = self.sandbox.pace(cancel).map_err(with_log)?;
+        golden.judge(before, after).map(Some).map_err(|reason| with_log(Fault::Node(reason)))
+    }
+
+    fn timed(&self, outcomes: &[TimedOutcome]) -> Vec<Timed> {
+        let items = self.items.iter().zip(outcomes);
+        items.map(|(item, it)| Timed { audio: item.audio.seconds, time: it.seconds }).collect()
+    }
+
+    fn results(&self, result: RunResult) -> AttemptResults {
+        AttemptResults {
+            report: RunReport {
+                runtime: self.runtime.declaration.name.clone(),
+                runtime_digest: self.runtime.digest.clone(),
+                isolation: self.sandbox.isolation().to_owned(),
+                ready_seconds: result.ready_seconds,
+                num_params: result.num_params,
+                peak_memory_bytes: result.peak_memory_bytes,
+                fingerprint: fingerprint(),
+                seed: self.seed,
+            },
+            items: with_ids(self.items, result.items),
+            repeats: self.repeats.iter().zip(result.repeats).map(|(items, it)| with_ids(items, it)).collect(),
+        }
+    }
+}
+
+fn with_ids(items: &[Item], outcomes: Vec<TimedOutcome>) -> Vec<ItemResult> {
+    let with_id = |(item, it): (&Item, TimedOutcome)| ItemResult {
+        id: item.id,
+        outcome: it.outcome,
+        seconds: it.seconds,
+    };
+    items.iter().zip(outcomes).map(with_id).collect()
+}
