@@ -27,7 +27,7 @@ pub mod segments;
 mod significance;
 mod speed;
 
-pub use align::{Step, align, count_chars, count_words, counts, split_words};
+pub use align::{Step, align, count_chars, count_words, counts, path_of, split_words, steps_of};
 pub use board::{Standing, standings};
 pub use bootstrap::{
     Difference, Draws, FEWEST_CLUSTERS, LengthMismatch, Replicates, Sample, Scheme, Unit, cluster_bootstrap,

@@ -6,7 +6,7 @@ use scoring::meeting::{TimeConstraint, cp_wer, di_cp_wer, orc_wer};
 use scoring::segments::{read_rttm, read_seglst, read_stm};
 use scoring::{
     Counts, Normalizer, ScoringProfile, Segment, Step, align, count_chars, count_words, count_words_merged,
-    counts, pareto, split_words,
+    counts, pareto, path_of, split_words, steps_of,
 };
 
 /// Texts over few short words, so that matches, ties and compounds are common.
@@ -145,6 +145,12 @@ proptest! {
             }
         }
         prop_assert_eq!((i, j), (words_a.len(), words_b.len()));
+    }
+
+    #[test]
+    fn an_alignment_is_read_back_from_its_letters(a in text(), b in text()) {
+        let steps = align(&split_words(&a), &split_words(&b));
+        prop_assert_eq!(steps_of(&path_of(&steps)), Some(steps));
     }
 
     #[test]

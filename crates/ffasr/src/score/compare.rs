@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use scoring::{
-    Bootstrap, Counts, MatchedPairs, Scheme, Step, cluster_bootstrap, mapsswe, mcnemar, paired_difference,
-    permutation_test,
+    Bootstrap, Counts, MatchedPairs, Scheme, cluster_bootstrap, mapsswe, mcnemar, paired_difference,
+    permutation_test, steps_of,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -167,26 +167,7 @@ fn by_talker(items: &[Scored], differences: &[i64]) -> Option<Vec<i64>> {
 
 fn matched_pairs(a: &[Scored], b: &[Scored]) -> Option<MatchedPairs> {
     let steps =
-        |items: &[Scored]| items.iter().map(|item| steps(item.path.as_deref()?)).collect::<Option<Vec<_>>>();
+        |items: &[Scored]| items.iter().map(|item| steps_of(item.path.as_deref()?)).collect::<Option<Vec<_>>>();
     let (a, b) = (steps(a)?, steps(b)?);
     Some(mapsswe(a.iter().zip(&b).map(|(a, b)| (a.as_slice(), b.as_slice()))))
-}
-
-/// The alignment that a string of C, S, D and I stands for.
-fn steps(path: &str) -> Option<Vec<Step>> {
-    let (mut reference, mut hypothesis) = (0, 0);
-    path.chars()
-        .map(|letter| {
-            let step = match letter {
-                'C' => Step::Hit { reference, hypothesis },
-                'S' => Step::Substitution { reference, hypothesis },
-                'D' => Step::Deletion { reference },
-                'I' => Step::Insertion { hypothesis },
-                _ => return None,
-            };
-            reference += usize::from(letter != 'I');
-            hypothesis += usize::from(letter != 'D');
-            Some(step)
-        })
-        .collect()
 }

@@ -4,8 +4,8 @@ use std::io::{BufRead, Write};
 
 use clap::Args;
 use scoring::{
-    Bootstrap, Counts, Normalizer, Replicates, Sample, Scheme, ScoringProfile, Step, Unit, align,
-    cluster_bootstrap, count_chars, count_words, count_words_merged, split_words,
+    Bootstrap, Counts, Normalizer, Replicates, Sample, Scheme, ScoringProfile, Unit, align,
+    cluster_bootstrap, count_chars, count_words, count_words_merged, path_of, split_words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,7 +130,7 @@ fn score(item: Item, args: &WerArgs) -> Result<Scored, Failure> {
     } else {
         (count_words(&reference, &hypothesis), None)
     };
-    let path = args.path.then(|| path(&align(&split_words(&reference), &split_words(&hypothesis))));
+    let path = args.path.then(|| path_of(&align(&split_words(&reference), &split_words(&hypothesis))));
     Ok(Scored {
         id: item.id,
         counts,
@@ -141,16 +141,6 @@ fn score(item: Item, args: &WerArgs) -> Result<Scored, Failure> {
         talker: item.talker,
         room: item.room,
     })
-}
-
-fn path(steps: &[Step]) -> String {
-    let letter = |step: &Step| match step {
-        Step::Hit { .. } => 'C',
-        Step::Substitution { .. } => 'S',
-        Step::Deletion { .. } => 'D',
-        Step::Insertion { .. } => 'I',
-    };
-    steps.iter().map(letter).collect()
 }
 
 /// The items as units of a bootstrap: by talker and room if all items name them, else by item.
