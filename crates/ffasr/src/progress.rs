@@ -3,6 +3,7 @@
 use std::{
     io::{IsTerminal, stderr},
     sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
 };
 
 /// Reports (done, total) as a share: each percent on a terminal, each quarter in a log.
@@ -20,6 +21,16 @@ pub(crate) fn percent(what: &'static str) -> impl Fn(usize, usize) + Sync {
             (true, false) => eprint!("\r  {what} {rounded:3} %"),
             (true, true) => eprintln!("\r  {what} {rounded:3} %"),
             (false, _) => eprintln!("  {what} {rounded:3} %"),
+        }
+    }
+}
+
+/// Stays silent for the first two seconds: what is over by then needs no progress. Then hands on what it hears.
+pub(crate) fn once_slow(report: impl Fn(usize, usize) + Sync) -> impl Fn(usize, usize) + Sync {
+    let started = Instant::now();
+    move |done, total| {
+        if started.elapsed() >= Duration::from_secs(2) {
+            report(done, total);
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::{ItemResult, ItemResults, ItemResultsError};
 pub fn read(bytes: Vec<u8>) -> Result<ItemResults, ItemResultsError> {
     let reader = SerializedFileReader::new(bytes::Bytes::from(bytes))?;
     let about = reader.metadata().file_metadata().key_value_metadata();
-    let about = about.into_iter().flatten().filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
+    let about =
+        about.into_iter().flatten().filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
     let about = about.collect();
     let mut items = Vec::new();
     for row in reader.get_row_iter(None)? {
@@ -23,7 +24,6 @@ pub fn read(bytes: Vec<u8>) -> Result<ItemResults, ItemResultsError> {
     }
     Ok(ItemResults { about, items })
 }
-
 
 fn item(row: &Row) -> Result<ItemResult, String> {
     let values = Values(row);

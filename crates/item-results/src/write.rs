@@ -76,7 +76,9 @@ fn write_column(
             let texts = items.iter().map(|item| get(item).map(ByteArray::from));
             write_values::<ByteArrayType>(values, required, texts)
         }
-        Get::Flag(get) => write_values::<BoolType>(values, required, items.iter().map(|item| Some(get(item)))),
+        Get::Flag(get) => {
+            write_values::<BoolType>(values, required, items.iter().map(|item| Some(get(item))))
+        }
     }
 }
 

@@ -47,7 +47,8 @@ impl ScoringProfile {
         Self { name: "open-asr", version: 1, normalizer: Normalizer::OpenAsrEnglish, merge_compounds: true };
 
     /// `raw`: the text as written.
-    pub const RAW: Self = Self { name: "raw", version: 1, normalizer: Normalizer::None, merge_compounds: false };
+    pub const RAW: Self =
+        Self { name: "raw", version: 1, normalizer: Normalizer::None, merge_compounds: false };
 
     /// All profiles, the ranking one first.
     pub const ALL: [Self; 3] = [Self::FFASR, Self::OPEN_ASR, Self::RAW];
@@ -99,9 +100,8 @@ impl FromStr for ScoringProfile {
             Some((profile, normalizer)) => (profile, Some(normalizer)),
             None => (scorer, None),
         };
-        let is_meant = |known: &Self| {
-            profile == known.name || profile == format!("{}@{}", known.name, known.version)
-        };
+        let is_meant =
+            |known: &Self| profile == known.name || profile == format!("{}@{}", known.name, known.version);
         let known = Self::ALL.into_iter().find(is_meant).ok_or_else(unknown)?;
         let normalizer = match normalizer {
             Some(name) => name.parse().map_err(|_| unknown())?,

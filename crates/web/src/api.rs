@@ -225,8 +225,10 @@ pub(crate) async fn items(
     let file = items::parquet(release, &row.result, &scorer, &details)?;
     let profile = scorer.split('@').next().unwrap_or_default();
     let name = format!("attachment; filename=\"{}-{attempt}-{profile}.parquet\"", release.slug);
-    let headers =
-        [(header::CONTENT_TYPE, "application/vnd.apache.parquet"), (header::CONTENT_DISPOSITION, name.as_str())];
+    let headers = [
+        (header::CONTENT_TYPE, "application/vnd.apache.parquet"),
+        (header::CONTENT_DISPOSITION, name.as_str()),
+    ];
     Ok((headers, file).into_response())
 }
 

@@ -86,7 +86,15 @@ impl Snapshot {
             by_scorer.entry(result.attempt).or_default().push(result);
         }
         let external = external::list(pool).await?;
-        Ok(Self { built_at: OffsetDateTime::now_utc(), releases, boards, external, sizes, by_scorer, unscored })
+        Ok(Self {
+            built_at: OffsetDateTime::now_utc(),
+            releases,
+            boards,
+            external,
+            sizes,
+            by_scorer,
+            unscored,
+        })
     }
 
     /// The release of this name: `slug` is its newest version, `slug@version` one of them; nothing is the newest of

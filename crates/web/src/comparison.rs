@@ -60,7 +60,9 @@ pub(crate) async fn compare(service: &Service, a: &Published, b: &Published) -> 
     let of_b = scores::item_details(&service.pool, b.attempt, &b.scorer).await?;
     let internal = |error: &dyn std::fmt::Display| AppError::Internal(format!("comparing failed: {error}"));
     let _turn = service.computing.acquire().await.map_err(|error| internal(&error))?;
-    tokio::task::spawn_blocking(move || compare_items(&of_a, &of_b)).await.map_err(|error| internal(&error))?
+    tokio::task::spawn_blocking(move || compare_items(&of_a, &of_b))
+        .await
+        .map_err(|error| internal(&error))?
 }
 
 /// Both in the order of the items' ids, so that item meets item.
@@ -91,13 +93,13 @@ fn compare_items(a: &[ItemDetails], b: &[ItemDetails]) -> Result<Compared, AppEr
         a.iter().zip(b).filter(|(item, _)| ranked_tracks.contains(&item.counts.track.as_str())).collect();
     let errors: Vec<(u64, u64)> =
         ranked.iter().map(|(a, b)| (counts(a).errors(), counts(b).errors())).collect();
-    let differences: Vec<i64> =
-        errors.iter().map(|(a, b)| a.cast_signed() - b.cast_signed()).collect();
+    let differences: Vec<i64> = errors.iter().map(|(a, b)| a.cast_signed() - b.cast_signed()).collect();
     let only_a_right = errors.iter().filter(|(a, b)| *a == 0 && *b > 0).count() as u64;
     let only_b_right = errors.iter().filter(|(a, b)| *a > 0 && *b == 0).count() as u64;
     Ok(Compared {
         items: ranked.len(),
-        average: average.and_then(|(a, b)| Some(PairedRate::new(a.estimate, b.estimate, paired_difference(&a, &b)?))),
+        average: average
+            .and_then(|(a, b)| Some(PairedRate::new(a.estimate, b.estimate, paired_difference(&a, &b)?))),
         tracks: tracks.collect(),
         mapsswe: matched_pairs(&ranked),
         permutation_p: permutation_test(&differences, plan),

@@ -41,7 +41,8 @@ fn key(id: Uuid) -> [u8; 32] {
 }
 
 fn rows(details: &[ItemDetails]) -> Vec<ItemResult> {
-    let utterances = number(details.iter().map(|item| (key(item.counts.item_id), item.counts.utterance.as_str())));
+    let utterances =
+        number(details.iter().map(|item| (key(item.counts.item_id), item.counts.utterance.as_str())));
     let talkers = number(details.iter().map(|item| (key(item.counts.item_id), item.counts.talker.as_str())));
     let mut order: Vec<(&ItemDetails, [u8; 32])> =
         details.iter().map(|item| (item, key(item.counts.item_id))).collect();
@@ -108,7 +109,11 @@ mod tests {
                 insertions: 0,
             },
             audio_seconds: 2.0,
-            conditions: if track == "near" { json!(null) } else { json!({"snr_db": 5.0, "noise": ["fan", "cough"]}) },
+            conditions: if track == "near" {
+                json!(null)
+            } else {
+                json!({"snr_db": 5.0, "noise": ["fan", "cough"]})
+            },
             failed: false,
             seconds: 0.5,
             ref_chars: Some(20),
@@ -122,7 +127,9 @@ mod tests {
     fn items_are_numbers_and_nothing_names_an_utterance_or_a_talker() {
         let all: Vec<ItemDetails> = ["near", "far-low"]
             .iter()
-            .flat_map(|track| ["emma-0001", "emma-0002", "emma-0003"].map(|utterance| details(track, utterance)))
+            .flat_map(|track| {
+                ["emma-0001", "emma-0002", "emma-0003"].map(|utterance| details(track, utterance))
+            })
             .collect();
         let rows = rows(&all);
         assert_eq!(rows.iter().map(|row| row.item).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);

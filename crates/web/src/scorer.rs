@@ -136,8 +136,10 @@ fn score_under(
     report: &RunReport,
 ) -> Result<NewScores, ScoringFailure> {
     let mut collector = Collector::default();
-    let items: Vec<ItemScore> =
-        scored.iter().map(|(reference, answer)| score_item(profile, reference, answer, &mut collector)).collect();
+    let items: Vec<ItemScore> = scored
+        .iter()
+        .map(|(reference, answer)| score_item(profile, reference, answer, &mut collector))
+        .collect();
     let references: Vec<&Reference> = scored.iter().map(|(reference, _)| *reference).collect();
     let draws = resample(&references, &items)?;
     let analysis = collector
@@ -195,7 +197,10 @@ fn score_item(
     let (said, heard) = (split_words(&said), split_words(&heard));
     let steps = align(&said, &heard);
     let faults = faults(&said, &heard, &steps);
-    collector.add(profile, &Heard { reference, hypothesis, said: &said, heard: &heard, steps: &steps, counts, faults: &faults });
+    collector.add(
+        profile,
+        &Heard { reference, hypothesis, said: &said, heard: &heard, steps: &steps, counts, faults: &faults },
+    );
     let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     ItemScore {
         item: reference.id,
@@ -268,12 +273,7 @@ fn resample(references: &[&Reference], items: &[ItemScore]) -> Result<Draws, Sco
         .map_err(|error| ScoringFailure::new(FailureClass::ScorerError, error.to_string()))
 }
 
-fn summarise(
-    references: &[&Reference],
-    items: &[ItemScore],
-    draws: &Draws,
-    passes: &[Timing],
-) -> Summary {
+fn summarise(references: &[&Reference], items: &[ItemScore], draws: &Draws, passes: &[Timing]) -> Summary {
     let limits = |interval: scoring::Interval| (interval.low, interval.high);
 
     let mut tracks = BTreeMap::new();
@@ -480,7 +480,10 @@ mod tests {
         let scores = score_results(&content, &expected, &references, &ScoringProfile::ALL).unwrap();
         let names: Vec<&str> = scores.iter().map(|scores| scores.scorer.as_str()).collect();
         assert_eq!(names, ["ffasr@1/whisper-en@1", "open-asr@1/open-asr-en@1", "raw@1/none"]);
-        assert_eq!(scores.iter().map(|scores| scores.summary.avg_wer.unwrap()).collect::<Vec<_>>(), [0.0, 0.0, 1.0]);
+        assert_eq!(
+            scores.iter().map(|scores| scores.summary.avg_wer.unwrap()).collect::<Vec<_>>(),
+            [0.0, 0.0, 1.0]
+        );
         let has = scores.iter().map(|scores| (scores.analysis.is_some(), scores.items[0].path.is_some()));
         assert_eq!(has.collect::<Vec<_>>(), [(true, true), (true, false), (false, true)]);
     }

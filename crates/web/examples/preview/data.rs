@@ -279,7 +279,8 @@ fn scoring(profile: &str) -> Scoring {
         ],
         profile: profile.to_owned(),
         ranking_profile: "ffasr".to_owned(),
-        scorer: if profile == "ffasr" { "ffasr@1/whisper-en@1" } else { "open-asr@1/open-asr-en@1" }.to_owned(),
+        scorer: if profile == "ffasr" { "ffasr@1/whisper-en@1" } else { "open-asr@1/open-asr-en@1" }
+            .to_owned(),
         unscored: Count(u64::from(profile != "ffasr")),
     }
 }
@@ -542,8 +543,8 @@ fn response(condition: &'static str, unit: &'static str, values: [&str; 6]) -> R
             band: Interval { low: Rate(rate * 0.88), high: Rate(rate * 1.13) },
         }
     };
-    let reached = |rate, value: &str, interval: Option<&str>| ReachedRow {
-        rate: Rate(rate),
+    let reached = |rate: f64, value: &str, interval: Option<&str>| ReachedRow {
+        percent: format!("{:.0}", 100.0 * rate),
         value: value.to_owned(),
         interval: interval.map(str::to_owned),
     };
@@ -585,9 +586,9 @@ fn compare(model: &str) -> ComparePage {
                 track("far-low", 0.284, 0.293),
             ],
             items: Count(8_000),
-            mapsswe: Some((Count(6_121), "\u{2212}0.41".to_owned(), "0.682".to_owned())),
-            permutation: "0.701".to_owned(),
-            mcnemar: "0.044".to_owned(),
+            mapsswe: Some((Count(6_121), "\u{2212}0.41".to_owned(), "p = 0.682".to_owned())),
+            permutation: "p = 0.701".to_owned(),
+            mcnemar: "p = 0.044".to_owned(),
             only: [Count(402), Count(345)],
             resampled: "talkers and rooms".to_owned(),
         }),

@@ -66,7 +66,11 @@ pub(crate) async fn show(
     layout.release.clone_from(&release.map(|release| release.slug.clone()));
     let mut view = BoardPage {
         facts: facts(&snapshot, release.map(|release| release.id), rows),
-        chart: chart(rows, &scoring, (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?{query}"))),
+        chart: chart(
+            rows,
+            &scoring,
+            (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?{query}")),
+        ),
         corpus: release.and_then(|release| method::corpus(&release.about)),
         releases: releases(&snapshot, &slug),
         hardware_classes: release
@@ -94,7 +98,11 @@ pub(super) fn scoring_view(
 ) -> Scoring {
     let choice = |other: ScoringProfile| Choice {
         value: other.name.to_owned(),
-        label: if other == scorer::RANKING { format!("{} (ranks)", other.name) } else { other.name.to_owned() },
+        label: if other == scorer::RANKING {
+            format!("{} (ranks)", other.name)
+        } else {
+            other.name.to_owned()
+        },
         selected: other == profile,
     };
     let unscored = release.map_or(0, |release| snapshot.unscored(release, profile));

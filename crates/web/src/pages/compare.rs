@@ -32,7 +32,8 @@ pub(crate) fn rows<'a>(
     pair: &Pair,
 ) -> Result<(&'a Board, &'a Row, Option<&'a Row>), AppError> {
     let profile = scorer::profile(pair.profile.as_deref())?;
-    let missing = |id| AppError::NotFound(format!("published result of submission {id} under {}", profile.name));
+    let missing =
+        |id| AppError::NotFound(format!("published result of submission {id} under {}", profile.name));
     let find = |id| {
         let (board, _) = snapshot.row(id)?;
         let board = snapshot.under(board, profile)?;
@@ -80,11 +81,15 @@ fn choices(board: &Board, chosen: Option<SubmissionId>) -> Vec<Choice> {
 }
 
 fn view(a: &Row, b: &Row, compared: &Compared, board: &Board) -> Comparison {
-    let query =
-        if board.profile == scorer::RANKING { String::new() } else { format!("?profile={}", board.profile.name) };
+    let query = if board.profile == scorer::RANKING {
+        String::new()
+    } else {
+        format!("?profile={}", board.profile.name)
+    };
     let href = |row: &Row| format!("/models/{}{query}", row.result.submission);
     let ranked = TRACKS.iter().filter_map(|track| Some((track.name, compared.tracks.get(track.name)?)));
-    let others = compared.tracks.iter().filter(|(name, _)| TRACKS.iter().all(|track| track.name != name.as_str()));
+    let others =
+        compared.tracks.iter().filter(|(name, _)| TRACKS.iter().all(|track| track.name != name.as_str()));
     let tracks = ranked.chain(others.map(|(name, rate)| (name.as_str(), rate)));
     let average = compared.average.iter().map(|rate| track("Avg WER", true, rate));
     Comparison {
@@ -125,5 +130,5 @@ fn track(name: &str, is_average: bool, rate: &PairedRate) -> TrackComparison {
 
 /// Three decimals; smaller ones as a bound.
 fn p_value(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }

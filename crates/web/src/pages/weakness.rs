@@ -43,10 +43,14 @@ const CONDITIONS: [(&str, &str, &str, usize); 4] = [
 pub(super) async fn read(service: &Service, result: &Published) -> Option<Weakness> {
     let stored = scores::analysis(&service.pool, result.attempt, &result.scorer)
         .await
-        .inspect_err(|error| tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt))
+        .inspect_err(|error| {
+            tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt)
+        })
         .ok()??;
     serde_json::from_value(stored)
-        .inspect_err(|error| tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt))
+        .inspect_err(|error| {
+            tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt)
+        })
         .ok()
         .map(|analysis| view(&analysis))
 }
@@ -110,7 +114,10 @@ fn class_row(
     })
 }
 
-fn entity_row((class, name, _): &(WordClass, &'static str, &'static str), sides: &Sides<'_>) -> Option<EntityRow> {
+fn entity_row(
+    (class, name, _): &(WordClass, &'static str, &'static str),
+    sides: &Sides<'_>,
+) -> Option<EntityRow> {
     let of = |tracks: &[&TrackAnalysis]| {
         let found = tracks.iter().filter_map(|track| track.entities.get(class));
         found.fold(EntityErrors::default(), |sum, errors| EntityErrors {
@@ -141,13 +148,21 @@ fn fault_rows(analysis: &Analysis) -> Vec<FaultRow> {
     let (fewest, hits) = (faults::HALLUCINATED_WORDS, 100.0 * faults::HALLUCINATED_HITS);
     let kinds = [
         (Fault::Empty, "Empty", "no word, though something was said".to_owned()),
-        (Fault::Truncated, "Truncated", format!("the last {from} words or more missing, at least {share:.0} %")),
+        (
+            Fault::Truncated,
+            "Truncated",
+            format!("the last {from} words or more missing, at least {share:.0} %"),
+        ),
         (
             Fault::Looping,
             "Looping",
             format!("a phrase of up to {phrase} words {repeats} times in a row, {words} words or more"),
         ),
-        (Fault::Runaway, "Runaway", format!("more than {factor} times the words that were said, plus {extra}")),
+        (
+            Fault::Runaway,
+            "Runaway",
+            format!("more than {factor} times the words that were said, plus {extra}"),
+        ),
         (
             Fault::Hallucinated,
             "Hallucinated",
@@ -157,10 +172,14 @@ fn fault_rows(analysis: &Analysis) -> Vec<FaultRow> {
     ];
     let tracks = fault_tracks(analysis);
     let outputs = |fault: Fault| {
-        let of_track = |name: &&str| analysis.tracks.get(*name).and_then(|track| track.faults.get(&fault)).copied();
+        let of_track =
+            |name: &&str| analysis.tracks.get(*name).and_then(|track| track.faults.get(&fault)).copied();
         tracks.iter().map(|name| Count(of_track(name).unwrap_or_default())).collect()
     };
-    kinds.into_iter().map(|(fault, name, meaning)| FaultRow { name, meaning, outputs: outputs(fault) }).collect()
+    kinds
+        .into_iter()
+        .map(|(fault, name, meaning)| FaultRow { name, meaning, outputs: outputs(fault) })
+        .collect()
 }
 
 fn response_table(
@@ -189,9 +208,11 @@ fn response_table(
             .crossings
             .iter()
             .map(|crossing| ReachedRow {
-                rate: Rate(crossing.rate),
+                percent: format!("{:.0}", 100.0 * crossing.rate),
                 value: written(crossing.value),
-                interval: crossing.interval.map(|(low, high)| format!("{} to {}", written(low), written(high))),
+                interval: crossing
+                    .interval
+                    .map(|(low, high)| format!("{} to {}", written(low), written(high))),
             })
             .collect(),
     }

@@ -163,9 +163,10 @@ impl Collector {
             track.false_words_per_hour = words_per_hour(track.silence.words, track.silence.seconds);
             (name, track)
         });
-        let responses = self.observations.into_iter().filter_map(|(condition, observations)| {
-            Some((condition.to_owned(), respond(&observations)?))
-        });
+        let responses = self
+            .observations
+            .into_iter()
+            .filter_map(|(condition, observations)| Some((condition.to_owned(), respond(&observations)?)));
         Some(Analysis {
             tracks: tracks.collect(),
             far_near: far_near(draws),
@@ -280,7 +281,11 @@ mod tests {
         let items: Vec<Observation> = (-10..=20)
             .map(|snr| {
                 let p = 1.0 / (1.0 + (f64::from(snr) / 5.0).exp());
-                Observation { conditions: vec![f64::from(snr)], wrong: (1e4 * p).round() as u64, words: 10_000 }
+                Observation {
+                    conditions: vec![f64::from(snr)],
+                    wrong: (1e4 * p).round() as u64,
+                    words: 10_000,
+                }
             })
             .collect();
         let response = respond(&items).unwrap();

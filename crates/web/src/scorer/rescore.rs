@@ -11,7 +11,7 @@ use store::{
     scores::{self, ItemCounts, Kept, NewScores, Published},
 };
 
-use super::{RANKING, RESULTS_LIMIT, score_apart};
+use super::{RESULTS_LIMIT, score_apart};
 use crate::{board::Row, ranking};
 
 /// What is to be scored again, and how.
@@ -91,7 +91,8 @@ pub async fn rescore(
                 release.slug == *name || format!("{}@{}", release.slug, release.version) == *name
             };
             // The newest version comes first.
-            let found = frozen.into_iter().find(is_meant).ok_or_else(|| RescoreError::NoRelease(name.clone()))?;
+            let found =
+                frozen.into_iter().find(is_meant).ok_or_else(|| RescoreError::NoRelease(name.clone()))?;
             vec![found]
         }
     };
@@ -259,11 +260,4 @@ fn changes_of(old: &[Row], new: &[Row]) -> Vec<RankChange> {
         new: None,
     });
     of_new.chain(lost).collect()
-}
-
-impl Rescoring {
-    /// Applies `scorer` and compares with what the board ranks by.
-    pub fn with(scorer: ScoringProfile) -> Self {
-        Self { scorer, against: RANKING, release: None, dry_run: false }
-    }
 }

@@ -34,10 +34,14 @@ pub use external::{ExternalPage, ExternalRow, ExternalSource};
 pub use layout::{Banner, Choice, Layout, Notice, Section, User};
 pub use method::{Corpus, Makeup, MethodPage, RoomView};
 pub use model::{ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
-pub use quantity::{Age, Bytes, Count, Difference, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp};
+pub use quantity::{
+    Age, Bytes, Count, Difference, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp,
+};
 pub use queue::{QueueJob, QueuePage, StateCount};
 pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
 pub use submission::{AttemptView, Failure, LiveProgress, SubmissionPage, TimelineEvent};
 pub use submit::{FieldErrors, SubmitForm, SubmitPage};
-pub use weakness::{ClassRow, ConfusionRow, EntityRow, FaultRow, ReachedRow, ResponseRow, ResponseTable, Weakness};
+pub use weakness::{
+    ClassRow, ConfusionRow, EntityRow, FaultRow, ReachedRow, ResponseRow, ResponseTable, Weakness,
+};

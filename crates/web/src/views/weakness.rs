@@ -104,8 +104,8 @@ impl ResponseRow {
 /// Where a rate is reached.
 #[derive(Debug, Clone)]
 pub struct ReachedRow {
-    /// The rate.
-    pub rate: Rate,
+    /// The rate in percent, written without decimals.
+    pub percent: String,
     /// Value of the condition, written.
     pub value: String,
     /// Its 95 % interval, written; nothing if it has no ends.
