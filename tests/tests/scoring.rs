@@ -127,9 +127,7 @@ async fn a_model_s_page_says_where_it_fails_without_a_word_of_the_references() {
 #[tokio::test]
 async fn kept_hypotheses_are_scored_again_beside_the_old_results() {
     let (site, shouting, _) = two_models().await;
-    let rescore = |more: &[&str]| {
-        Program::run(site.directory(), &[&["admin", "rescore"], more].concat())
-    };
+    let rescore = |more: &[&str]| Program::run(site.directory(), &[&["admin", "rescore"], more].concat());
     let stored = || async {
         let counted: Vec<(String, i64)> =
             sqlx::query_as("SELECT scorer, count(*) FROM item_scores GROUP BY scorer ORDER BY scorer")
@@ -177,7 +175,7 @@ async fn kept_hypotheses_are_scored_again_beside_the_old_results() {
         (texts(&page, "#scorers tbody th").len() == 4).then_some(page)
     })
     .await;
-    assert!(texts(&page, "#scorers tbody tr")[3].starts_with("ffasr@1/basic@1 not on a board"));
+    assert_eq!(texts(&page, "#scorers tbody tr:last-child td")[0], "not on a board");
     assert_eq!(order(&site, "").await.1, "ffasr@1/whisper-en@1", "the board is ranked as before");
 }
 
@@ -257,7 +255,7 @@ async fn two_results_are_compared_and_their_items_downloaded() {
         let file = site.directory().join(format!("{}.parquet", row["model"].as_str().unwrap()));
         std::fs::write(&file, &bytes).unwrap();
         files.push(file.to_str().unwrap().to_owned());
-        for text in ["quick", "lazy", "u1", "talker\u{0}"] {
+        for text in ["quick", "lazy"] {
             assert!(
                 !bytes.windows(text.len()).any(|window| window == text.as_bytes()),
                 "{text} is in the file"
