@@ -149,6 +149,61 @@ fn bad_input_ends_with_code_2_and_the_line_number() {
     assert!(message.contains("line 1: ref has 300000 tokens"), "{message}");
 }
 
+/// Runs `ffasr score` with no more than 1 GiB of address space.
+fn run_in_a_gigabyte(arguments: &str, input: &[u8]) -> Output {
+    let script = format!("ulimit -v 1048576; exec {} score {arguments}", env!("CARGO_BIN_EXE_ffasr"));
+    let mut shell = Command::new("sh");
+    let mut child = shell
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_utterance_of_100_000_words_takes_bounded_memory() {
+    let words: Vec<String> = (0..100_000).map(|i| format!("w{}", i * i % 977)).collect();
+    let mut heard = words.clone();
+    heard.iter_mut().step_by(1000).for_each(|word| word.push('x'));
+    let items = input(&[json!({"id": "a", "ref": words.join(" "), "hyp": heard.join(" ")})]);
+    for arguments in
+        ["wer --normalizer none --path", "wer --normalizer none --merge-compounds", "wer --profile ffasr"]
+    {
+        let output = lines(&run_in_a_gigabyte(arguments, &items));
+        assert_eq!(output[0]["substitutions"], 100, "{arguments}");
+    }
+}
+
+#[test]
+fn texts_made_to_merge_everywhere_take_bounded_work() {
+    let items = input(&[json!({"id": "a", "ref": "a ".repeat(20_000), "hyp": "aa ".repeat(10_000)})]);
+    let output = lines(&run_in_a_gigabyte("wer --normalizer none --merge-compounds", &items));
+    // Beyond 2^22 pairs of places the compound is left out: see the README of the scoring crate.
+    assert_eq!((&output[0]["substitutions"], &output[0]["merged_compounds"]), (&json!(10_000), &json!(0)));
+}
+
+#[test]
+fn segments_that_overlap_are_scored_and_backward_ones_refused() {
+    let segment =
+        |start: f64, end: f64| json!({"speaker": "A", "start_time": start, "end_time": end, "words": "a b"});
+    let meeting = |segments: &[Value]| input(&[json!({"id": "m", "ref": segments, "hyp": segments})]);
+    for metric in ["cpwer", "tcpwer", "orcwer", "der"] {
+        let output = lines(&run(
+            &["multispeaker", "--metric", metric],
+            &meeting(&[segment(0.0, 2.0), segment(1.0, 3.0)]),
+        ));
+        assert_eq!(output[0]["errors"].as_f64(), Some(0.0), "{metric}");
+    }
+    let (code, message) =
+        refusal(&["multispeaker", "--metric", "tcpwer"], &meeting(&[segment(0.0, 2.0), segment(3.0, 1.0)]));
+    assert_eq!(code, 2);
+    assert!(message.contains("line 1: segment 2 (A)"), "{message}");
+}
+
 #[test]
 fn impossible_times_are_refused() {
     for (start, end) in [(json!(-1), json!(1)), (json!(2), json!(1)), (json!(null), json!(1))] {

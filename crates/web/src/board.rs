@@ -135,8 +135,8 @@ impl Snapshot {
 
     /// The board and row of a submission under the profile that ranks.
     pub(crate) fn row(&self, submission: SubmissionId) -> Option<(&Board, &Row)> {
-        let ranking = self.boards.iter().filter(|board| board.profile == scorer::RANKING);
-        ranking.filter_map(|board| Some((board, board.row(submission)?))).next()
+        let mut ranking = self.boards.iter().filter(|board| board.profile == scorer::RANKING);
+        ranking.find_map(|board| Some((board, board.row(submission)?)))
     }
 
     /// How many published results of a release wait to be scored by the present version of a profile.

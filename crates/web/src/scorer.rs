@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use analysis::{Collector, Heard};
+use analysis::{Collector, Scored};
 use protocol::{AttemptResults, FailureClass, ItemId, ItemResult, Outcome, RunReport};
 pub use rescore::{BoardChange, RankChange, RescoreError, Rescored, Rescoring, rescore};
 use scoring::{
@@ -144,7 +144,7 @@ fn score_under(
     let draws = resample(&references, &items)?;
     let analysis = collector
         .finish(profile, &draws)
-        .map(|analysis| serde_json::to_value(analysis))
+        .map(serde_json::to_value)
         .transpose()
         .map_err(|error| ScoringFailure::new(FailureClass::ScorerError, error.to_string()))?;
     Ok(NewScores {
@@ -199,7 +199,7 @@ fn score_item(
     let faults = faults(&said, &heard, &steps);
     collector.add(
         profile,
-        &Heard { reference, hypothesis, said: &said, heard: &heard, steps: &steps, counts, faults: &faults },
+        &Scored { reference, hypothesis, said: &said, heard: &heard, steps: &steps, counts, faults: &faults },
     );
     let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     ItemScore {
@@ -214,7 +214,7 @@ fn score_item(
         char_errors: narrow(counts.chars.errors()),
         // With compounds merged, the counts are not those of a plain alignment.
         path: (!profile.merge_compounds).then(|| path_of(&steps)),
-        faults: faults.iter().map(|fault| analysis::name(fault)).collect(),
+        faults: faults.iter().map(analysis::name).collect(),
     }
 }
 

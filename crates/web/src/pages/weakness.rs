@@ -44,12 +44,12 @@ pub(super) async fn read(service: &Service, result: &Published) -> Option<Weakne
     let stored = scores::analysis(&service.pool, result.attempt, &result.scorer)
         .await
         .inspect_err(|error| {
-            tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt)
+            tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt);
         })
         .ok()??;
     serde_json::from_value(stored)
         .inspect_err(|error| {
-            tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt)
+            tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt);
         })
         .ok()
         .map(|analysis| view(&analysis))

@@ -111,7 +111,7 @@ pub(crate) fn name(value: &impl Serialize) -> String {
 }
 
 /// One item as the scorer has it before it.
-pub(super) struct Heard<'a> {
+pub(super) struct Scored<'a> {
     pub(super) reference: &'a Reference,
     /// As the model wrote it.
     pub(super) hypothesis: &'a str,
@@ -135,7 +135,7 @@ pub(super) struct Collector {
 
 impl Collector {
     /// Adds an item. Text that is not normalised has no word classes, so that nothing is collected.
-    pub(super) fn add(&mut self, profile: ScoringProfile, item: &Heard<'_>) {
+    pub(super) fn add(&mut self, profile: ScoringProfile, item: &Scored<'_>) {
         if profile.normalizer == Normalizer::None {
             return;
         }
@@ -177,7 +177,7 @@ impl Collector {
 }
 
 impl TrackAnalysis {
-    fn add(&mut self, normalizer: Normalizer, item: &Heard<'_>) {
+    fn add(&mut self, normalizer: Normalizer, item: &Scored<'_>) {
         let names = names(&item.reference.text, normalizer);
         let (said, heard) = (classify(item.said, &names), classify(item.heard, &names));
         self.items += 1;
