@@ -166,7 +166,7 @@ fn run_in_a_gigabyte(arguments: &str, input: &[u8]) -> Output {
 
 #[test]
 fn an_utterance_of_100_000_words_takes_bounded_memory() {
-    let words: Vec<String> = (0..100_000).map(|i| format!("w{}", i * i % 977)).collect();
+    let words: Vec<String> = (0..100_000_u64).map(|i| format!("w{}", i * i % 977)).collect();
     let mut heard = words.clone();
     heard.iter_mut().step_by(1000).for_each(|word| word.push('x'));
     let items = input(&[json!({"id": "a", "ref": words.join(" "), "hyp": heard.join(" ")})]);
