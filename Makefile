@@ -3,7 +3,7 @@
 # Options for the demo, e.g. make demo DEMO="--items 48"
 DEMO ?=
 
-.PHONY: help demo test lint format build release deny
+.PHONY: help demo test bench lint format build release deny
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -18,6 +18,9 @@ test: ## Format, lints, all tests over the real parts.
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo nextest run --locked --workspace
+
+bench: ## Speed beside the tools in use elsewhere, one line a room (BENCH_LARGE=1 adds what needs 8 GB).
+	@deploy/bench/run scoring throughput
 
 lint: ## Format and lints alone.
 	cargo fmt --all --check

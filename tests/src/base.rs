@@ -43,10 +43,10 @@ impl Base {
         let directory = short_directory();
         let cluster = Cluster::start(&directory.path().join("postgres")).await.unwrap();
         let pool = store::connect(cluster.options("postgres")).await.unwrap();
-        let server =
-            ObjectServer::start(&directory.path().join("objects"), SocketAddr::from(([127, 0, 0, 1], 0)))
-                .await
-                .unwrap();
+        let objects = directory.path().join("objects");
+        let server = ObjectServer::start(&objects, SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        // As the program itself makes it, so that its commands can work on the same data.
+        std::fs::set_permissions(&objects, std::fs::Permissions::from_mode(0o700)).unwrap();
         let objects = ObjectStore::open(&server.config()).await.unwrap();
         Self { pool, objects, _cluster: cluster, directory }
     }

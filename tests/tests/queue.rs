@@ -56,6 +56,7 @@ async fn scene(base: &Base) -> (SubmissionId, Worker) {
 fn no_scores() -> NewScores {
     NewScores {
         scorer: "test".to_owned(),
+        analysis: None,
         summary: Summary {
             avg_wer: None,
             avg_wer_interval: None,
@@ -238,8 +239,8 @@ async fn completing_twice_is_harmless_and_scoring_publishes_once() {
     assert_eq!(state(&base, submission).await, SubmissionState::Scoring);
     let job = queue::claim_scoring(&base.pool, LEASE).await.unwrap().unwrap();
     assert!(queue::claim_scoring(&base.pool, LEASE).await.unwrap().is_none());
-    queue::publish(&base.pool, &job, &no_scores()).await.unwrap();
-    assert!(matches!(queue::publish(&base.pool, &job, &no_scores()).await, Err(StoreError::LeaseLost)));
+    queue::publish(&base.pool, &job, &[no_scores()]).await.unwrap();
+    assert!(matches!(queue::publish(&base.pool, &job, &[no_scores()]).await, Err(StoreError::LeaseLost)));
     assert_eq!(state(&base, submission).await, SubmissionState::Published);
 }
 
@@ -255,8 +256,8 @@ async fn a_service_that_dies_while_scoring_is_followed_by_another_try() {
     make_due(&base).await;
     let next = queue::claim_scoring(&base.pool, LEASE).await.unwrap().unwrap();
     assert_eq!(next.attempt, dead.attempt);
-    queue::publish(&base.pool, &next, &no_scores()).await.unwrap();
-    assert!(matches!(queue::publish(&base.pool, &dead, &no_scores()).await, Err(StoreError::LeaseLost)));
+    queue::publish(&base.pool, &next, &[no_scores()]).await.unwrap();
+    assert!(matches!(queue::publish(&base.pool, &dead, &[no_scores()]).await, Err(StoreError::LeaseLost)));
     assert_eq!(state(&base, submission).await, SubmissionState::Published);
 }
 
@@ -455,7 +456,7 @@ async fn any_interleaving_keeps_one_lease_moves_only_along_the_table_and_loses_n
                 }
                 Act::Score => {
                     if let Some(job) = queue::claim_scoring(&base.pool, LEASE).await.unwrap() {
-                        queue::publish(&base.pool, &job, &no_scores()).await.unwrap();
+                        queue::publish(&base.pool, &job, &[no_scores()]).await.unwrap();
                     }
                 }
                 Act::Cancel => {

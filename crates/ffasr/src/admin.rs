@@ -16,7 +16,7 @@ use store::{
 use crate::{
     backend::{Backend, BackendArguments, Ownership},
     error::Failure,
-    import_results, progress, publish,
+    import_results, progress, publish, rescore,
 };
 
 #[derive(Subcommand)]
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Submission(SubmissionCommand),
     /// Load a table published elsewhere as a read-only board of its own.
     ImportResults(ImportResults),
+    /// Score kept hypotheses again; results of other scorers stay beside.
+    Rescore(rescore::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -170,6 +172,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Release(command) => release(command).await,
         Command::Submission(command) => submission(command).await,
         Command::ImportResults(arguments) => import_table(arguments).await,
+        Command::Rescore(arguments) => rescore::run(arguments).await,
     }
 }
 

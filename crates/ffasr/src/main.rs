@@ -12,6 +12,7 @@ mod import_results;
 mod progress;
 mod publish;
 mod release;
+mod rescore;
 mod score;
 mod serve;
 mod worker;

@@ -6,6 +6,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// Reports (done, total) as a share: each percent on a terminal, each quarter in a log.
@@ -62,6 +63,16 @@ impl Bar {
     pub(crate) fn end(&self) {
         if self.live {
             eprintln!();
+        }
+    }
+}
+
+/// Stays silent for the first two seconds: what is over by then needs no progress. Then hands on what it hears.
+pub(crate) fn once_slow(report: impl Fn(usize, usize) + Sync) -> impl Fn(usize, usize) + Sync {
+    let started = Instant::now();
+    move |done, total| {
+        if started.elapsed() >= Duration::from_secs(2) {
+            report(done, total);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! for, the counts of each item. Bad input ends the run with exit code 2 and the number of the line.
 
 mod compare;
+mod items;
 mod lines;
 mod multispeaker;
 mod wer;
@@ -36,7 +37,9 @@ enum ScoreCommand {
     Wer(wer::WerArgs),
     /// Score several talkers: {"id","ref":[…],"hyp":[…]}, both lists of segments, to errors and an assignment
     Multispeaker(multispeaker::MultispeakerArgs),
-    /// Compare two files written by `score wer`: paired difference, interval and p values
+    /// Read the items of an attempt (Parquet, from a model's page) as the lines that `score wer` writes
+    Items(items::ItemsArgs),
+    /// Compare two files, written by `score wer` or downloaded as Parquet: paired difference, interval and p values
     Compare(compare::CompareArgs),
 }
 
@@ -65,6 +68,7 @@ pub(crate) fn run(args: ScoreArgs) -> ExitCode {
         ScoreCommand::Normalize { normalizer } => normalize(input, &mut out, normalizer),
         ScoreCommand::Wer(args) => wer::run(input, &mut out, &args),
         ScoreCommand::Multispeaker(args) => multispeaker::run(input, &mut out, &args),
+        ScoreCommand::Items(args) => items::run(&mut out, &args),
         ScoreCommand::Compare(args) => compare::run(&mut out, &args),
     };
     match result.and_then(|()| Ok(out.flush()?)) {

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use item_results::{ItemResult, ItemResults};
 use serde_json::{Value, json};
 
 fn run(arguments: &[&str], input: &[u8]) -> Output {
@@ -148,6 +149,61 @@ fn bad_input_ends_with_code_2_and_the_line_number() {
     assert!(message.contains("line 1: ref has 300000 tokens"), "{message}");
 }
 
+/// Runs `ffasr score` with no more than 1 GiB of address space.
+fn run_in_a_gigabyte(arguments: &str, input: &[u8]) -> Output {
+    let script = format!("ulimit -v 1048576; exec {} score {arguments}", env!("CARGO_BIN_EXE_ffasr"));
+    let mut shell = Command::new("sh");
+    let mut child = shell
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_utterance_of_100_000_words_takes_bounded_memory() {
+    let words: Vec<String> = (0..100_000_u64).map(|i| format!("w{}", i * i % 977)).collect();
+    let mut heard = words.clone();
+    heard.iter_mut().step_by(1000).for_each(|word| word.push('x'));
+    let items = input(&[json!({"id": "a", "ref": words.join(" "), "hyp": heard.join(" ")})]);
+    for arguments in
+        ["wer --normalizer none --path", "wer --normalizer none --merge-compounds", "wer --profile ffasr"]
+    {
+        let output = lines(&run_in_a_gigabyte(arguments, &items));
+        assert_eq!(output[0]["substitutions"], 100, "{arguments}");
+    }
+}
+
+#[test]
+fn texts_made_to_merge_everywhere_take_bounded_work() {
+    let items = input(&[json!({"id": "a", "ref": "a ".repeat(20_000), "hyp": "aa ".repeat(10_000)})]);
+    let output = lines(&run_in_a_gigabyte("wer --normalizer none --merge-compounds", &items));
+    // Beyond 2^22 pairs of places the compound is left out: see the README of the scoring crate.
+    assert_eq!((&output[0]["substitutions"], &output[0]["merged_compounds"]), (&json!(10_000), &json!(0)));
+}
+
+#[test]
+fn segments_that_overlap_are_scored_and_backward_ones_refused() {
+    let segment =
+        |start: f64, end: f64| json!({"speaker": "A", "start_time": start, "end_time": end, "words": "a b"});
+    let meeting = |segments: &[Value]| input(&[json!({"id": "m", "ref": segments, "hyp": segments})]);
+    for metric in ["cpwer", "tcpwer", "orcwer", "der"] {
+        let output = lines(&run(
+            &["multispeaker", "--metric", metric],
+            &meeting(&[segment(0.0, 2.0), segment(1.0, 3.0)]),
+        ));
+        assert_eq!(output[0]["errors"].as_f64(), Some(0.0), "{metric}");
+    }
+    let (code, message) =
+        refusal(&["multispeaker", "--metric", "tcpwer"], &meeting(&[segment(0.0, 2.0), segment(3.0, 1.0)]));
+    assert_eq!(code, 2);
+    assert!(message.contains("line 1: segment 2 (A)"), "{message}");
+}
+
 #[test]
 fn impossible_times_are_refused() {
     for (start, end) in [(json!(-1), json!(1)), (json!(2), json!(1)), (json!(null), json!(1))] {
@@ -166,4 +222,80 @@ fn unknown_names_are_refused_with_a_list_of_the_known_ones() {
     let (code, message) = refusal(&["normalize", "--normalizer", "whisper-en@7"], b"");
     assert_eq!(code, 2);
     assert!(message.contains("whisper-en@1"), "{message}");
+}
+
+/// A Parquet file of two tracks in which every sixth item of `far-low` is wrong if `bad`.
+fn items_file(folder: &std::path::Path, name: &str, bad: bool) -> String {
+    let items = (0..48).map(|i: i32| {
+        let track = if i % 2 == 0 { "near" } else { "far-low" };
+        let is_wrong = bad && i % 6 == 1;
+        ItemResult {
+            item: i + 1,
+            utterance: i / 2 + 1,
+            talker: i / 4 + 1,
+            track: track.to_owned(),
+            audio_s: 2.0,
+            processing_s: 0.5,
+            hits: if is_wrong { 3 } else { 4 },
+            substitutions: i32::from(is_wrong),
+            path: Some(if is_wrong { "CSCC" } else { "CCCC" }.to_owned()),
+            ..ItemResult::default()
+        }
+    });
+    let results = ItemResults { items: items.collect(), ..ItemResults::default() };
+    let path = folder.join(name);
+    std::fs::write(&path, item_results::write(&results).unwrap()).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn items_of_an_attempt_are_read_from_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = items_file(folder.path(), "bad.parquet", true);
+    let output = lines(&run(&["items", &bad, "--summary"], b""));
+    assert_eq!(output.len(), 48 + 3);
+    assert_eq!(
+        output[1],
+        json!({"id": "2", "hits": 3, "substitutions": 1, "deletions": 0, "insertions": 0, "ref_words": 4, "wer": 0.25,
+            "path": "CSCC", "track": "far-low", "utterance": "1", "talker": "1"})
+    );
+    let summary =
+        |line: &Value| (line["track"].clone(), line["items"].clone(), line["wer"].as_f64().unwrap());
+    assert_eq!(summary(&output[48]), (json!("far-low"), json!(24), 8.0 / 96.0));
+    assert_eq!(summary(&output[49]), (json!("near"), json!(24), 0.0));
+    assert_eq!(summary(&output[50]), (json!(null), json!(48), 8.0 / 192.0));
+    assert_eq!(output[50]["resampled"], "talkers");
+
+    let (code, message) = refusal(&["items", &bad, "--track", "far-high"], b"");
+    assert_eq!(code, 2);
+    assert!(message.contains("far-low, near"), "{message}");
+    let broken = folder.path().join("broken.parquet");
+    let bytes = std::fs::read(&bad).unwrap();
+    std::fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
+    let (code, message) = refusal(&["items", broken.to_str().unwrap()], b"");
+    assert_eq!(code, 2);
+    assert!(message.contains("not a readable Parquet file"), "{message}");
+}
+
+#[test]
+fn two_attempts_are_compared_from_parquet_by_tracks_or_by_all_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = items_file(folder.path(), "good.parquet", false);
+    let bad = items_file(folder.path(), "bad.parquet", true);
+    let compare = |more: &[&str]| lines(&run(&[&["compare", &good, &bad], more].concat(), b"")).remove(0);
+    let pooled = compare(&[]);
+    assert_eq!((&pooled["items"], &pooled["mapsswe"]["segments"]), (&json!(48), &json!(8)));
+    assert!((pooled["difference"].as_f64().unwrap() + 8.0 / 192.0).abs() < 1e-12);
+    let far = compare(&["--track", "far-low"]);
+    assert_eq!((&far["items"], &far["tracks"]), (&json!(24), &json!(["far-low"])));
+    assert!((far["difference"].as_f64().unwrap() + 8.0 / 96.0).abs() < 1e-12);
+    let mean = compare(&["--track", "far-low", "--track", "near"]);
+    assert!((mean["b"]["wer"].as_f64().unwrap() - 4.0 / 96.0).abs() < 1e-12);
+    assert_eq!(refusal(&["compare", &good, &bad, "--track", "moon"], b"").0, 2);
+
+    // The lines of `items` compare as the file does.
+    let as_lines = folder.path().join("bad.jsonl");
+    std::fs::write(&as_lines, run(&["items", &bad], b"").stdout).unwrap();
+    let mixed = &lines(&run(&["compare", &good, as_lines.to_str().unwrap(), "--track", "far-low"], b""))[0];
+    assert_eq!(mixed["difference"], far["difference"]);
 }

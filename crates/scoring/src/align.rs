@@ -140,6 +140,36 @@ fn dense(a: &[Token], b: &[Token]) -> (Vec<u32>, Vec<u32>) {
     (a.iter().map(&mut number).collect(), b.iter().map(&mut number).collect())
 }
 
+/// An alignment as a string: C for a hit, S, D and I.
+pub fn path_of(steps: &[Step]) -> String {
+    let letter = |step: &Step| match step {
+        Step::Hit { .. } => 'C',
+        Step::Substitution { .. } => 'S',
+        Step::Deletion { .. } => 'D',
+        Step::Insertion { .. } => 'I',
+    };
+    steps.iter().map(letter).collect()
+}
+
+/// The alignment that a string of C, S, D and I stands for; `None` if there is another letter in it.
+pub fn steps_of(path: &str) -> Option<Vec<Step>> {
+    let (mut reference, mut hypothesis) = (0, 0);
+    path.chars()
+        .map(|letter| {
+            let step = match letter {
+                'C' => Step::Hit { reference, hypothesis },
+                'S' => Step::Substitution { reference, hypothesis },
+                'D' => Step::Deletion { reference },
+                'I' => Step::Insertion { hypothesis },
+                _ => return None,
+            };
+            reference += usize::from(letter != 'I');
+            hypothesis += usize::from(letter != 'D');
+            Some(step)
+        })
+        .collect()
+}
+
 /// The counts of an alignment.
 pub fn counts(steps: &[Step]) -> Counts {
     let mut counts = Counts::default();

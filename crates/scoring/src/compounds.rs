@@ -19,14 +19,21 @@ use crate::normalize::text::words;
 /// time quadratic in the length of a hostile hypothesis.
 const LONGEST_COMPOUND: usize = 1024;
 
+/// Most pairs of places that are looked at for merging: a span of one text and a place of its compound in the other.
+/// kaldialign has no limit. Transcripts of a day stay far below; "a a a …" against "aa aa …" does not.
+const MOST_PAIRS: u64 = 1 << 22;
+
 /// Word error counts of a hypothesis with compounds merged, and how many were.
 ///
-/// The alignment has the fewest errors, then the fewest substitutions, then the fewest merges.
+/// The alignment has the fewest errors, then the fewest substitutions, then the fewest merges. To bound the work on
+/// hostile texts, compounds of more than 1 024 bytes are not merged, and if there are more than 2²² pairs of a place
+/// where words could merge and a place of their compound, then those compounds with the most pairs are not.
 pub fn count_words_merged(reference: &str, hypothesis: &str) -> (Counts, u64) {
     let mut lexicon = Lexicon::default();
     let a = Side::new(reference, &mut lexicon);
     let b = Side::new(hypothesis, &mut lexicon);
     let mut merges = Merges { in_reference: a.spans(&b), in_hypothesis: b.spans(&a) };
+    merges.bound(&a.tokens, &b.tokens);
     if merges.in_reference.is_empty() && merges.in_hypothesis.is_empty() {
         return (count(&a.tokens, &b.tokens), 0);
     }
@@ -112,6 +119,31 @@ impl Merges {
         CommonEnds { start, end }
     }
 
+    /// Leaves out the compounds with the most pairs of places until no more than [`MOST_PAIRS`] are left.
+    fn bound(&mut self, a: &[Token], b: &[Token]) {
+        let pairs = pairs(&self.in_reference, b).into_iter().chain(pairs(&self.in_hypothesis, a));
+        let mut by_compound: FxHashMap<Token, u64> = FxHashMap::default();
+        for (token, pairs) in pairs {
+            *by_compound.entry(token).or_default() += pairs;
+        }
+        if by_compound.values().sum::<u64>() <= MOST_PAIRS {
+            return;
+        }
+        let mut fewest_first: Vec<(u64, Token)> =
+            by_compound.into_iter().map(|(token, pairs)| (pairs, token)).collect();
+        fewest_first.sort_unstable();
+        let mut left = MOST_PAIRS;
+        let kept: FxHashSet<Token> = fewest_first
+            .into_iter()
+            .map_while(|(pairs, token)| {
+                left = left.checked_sub(pairs)?;
+                Some(token)
+            })
+            .collect();
+        self.in_reference.retain(|span| kept.contains(&span.token));
+        self.in_hypothesis.retain(|span| kept.contains(&span.token));
+    }
+
     /// Counts positions from `start` on.
     fn shift(&mut self, start: usize) {
         for span in self.in_reference.iter_mut().chain(&mut self.in_hypothesis) {
@@ -124,6 +156,21 @@ impl Merges {
     fn reach(&self) -> usize {
         self.in_reference.iter().chain(&self.in_hypothesis).map(|span| span.end - span.start - 1).sum()
     }
+}
+
+/// For every compound of some spans, how many pairs there are of a span and a place of it in `other`.
+fn pairs(spans: &[Span], other: &[Token]) -> FxHashMap<Token, u64> {
+    let mut places: FxHashMap<Token, u64> = spans.iter().map(|span| (span.token, 0)).collect();
+    for token in other {
+        if let Some(places) = places.get_mut(token) {
+            *places += 1;
+        }
+    }
+    let mut pairs: FxHashMap<Token, u64> = FxHashMap::default();
+    for span in spans {
+        *pairs.entry(span.token).or_default() += places[&span.token];
+    }
+    pairs
 }
 
 /// How many tokens at the start and at the end are neither in a span nor the word that a span of the other side is.
@@ -248,8 +295,8 @@ impl<'a> Table<'a> {
         let mut starts = self.merges.in_reference.iter().peekable();
         for (index, token) in self.a.iter().enumerate() {
             while let Some(span) = starts.next_if(|span| span.start == index) {
-                let places = self.places.get(&span.token).into_iter().flatten();
-                let places = places.filter(|place| active.contains(place));
+                let places = self.places.get(&span.token).map(|places| within(places, &active));
+                let places = places.into_iter().flatten();
                 let ways = places.map(|&place| (place + 1, row[place] + span.gain_in_reference()));
                 waiting.entry(span.end).or_default().extend(ways);
             }
@@ -318,6 +365,13 @@ impl<'a> Table<'a> {
     }
 }
 
+/// The part of ascending places that lies in a range.
+fn within<'a>(places: &'a [usize], range: &RangeInclusive<usize>) -> &'a [usize] {
+    let start = places.partition_point(|place| place < range.start());
+    let end = places.partition_point(|place| place <= range.end());
+    &places[start..end.max(start)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,5 +399,16 @@ mod tests {
     fn a_common_beginning_may_have_to_give_way_to_a_merge() {
         assert_eq!(merged("a b c", "a abc"), ([3, 0, 0, 1], 1));
         assert_eq!(merged("a b c", "abc c"), ([3, 0, 0, 1], 1));
+    }
+
+    #[test]
+    fn compounds_that_could_merge_almost_anywhere_are_left_out_and_the_others_are_not() {
+        // 2 999 × 1 500 pairs for "aa" are too many, one for "icecream" is not.
+        let reference = "a ".repeat(3000) + "ice cream";
+        let hypothesis = "aa ".repeat(1500) + "icecream";
+        assert_eq!(merged(&reference, &hypothesis), ([2, 1500, 1500, 0], 1));
+        // 2 000 × 1 000 are not too many.
+        let (counts, merges) = merged(&"a ".repeat(2001), &"aa ".repeat(1000));
+        assert_eq!((counts, merges), ([2000, 0, 1, 0], 1000));
     }
 }

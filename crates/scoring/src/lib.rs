@@ -4,10 +4,6 @@
 //! counts add up to a rate; [`cluster_bootstrap`] resamples talkers and rooms into [`Draws`]; those give intervals,
 //! paired differences and the [`standings`] of a board.
 
-/// Version of the scorer: changes whenever a definition in this crate changes the number that comes out for the same
-/// texts, profile and seed. Results are kept under it; a new one stands beside the old, never in its place.
-pub const SCORER: &str = "ffasr-scoring@1";
-
 mod align;
 mod assignment;
 mod board;
@@ -31,7 +27,7 @@ pub mod segments;
 mod significance;
 mod speed;
 
-pub use align::{Step, align, count_chars, count_words, counts, split_words};
+pub use align::{Step, align, count_chars, count_words, counts, path_of, split_words, steps_of};
 pub use board::{Standing, standings};
 pub use bootstrap::{
     Difference, Draws, FEWEST_CLUSTERS, LengthMismatch, Replicates, Sample, Scheme, Unit, cluster_bootstrap,
@@ -41,7 +37,7 @@ pub use compounds::count_words_merged;
 pub use counts::Counts;
 pub use interval::{Interval, LEVEL, quantile};
 pub use normalize::{Normalizer, UnknownNormalizer};
-pub use profile::{ItemCounts, ScoringProfile};
+pub use profile::{ItemCounts, ScoringProfile, UnknownScorer};
 pub use resample::Bootstrap;
 pub use segments::{Segment, SegmentError};
 pub use significance::{MatchedPairs, holm, mapsswe, mcnemar, permutation_test};

@@ -49,6 +49,19 @@ fn error_totals_equal_kaldialign_and_jiwer() {
 }
 
 #[test]
+fn error_totals_equal_sclite() {
+    let pairs = pairs();
+    let with_sclite: Vec<&Value> = pairs.iter().filter(|pair| pair["sclite"]["path"].is_string()).collect();
+    assert_eq!(with_sclite.len(), 125);
+    for pair in with_sclite {
+        let (reference, hypothesis) = texts(pair);
+        let path = pair["sclite"]["path"].as_str().unwrap();
+        let errors = path.chars().filter(|step| *step != 'C').count() as u64;
+        assert_eq!(count_words(reference, hypothesis).errors(), errors, "{}", pair["id"]);
+    }
+}
+
+#[test]
 fn character_error_totals_equal_jiwer() {
     for pair in pairs().iter().filter(|pair| pair["category"] != "space" && !pair["jiwer_cer"].is_null()) {
         let (reference, hypothesis) = texts(pair);

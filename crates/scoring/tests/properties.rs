@@ -6,7 +6,7 @@ use scoring::meeting::{TimeConstraint, cp_wer, di_cp_wer, orc_wer};
 use scoring::segments::{read_rttm, read_seglst, read_stm};
 use scoring::{
     Counts, Normalizer, ScoringProfile, Segment, Step, align, count_chars, count_words, count_words_merged,
-    counts, pareto, split_words,
+    counts, pareto, path_of, split_words, steps_of,
 };
 
 /// Texts over few short words, so that matches, ties and compounds are common.
@@ -102,6 +102,51 @@ fn meeting() -> impl Strategy<Value = Vec<Segment>> {
     vec((0..3_usize, 0..30_u8, 0..8_u8, words), 0..6).prop_map(segments)
 }
 
+/// A small file of each format of segments.
+const SEGMENT_FILES: [&str; 3] = [
+    r#"[{"session_id":"m","speaker":"A","start_time":0.5,"end_time":1.5,"words":"good morning"},{"session_id":"m","speaker":"B","start_time":1,"end_time":2,"words":"x"}]"#,
+    ";; comment\nm 1 A 0.50 1.50 <o,f0,male> good morning\nm 1 B 1.00 2.00 hello there\n",
+    "SPEAKER m 1 0.50 1.00 <NA> <NA> A <NA> <NA>\nSPEAKER m 1 1.00 1.00 <NA> <NA> B <NA> <NA>\n",
+];
+
+/// What damages text: pieces that mean something to a reader or a normaliser. The empty one takes a character away.
+const DAMAGE: [&str; 24] = [
+    "",
+    "-",
+    "1e999",
+    "nan",
+    "inf",
+    "\"",
+    "\\",
+    "{",
+    "]",
+    "\n",
+    "\0",
+    "\u{feff}",
+    "\u{1c}",
+    "99999999999999999999",
+    "0x",
+    "\u{bd}",
+    "\u{663}",
+    "'",
+    "$",
+    ".",
+    " point ",
+    " hundred ",
+    "\u{130}",
+    "(",
+];
+
+/// Text with pieces put in, or characters taken away, at some places.
+fn damaged(text: &str, damage: &[(prop::sample::Index, &str)]) -> String {
+    let mut characters: Vec<String> = text.chars().map(String::from).collect();
+    for (place, piece) in damage {
+        let at = place.index(characters.len());
+        characters[at] = if piece.is_empty() { String::new() } else { format!("{piece}{}", characters[at]) };
+    }
+    characters.concat()
+}
+
 proptest! {
     #[test]
     fn counts_are_minimal_in_errors_and_then_in_substitutions(a in text(), b in text()) {
@@ -145,6 +190,12 @@ proptest! {
             }
         }
         prop_assert_eq!((i, j), (words_a.len(), words_b.len()));
+    }
+
+    #[test]
+    fn an_alignment_is_read_back_from_its_letters(a in text(), b in text()) {
+        let steps = align(&split_words(&a), &split_words(&b));
+        prop_assert_eq!(steps_of(&path_of(&steps)), Some(steps));
     }
 
     #[test]
@@ -244,6 +295,28 @@ proptest! {
     #[test]
     fn readers_refuse_or_accept_but_never_panic(text in any::<String>()) {
         let _ = (read_stm(&text), read_rttm(&text), read_seglst(&text));
+    }
+
+    #[test]
+    fn damaged_segments_are_read_or_refused_and_can_be_scored(
+        which in 0..3_usize,
+        damage in vec((any::<prop::sample::Index>(), prop::sample::select(DAMAGE.to_vec())), 1..6),
+    ) {
+        let text = damaged(SEGMENT_FILES[which], &damage);
+        for segments in [read_seglst(&text), read_stm(&text), read_rttm(&text)].into_iter().flatten() {
+            let _ = cp_wer(&segments, &segments, TimeConstraint::Collar(5.0));
+        }
+    }
+
+    #[test]
+    fn damaged_text_can_be_normalised_and_scored(
+        damage in vec((any::<prop::sample::Index>(), prop::sample::select(DAMAGE.to_vec())), 1..12),
+    ) {
+        let said = "On May 3rd, Dr. O'Brien paid $1,000.50 (about \u{20ac}900) for twenty-one ice creams at 10:30.";
+        let text = damaged(said, &damage);
+        for profile in ScoringProfile::ALL {
+            let _ = profile.score(said, &text);
+        }
     }
 
     #[test]

@@ -498,14 +498,14 @@ pub async fn claim_scoring(pool: &PgPool, lease: Duration) -> Result<Option<Scor
     }))
 }
 
-/// Ends a scoring chore with its scores and puts the submission on the board, all or nothing.
+/// Ends a scoring chore with its scores under each scorer and puts the submission on the board, all or nothing.
 ///
 /// # Errors
 /// [`StoreError::LeaseLost`] when somebody else has the chore; otherwise when the database fails.
 pub async fn publish(
     pool: &PgPool,
     job: &ScoringJob,
-    scores: &crate::scores::NewScores,
+    scores: &[crate::scores::NewScores],
 ) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
     lock_submission(&mut transaction, job.submission).await?;
@@ -520,7 +520,9 @@ pub async fn publish(
     if done.rows_affected() == 0 {
         return Err(StoreError::LeaseLost);
     }
-    crate::scores::insert(&mut transaction, job.attempt, scores).await?;
+    for scores in scores {
+        crate::scores::insert(&mut transaction, job.attempt, scores).await?;
+    }
     let step = Move {
         to: SubmissionState::Published,
         actor: "service",

@@ -258,6 +258,8 @@ pub struct Reference {
     pub room: Option<String>,
     /// Length of the audio.
     pub seconds: f64,
+    /// Measured conditions.
+    pub conditions: Value,
 }
 
 /// The references of a release, for the scorer alone: they never reach a visitor, a submitter, a log or a worker.
@@ -265,16 +267,16 @@ pub struct Reference {
 /// # Errors
 /// When the database fails.
 pub async fn references(pool: &PgPool, release: ReleaseId) -> Result<Vec<Reference>, StoreError> {
-    type Row = (Uuid, String, i32, String, String, String, String, Option<String>, f64);
+    type Row = (Uuid, String, i32, String, String, String, String, Option<String>, f64, Value);
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, part, pass, track, utterance, reference, talker, room, seconds FROM items
+        "SELECT id, part, pass, track, utterance, reference, talker, room, seconds, conditions FROM items
          WHERE release_id = $1 AND part <> 'warm_up' ORDER BY id",
     )
     .bind(release.0)
     .fetch_all(pool)
     .await?;
     rows.into_iter()
-        .map(|(id, part, pass, track, utterance, text, talker, room, seconds)| {
+        .map(|(id, part, pass, track, utterance, text, talker, room, seconds, conditions)| {
             Ok(Reference {
                 id: ItemId(id),
                 part: Part::read(&part, pass)?,
@@ -284,6 +286,7 @@ pub async fn references(pool: &PgPool, release: ReleaseId) -> Result<Vec<Referen
                 talker,
                 room,
                 seconds,
+                conditions,
             })
         })
         .collect()

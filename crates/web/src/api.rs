@@ -6,24 +6,29 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use protocol::{FailureClass, SubmissionId};
+use protocol::{AttemptId, FailureClass, SubmissionId};
+use scoring::ScoringProfile;
 use serde::{Deserialize, Serialize};
-use store::{releases::Release, submissions};
+use store::{releases::Release, scores, submissions};
 use time::OffsetDateTime;
 
 use crate::{
     Service,
     auth::ApiUser,
     board::{Board, BoardJson, Row, Snapshot},
+    comparison::{self, Compared},
     error::AppError,
     extract::{Multipart, Path, Query},
-    pages, submit,
+    items,
+    pages::{self, compare::Pair},
+    scorer, submit,
     views::TRACKS,
 };
 
 #[derive(Deserialize)]
 pub(crate) struct BoardQuery {
     hardware: Option<String>,
+    profile: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -76,12 +81,13 @@ fn find<'a>(
     let release = snapshot
         .release(Some(release))
         .ok_or_else(|| AppError::NotFound(format!("release \u{201c}{release}\u{201d}")))?;
+    let profile = scorer::profile(query.profile.as_deref())?;
     let board = snapshot.board(release.id, query.hardware.as_deref());
     match &query.hardware {
         Some(class) if board.is_none() => {
             Err(AppError::NotFound(format!("result on hardware class \u{201c}{class}\u{201d}")))
         }
-        _ => Ok((release, board)),
+        _ => Ok((release, board.and_then(|board| snapshot.under(board, profile)))),
     }
 }
 
@@ -92,7 +98,8 @@ pub(crate) async fn board(
 ) -> Result<Response, AppError> {
     let snapshot = service.board();
     let (release, board) = find(&snapshot, &release, &query)?;
-    Ok(Json(BoardJson::new(&snapshot, release, board)).into_response())
+    let profile = scorer::profile(query.profile.as_deref())?;
+    Ok(Json(BoardJson::under(&snapshot, release, board, profile)).into_response())
 }
 
 pub(crate) async fn board_csv(
@@ -162,6 +169,67 @@ pub(crate) async fn board_chart(
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
     let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CONTENT_SECURITY_POLICY, policy)];
     Ok((headers, svg).into_response())
+}
+
+#[derive(Serialize)]
+struct ComparisonJson<'a> {
+    a: &'a str,
+    b: &'a str,
+    scorer: &'a str,
+    #[serde(flatten)]
+    compared: Compared,
+}
+
+/// `GET /api/v1/compare?a=…&b=…`: two published results on the same items.
+pub(crate) async fn compare(
+    State(service): State<Service>,
+    Query(pair): Query<Pair>,
+) -> Result<Response, AppError> {
+    let snapshot = service.board();
+    let (_, a, b) = pages::compare::rows(&snapshot, &pair)?;
+    let b = b.ok_or_else(|| AppError::BadRequest("Name a second submission as `b`.".to_owned()))?;
+    let compared = comparison::compare(&service, &a.result, &b.result).await?;
+    let (name_a, name_b) = (&a.result.manifest.name, &b.result.manifest.name);
+    let answer = ComparisonJson { a: name_a, b: name_b, scorer: &a.result.scorer, compared };
+    Ok(Json(answer).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ScorerQuery {
+    scorer: Option<String>,
+}
+
+/// `GET /api/v1/results/{attempt}/items.parquet`: counts, times and conditions of every item, never text.
+pub(crate) async fn items(
+    State(service): State<Service>,
+    Path(attempt): Path<AttemptId>,
+    Query(query): Query<ScorerQuery>,
+) -> Result<Response, AppError> {
+    let snapshot = service.board();
+    let missing = || AppError::NotFound(format!("published result of attempt {attempt} under this scorer"));
+    let rows = snapshot.boards.iter().flat_map(|board| &board.rows);
+    let row = rows.into_iter().find(|row| row.result.attempt == attempt).ok_or_else(missing)?;
+    let release = snapshot.releases.iter().find(|release| release.id == row.result.release);
+    let release = release.ok_or_else(missing)?;
+    let scorer = match query.scorer.as_deref() {
+        None => scorer::RANKING.scorer(),
+        Some(name) => name
+            .parse::<ScoringProfile>()
+            .map_err(|error| AppError::BadRequest(format!("{error}.")))?
+            .scorer(),
+    };
+    if snapshot.by_scorer(attempt).iter().all(|by| by.scorer != scorer) {
+        return Err(missing());
+    }
+    let details = scores::item_details(&service.pool, attempt, &scorer).await?;
+    let file = items::parquet(release, &row.result, &scorer, &details)?;
+    let profile = scorer.split('@').next().unwrap_or_default();
+    let name = format!("attachment; filename=\"{}-{attempt}-{profile}.parquet\"", release.slug);
+    let headers = [
+        (header::CONTENT_TYPE, "application/vnd.apache.parquet"),
+        (header::CONTENT_DISPOSITION, name.as_str()),
+    ];
+    Ok((headers, file).into_response())
 }
 
 #[derive(Serialize)]

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{ReleaseId, SubmissionId};
+use protocol::{AttemptId, ReleaseId, SubmissionId};
+use scoring::ScoringProfile;
 use serde::Serialize;
 use store::{
     PgPool, StoreError,
     external::{self, ExternalBoard},
     releases::{self, Release, Size},
-    scores::{self, Published},
+    scores::{self, ByScorer, Published},
 };
 use time::OffsetDateTime;
 
-use crate::{ranking, scorer::SCORER};
+use crate::{ranking, scorer};
 
 /// Everything a visitor can see, at one moment.
 pub struct Snapshot {
@@ -20,18 +21,22 @@ pub struct Snapshot {
     pub built_at: OffsetDateTime,
     /// The frozen releases, the newest first.
     pub releases: Vec<Release>,
-    /// A board for each release and hardware class that has results; a release without any has none.
+    /// A board for each release, hardware class and scoring profile that has results; a release without any has none.
     pub boards: Vec<Board>,
     /// Boards published elsewhere.
     pub external: Vec<ExternalBoard>,
     sizes: Vec<(ReleaseId, Size)>,
+    by_scorer: BTreeMap<AttemptId, Vec<ByScorer>>,
+    unscored: BTreeMap<(ReleaseId, &'static str), usize>,
 }
 
-/// One release on one hardware class.
+/// One release on one hardware class, as one profile scores it.
 #[derive(Debug, Clone)]
 pub struct Board {
     /// The release.
     pub release: ReleaseId,
+    /// The scoring profile.
+    pub profile: ScoringProfile,
     /// The hardware class: speeds compare only within one.
     pub hardware_class: String,
     /// Best first.
@@ -61,17 +66,35 @@ impl Snapshot {
         for release in &releases {
             sizes.push((release.id, releases::size(pool, release.id).await?));
         }
-        let mut groups: BTreeMap<(ReleaseId, String), Vec<Published>> = BTreeMap::new();
-        for result in scores::published(pool, SCORER).await? {
-            groups.entry((result.release, result.hardware_class.clone())).or_default().push(result);
+        let mut boards = Vec::new();
+        let mut unscored = BTreeMap::new();
+        for profile in ScoringProfile::ALL {
+            for kept in scores::unscored(pool, &profile.scorer(), None).await? {
+                *unscored.entry((kept.release, profile.name)).or_default() += 1;
+            }
+            let mut groups: BTreeMap<(ReleaseId, String), Vec<Published>> = BTreeMap::new();
+            for result in scores::published(pool, &profile.scorer()).await? {
+                groups.entry((result.release, result.hardware_class.clone())).or_default().push(result);
+            }
+            for ((release, hardware_class), results) in groups {
+                let rows = ranking::rank(pool, results).await?;
+                boards.push(Board { release, profile, hardware_class, rows });
+            }
         }
-        let mut boards = Vec::with_capacity(groups.len());
-        for ((release, hardware_class), results) in groups {
-            let rows = ranking::rank(pool, results).await?;
-            boards.push(Board { release, hardware_class, rows });
+        let mut by_scorer: BTreeMap<AttemptId, Vec<ByScorer>> = BTreeMap::new();
+        for result in scores::by_scorer(pool).await? {
+            by_scorer.entry(result.attempt).or_default().push(result);
         }
         let external = external::list(pool).await?;
-        Ok(Self { built_at: OffsetDateTime::now_utc(), releases, boards, external, sizes })
+        Ok(Self {
+            built_at: OffsetDateTime::now_utc(),
+            releases,
+            boards,
+            external,
+            sizes,
+            by_scorer,
+            unscored,
+        })
     }
 
     /// The release of this name: `slug` is its newest version, `slug@version` one of them; nothing is the newest of
@@ -91,21 +114,46 @@ impl Snapshot {
         self.sizes.iter().find(|(id, _)| *id == release).map(|(_, size)| *size)
     }
 
-    /// The boards of a release.
+    /// The boards of a release under the profile that ranks.
     pub(crate) fn boards_of(&self, release: ReleaseId) -> impl Iterator<Item = &Board> {
-        self.boards.iter().filter(move |board| board.release == release)
+        self.boards.iter().filter(move |board| board.release == release && board.profile == scorer::RANKING)
     }
 
-    /// The board of a release on a hardware class, or on the first there is.
+    /// The board of a release on a hardware class, or on the first there is, under the profile that ranks.
     pub fn board(&self, release: ReleaseId, hardware_class: Option<&str>) -> Option<&Board> {
         self.boards_of(release).find(|board| hardware_class.is_none_or(|class| board.hardware_class == class))
     }
 
-    /// The board and row of a submission.
-    pub(crate) fn row(&self, submission: SubmissionId) -> Option<(&Board, &Row)> {
-        self.boards.iter().find_map(|board| {
-            board.rows.iter().find(|row| row.result.submission == submission).map(|row| (board, row))
+    /// The same board under another profile.
+    pub(crate) fn under(&self, board: &Board, profile: ScoringProfile) -> Option<&Board> {
+        self.boards.iter().find(|other| {
+            other.profile == profile
+                && other.release == board.release
+                && other.hardware_class == board.hardware_class
         })
+    }
+
+    /// The board and row of a submission under the profile that ranks.
+    pub(crate) fn row(&self, submission: SubmissionId) -> Option<(&Board, &Row)> {
+        let mut ranking = self.boards.iter().filter(|board| board.profile == scorer::RANKING);
+        ranking.find_map(|board| Some((board, board.row(submission)?)))
+    }
+
+    /// How many published results of a release wait to be scored by the present version of a profile.
+    pub(crate) fn unscored(&self, release: ReleaseId, profile: ScoringProfile) -> usize {
+        self.unscored.get(&(release, profile.name)).copied().unwrap_or_default()
+    }
+
+    /// What each scorer made of an attempt, the oldest first.
+    pub(crate) fn by_scorer(&self, attempt: AttemptId) -> &[ByScorer] {
+        self.by_scorer.get(&attempt).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+impl Board {
+    /// The row of a submission.
+    pub(crate) fn row(&self, submission: SubmissionId) -> Option<&Row> {
+        self.rows.iter().find(|row| row.result.submission == submission)
     }
 }
 
@@ -116,7 +164,8 @@ pub struct BoardJson {
     release_version: String,
     manifest_sha256: String,
     hardware_class: Option<String>,
-    scorer: &'static str,
+    profile: &'static str,
+    scorer: String,
     #[serde(with = "time::serde::rfc3339")]
     generated_at: OffsetDateTime,
     rows: Vec<RowJson>,
@@ -126,9 +175,13 @@ pub struct BoardJson {
 struct RowJson {
     rank: u32,
     rank_interval: (u32, u32),
+    /// Place under the profile that ranks, on boards of other profiles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranking_rank: Option<u32>,
     model: String,
     organisation: String,
     submission: SubmissionId,
+    attempt: AttemptId,
     avg_wer: Option<f64>,
     avg_wer_interval: Option<(f64, f64)>,
     tracks: BTreeMap<String, TrackJson>,
@@ -153,29 +206,49 @@ struct TrackJson {
 }
 
 impl BoardJson {
-    /// The board of `release` as JSON; a release without results has no rows.
+    /// The board of `release` as JSON under the profile that ranks; a release without results has no rows.
     pub fn new(snapshot: &Snapshot, release: &Release, board: Option<&Board>) -> Self {
+        Self::under(snapshot, release, board, scorer::RANKING)
+    }
+
+    /// The board of `release` as JSON, `board` being that of `profile`. Each row of another profile than the ranking
+    /// one says what place it has under that.
+    pub(crate) fn under(
+        snapshot: &Snapshot,
+        release: &Release,
+        board: Option<&Board>,
+        profile: ScoringProfile,
+    ) -> Self {
+        let ranking = board.filter(|_| profile != scorer::RANKING);
+        let ranking = ranking.and_then(|board| snapshot.under(board, scorer::RANKING));
         Self {
             release: release.slug.clone(),
             release_version: release.version.clone(),
             manifest_sha256: release.manifest_sha256.clone(),
             hardware_class: board.map(|board| board.hardware_class.clone()),
-            scorer: SCORER,
+            profile: profile.name,
+            scorer: profile.scorer(),
             generated_at: snapshot.built_at,
-            rows: board.map(|board| board.rows.iter().map(RowJson::new).collect()).unwrap_or_default(),
+            rows: board
+                .into_iter()
+                .flat_map(|board| &board.rows)
+                .map(|row| RowJson::new(row, ranking.and_then(|board| board.row(row.result.submission))))
+                .collect(),
         }
     }
 }
 
 impl RowJson {
-    fn new(row: &Row) -> Self {
+    fn new(row: &Row, ranking: Option<&Row>) -> Self {
         let summary = &row.result.summary;
         Self {
             rank: row.rank,
             rank_interval: row.rank_interval,
+            ranking_rank: ranking.map(|row| row.rank),
             model: row.result.manifest.name.clone(),
             organisation: row.result.manifest.organisation.clone(),
             submission: row.result.submission,
+            attempt: row.result.attempt,
             avg_wer: summary.avg_wer,
             avg_wer_interval: summary.avg_wer_interval,
             tracks: summary

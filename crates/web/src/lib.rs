@@ -10,8 +10,10 @@ mod assets;
 mod auth;
 mod background;
 pub mod board;
+mod comparison;
 mod error;
 mod extract;
+mod items;
 mod pages;
 mod ranking;
 mod routes;
@@ -33,9 +35,12 @@ use std::{
 use arc_swap::ArcSwap;
 use board::Snapshot;
 use protocol::Limits;
-pub use scorer::SCORER;
+pub use scorer::{BoardChange, RankChange, RescoreError, Rescored, Rescoring, rescore};
 use store::{PgPool, StoreError, objects::ObjectStore};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 
 /// How long requests in progress may take when the service stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -68,6 +73,8 @@ pub struct Service {
     jobs_changed: watch::Sender<()>,
     board_changed: watch::Sender<()>,
     stopping: watch::Sender<bool>,
+    /// Held by a request that computes for long: visitors share one core for that, whatever they ask for.
+    computing: Arc<Semaphore>,
 }
 
 impl Service {
@@ -86,6 +93,7 @@ impl Service {
             jobs_changed: watch::Sender::new(()),
             board_changed: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
+            computing: Arc::new(Semaphore::new(1)),
         })
     }
 

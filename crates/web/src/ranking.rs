@@ -6,21 +6,23 @@ use store::{
     scores::{self, ItemCounts, Published},
 };
 
-use crate::{
-    board::Row,
-    scorer::{self, SCORER},
-};
+use crate::{board::Row, scorer};
 
-/// Ranks the results of one release on one hardware class by Avg WER. A result without an average (a ranked track was
-/// not run) has no rank and is left out.
+/// Ranks the results of one release on one hardware class under one scorer by Avg WER. A result without an average (a
+/// ranked track was not run) has no rank and is left out.
 pub(crate) async fn rank(pool: &PgPool, results: Vec<Published>) -> Result<Vec<Row>, StoreError> {
     let mut ranked: Vec<(Published, Vec<ItemCounts>)> = Vec::with_capacity(results.len());
     for result in results {
         if result.summary.avg_wer.is_some() {
-            let counts = scores::item_counts(pool, result.attempt, SCORER).await?;
+            let counts = scores::item_counts(pool, result.attempt, &result.scorer).await?;
             ranked.push((result, counts));
         }
     }
+    rank_apart(ranked).await
+}
+
+/// Ranks results with their counts, on a thread where it may take its time.
+pub(crate) async fn rank_apart(ranked: Vec<(Published, Vec<ItemCounts>)>) -> Result<Vec<Row>, StoreError> {
     tokio::task::spawn_blocking(move || rank_rows(ranked))
         .await
         .map_err(|error| StoreError::Corrupt(format!("ranking failed: {error}")))?

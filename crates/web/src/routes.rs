@@ -47,6 +47,7 @@ fn for_people() -> Router<Service> {
     Router::new()
         .route("/", get(pages::board::show))
         .route("/models/{submission}", get(pages::model::show))
+        .route("/compare", get(pages::compare::show))
         .route("/external", get(pages::external::show))
         .route("/queue", get(pages::queue::show))
         .route("/method", get(pages::method::show))
@@ -66,6 +67,8 @@ fn for_programs() -> Router<Service> {
         .route("/api/v1/boards/{release}", get(api::board))
         .route("/api/v1/boards/{release}/csv", get(api::board_csv))
         .route("/api/v1/boards/{release}/pareto.svg", get(api::board_chart))
+        .route("/api/v1/compare", get(api::compare))
+        .route("/api/v1/results/{attempt}/items.parquet", get(api::items))
         .route("/api/v1/external", get(api::external))
         .route("/api/v1/submissions/{submission}", get(api::submission))
 }

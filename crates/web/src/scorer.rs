@@ -2,10 +2,21 @@
 //!
 //! Texts stay in this module; what leaves it are counts, rates and times.
 
-use std::collections::{BTreeMap, HashMap};
+pub(crate) mod analysis;
+mod rescore;
 
-use protocol::{AttemptResults, FailureClass, ItemId, ItemResult, Outcome};
-use scoring::{Bootstrap, Counts, Sample, ScoringProfile, Timing, Unit, cluster_bootstrap, quantile};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use analysis::{Collector, Scored};
+use protocol::{AttemptResults, FailureClass, ItemId, ItemResult, Outcome, RunReport};
+pub use rescore::{BoardChange, RankChange, RescoreError, Rescored, Rescoring, rescore};
+use scoring::{
+    Bootstrap, Counts, Draws, Sample, ScoringProfile, Timing, Unit, align, cluster_bootstrap, faults::faults,
+    path_of, quantile, split_words,
+};
 use sha2::{Digest, Sha256};
 use store::{
     objects,
@@ -14,29 +25,28 @@ use store::{
     scores::{ItemScore, Latency, NewScores, Summary, TrackSummary},
 };
 
-use crate::{Service, views::TRACKS};
+use crate::{Service, error::AppError, views::TRACKS};
 
-/// Version of the scorer: profile and normaliser. Results are keyed by it, so a new version stands beside the old.
-pub const SCORER: &str = "ffasr@1/whisper-en@1";
 /// Seed of the bootstrap draws; published, so that intervals can be computed again.
 pub(crate) const BOOTSTRAP_SEED: u64 = 1;
-const PROFILE: ScoringProfile = ScoringProfile::FFASR;
 /// Most bytes of results that are read.
 const RESULTS_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// The profile that ranks, and that a visitor sees who chooses none.
+pub(crate) const RANKING: ScoringProfile = ScoringProfile::FFASR;
 
 /// The plan of every bootstrap of this service: equal plans on one sample are paired.
 pub(crate) fn bootstrap() -> Bootstrap {
     Bootstrap { seed: BOOTSTRAP_SEED, ..Bootstrap::default() }
 }
 
-/// Name of the scoring profile.
-pub(crate) fn profile_name() -> &'static str {
-    PROFILE.name
-}
-
-/// Name and version of the normaliser.
-pub(crate) fn normalizer_name() -> String {
-    PROFILE.normalizer.to_string()
+/// The profile a visitor asked for; without a name, the one that ranks.
+pub(crate) fn profile(name: Option<&str>) -> Result<ScoringProfile, AppError> {
+    match name.filter(|name| !name.is_empty()) {
+        None => Ok(RANKING),
+        Some(name) => ScoringProfile::named(name)
+            .ok_or_else(|| AppError::NotFound(format!("scoring profile \u{201c}{name}\u{201d}"))),
+    }
 }
 
 /// Names of the ranked tracks.
@@ -45,6 +55,7 @@ pub(crate) fn ranked_tracks() -> [&'static str; 4] {
 }
 
 /// Why an attempt could not be scored. The message never holds a text.
+#[derive(Debug)]
 pub(crate) struct ScoringFailure {
     pub(crate) class: FailureClass,
     pub(crate) message: String,
@@ -56,8 +67,8 @@ impl ScoringFailure {
     }
 }
 
-/// Scores one attempt.
-pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<NewScores, ScoringFailure> {
+/// Scores one attempt under every profile.
+pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<Vec<NewScores>, ScoringFailure> {
     let unavailable = |error: store::StoreError| {
         // The cause is for the operator; the submitter reads a sentence without addresses.
         tracing::error!("scoring attempt {}: {error}", job.attempt);
@@ -67,7 +78,17 @@ pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<NewScor
     let content = service.objects.get(&key, RESULTS_LIMIT).await.map_err(unavailable)?;
     let references = releases::references(&service.pool, job.release).await.map_err(unavailable)?;
     let expected = job.results_sha256.clone();
-    tokio::task::spawn_blocking(move || score_results(&content, &expected, &references))
+    score_apart(content, expected, Arc::new(references), ScoringProfile::ALL.to_vec()).await
+}
+
+/// Scores on a thread where it may take its time.
+async fn score_apart(
+    content: Vec<u8>,
+    expected_sha256: String,
+    references: Arc<Vec<Reference>>,
+    profiles: Vec<ScoringProfile>,
+) -> Result<Vec<NewScores>, ScoringFailure> {
+    tokio::task::spawn_blocking(move || score_results(&content, &expected_sha256, &references, &profiles))
         .await
         // Not the error's own text, which holds that of a panic and so may quote what was said.
         .map_err(|_| ScoringFailure::new(FailureClass::ScorerError, "The scorer stopped unexpectedly."))?
@@ -77,7 +98,8 @@ fn score_results(
     content: &[u8],
     expected_sha256: &str,
     references: &[Reference],
-) -> Result<NewScores, ScoringFailure> {
+    profiles: &[ScoringProfile],
+) -> Result<Vec<NewScores>, ScoringFailure> {
     if hex::encode(Sha256::digest(content)) != expected_sha256 {
         let message = "The stored results are not those the worker reported.";
         return Err(ScoringFailure::new(FailureClass::StorageError, message));
@@ -93,16 +115,45 @@ fn score_results(
         return Err(ScoringFailure::new(FailureClass::ScorerError, message));
     }
     let answers = index(&results.items)?;
-    let scored: Vec<&Reference> =
-        references.iter().filter(|reference| reference.part == Part::Scored).collect();
-    let items =
-        scored.iter().map(|reference| score_item(reference, &answers)).collect::<Result<Vec<_>, _>>()?;
+    let scored: Vec<(&Reference, &ItemResult)> = references
+        .iter()
+        .filter(|reference| reference.part == Part::Scored)
+        .map(|reference| Ok((reference, answer(reference, &answers)?)))
+        .collect::<Result<_, ScoringFailure>>()?;
     if answers.len() > scored.len() {
         let message = "The results hold items that are not in the release.";
         return Err(ScoringFailure::new(FailureClass::ScorerError, message));
     }
-    let summary = summarise(&scored, &items, &repeat_timings(&results, references)?)?;
-    Ok(NewScores { scorer: SCORER.to_owned(), summary, report: results.report, items })
+    let passes = repeat_timings(&results, references)?;
+    profiles.iter().map(|profile| score_under(*profile, &scored, &passes, &results.report)).collect()
+}
+
+/// Scores all items under one profile.
+fn score_under(
+    profile: ScoringProfile,
+    scored: &[(&Reference, &ItemResult)],
+    passes: &[Timing],
+    report: &RunReport,
+) -> Result<NewScores, ScoringFailure> {
+    let mut collector = Collector::default();
+    let items: Vec<ItemScore> = scored
+        .iter()
+        .map(|(reference, answer)| score_item(profile, reference, answer, &mut collector))
+        .collect();
+    let references: Vec<&Reference> = scored.iter().map(|(reference, _)| *reference).collect();
+    let draws = resample(&references, &items)?;
+    let analysis = collector
+        .finish(profile, &draws)
+        .map(serde_json::to_value)
+        .transpose()
+        .map_err(|error| ScoringFailure::new(FailureClass::ScorerError, error.to_string()))?;
+    Ok(NewScores {
+        scorer: profile.scorer(),
+        summary: summarise(&references, &items, &draws, passes),
+        analysis,
+        report: report.clone(),
+        items,
+    })
 }
 
 fn index(results: &[ItemResult]) -> Result<HashMap<ItemId, &ItemResult>, ScoringFailure> {
@@ -120,29 +171,51 @@ fn index(results: &[ItemResult]) -> Result<HashMap<ItemId, &ItemResult>, Scoring
     Ok(answers)
 }
 
-fn score_item(
+fn answer<'a>(
     reference: &Reference,
-    answers: &HashMap<ItemId, &ItemResult>,
-) -> Result<ItemScore, ScoringFailure> {
-    let answer = answers.get(&reference.id).ok_or_else(|| {
+    answers: &HashMap<ItemId, &'a ItemResult>,
+) -> Result<&'a ItemResult, ScoringFailure> {
+    answers.get(&reference.id).copied().ok_or_else(|| {
         ScoringFailure::new(FailureClass::ScorerError, format!("Item {} has no answer.", reference.id))
-    })?;
+    })
+}
+
+fn score_item(
+    profile: ScoringProfile,
+    reference: &Reference,
+    answer: &ItemResult,
+    collector: &mut Collector,
+) -> ItemScore {
     // An item the model gave up on counts as an empty hypothesis, and is counted as failed beside.
     let (hypothesis, failed) = match &answer.outcome {
         Outcome::Text(text) => (text.as_str(), false),
         Outcome::Error(_) => ("", true),
     };
-    let words = PROFILE.score(&reference.text, hypothesis).words;
+    let said = profile.normalizer.normalize(&reference.text);
+    let heard = profile.normalizer.normalize(hypothesis);
+    let counts = profile.count(&said, &heard);
+    let (said, heard) = (split_words(&said), split_words(&heard));
+    let steps = align(&said, &heard);
+    let faults = faults(&said, &heard, &steps);
+    collector.add(
+        profile,
+        &Scored { reference, hypothesis, said: &said, heard: &heard, steps: &steps, counts, faults: &faults },
+    );
     let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-    Ok(ItemScore {
+    ItemScore {
         item: reference.id,
-        hits: narrow(words.hits),
-        substitutions: narrow(words.substitutions),
-        deletions: narrow(words.deletions),
-        insertions: narrow(words.insertions),
+        hits: narrow(counts.words.hits),
+        substitutions: narrow(counts.words.substitutions),
+        deletions: narrow(counts.words.deletions),
+        insertions: narrow(counts.words.insertions),
         failed,
         seconds: answer.seconds,
-    })
+        ref_chars: narrow(counts.chars.ref_words()),
+        char_errors: narrow(counts.chars.errors()),
+        // With compounds merged, the counts are not those of a plain alignment.
+        path: (!profile.merge_compounds).then(|| path_of(&steps)),
+        faults: faults.iter().map(analysis::name).collect(),
+    }
 }
 
 /// Audio and processing seconds of each repeat pass as a whole. The subset is fixed, so passes are what varies.
@@ -187,28 +260,29 @@ fn counts(item: &ItemScore) -> Counts {
     }
 }
 
-fn summarise(
-    references: &[&Reference],
-    items: &[ItemScore],
-    passes: &[Timing],
-) -> Result<Summary, ScoringFailure> {
+/// The rates of all tracks on the draws of this service.
+fn resample(references: &[&Reference], items: &[ItemScore]) -> Result<Draws, ScoringFailure> {
     let sample = Sample::new(references.iter().map(|reference| Unit {
         group: &reference.track,
         utterance: &reference.utterance,
         talker: &reference.talker,
         room: reference.room.as_deref(),
     }));
-    let all_counts: Vec<Counts> = items.iter().map(counts).collect();
-    let draws = cluster_bootstrap(&sample, &all_counts, bootstrap())
-        .map_err(|error| ScoringFailure::new(FailureClass::ScorerError, error.to_string()))?;
+    let counts: Vec<Counts> = items.iter().map(counts).collect();
+    cluster_bootstrap(&sample, &counts, bootstrap())
+        .map_err(|error| ScoringFailure::new(FailureClass::ScorerError, error.to_string()))
+}
+
+fn summarise(references: &[&Reference], items: &[ItemScore], draws: &Draws, passes: &[Timing]) -> Summary {
     let limits = |interval: scoring::Interval| (interval.low, interval.high);
 
     let mut tracks = BTreeMap::new();
-    for track in sample.groups() {
+    let names: BTreeSet<&str> = references.iter().map(|reference| reference.track.as_str()).collect();
+    for track in names {
         let of_track: Vec<(&Reference, &ItemScore)> = references
             .iter()
             .zip(items)
-            .filter(|(reference, _)| reference.track == *track)
+            .filter(|(reference, _)| reference.track == track)
             .map(|(reference, item)| (*reference, item))
             .collect();
         let total: Counts = of_track.iter().map(|(_, item)| counts(item)).sum();
@@ -225,7 +299,7 @@ fn summarise(
                 .unwrap_or(u32::MAX),
             rtfx: rtfx(of_track.iter().copied()),
         };
-        tracks.insert(track.clone(), summary);
+        tracks.insert(track.to_owned(), summary);
     }
 
     let average = draws.mean(&ranked_tracks());
@@ -234,7 +308,7 @@ fn summarise(
     let headline = rtfx(ranked());
     // One clip a pass: see `repeat_timings`.
     let speed = scoring::rtfx(&passes.iter().map(|pass| vec![*pass]).collect::<Vec<_>>(), bootstrap());
-    Ok(Summary {
+    Summary {
         avg_wer: average.as_ref().map(|average| average.estimate),
         avg_wer_interval: average.as_ref().and_then(scoring::Replicates::interval).map(limits),
         tracks,
@@ -246,7 +320,7 @@ fn summarise(
         rtfx_stable: speed.is_some_and(|speed| speed.stable),
         repeat_passes: u32::try_from(passes.len()).unwrap_or(u32::MAX),
         latency: latency(ranked().map(|(_, item)| item.seconds).collect()),
-    })
+    }
 }
 
 /// Σ audio seconds / Σ processing seconds.
@@ -279,6 +353,7 @@ mod tests {
             talker: "t".to_owned(),
             room: None,
             seconds: 2.0,
+            conditions: serde_json::Value::Null,
         }
     }
 
@@ -324,7 +399,8 @@ mod tests {
 
     fn score_all(results: &AttemptResults, references: &[Reference]) -> Result<NewScores, ScoringFailure> {
         let content = serde_json::to_vec(results).unwrap();
-        score_results(&content, &hex::encode(Sha256::digest(&content)), references)
+        let expected = hex::encode(Sha256::digest(&content));
+        score_results(&content, &expected, references, &[RANKING]).map(|mut scores| scores.remove(0))
     }
 
     #[test]
@@ -391,12 +467,41 @@ mod tests {
 
     #[test]
     fn results_that_were_changed_in_storage_are_noticed() {
-        let failure = score_results(b"{}", &"0".repeat(64), &release()).err().unwrap();
+        let failure = score_results(b"{}", &"0".repeat(64), &release(), &[RANKING]).err().unwrap();
         assert_eq!(failure.class, FailureClass::StorageError);
     }
 
     #[test]
-    fn the_scorer_version_names_the_profile_and_normaliser_in_use() {
-        assert_eq!(SCORER, format!("{}@1/{}", profile_name(), normalizer_name()));
+    fn every_profile_scores_every_attempt_under_its_own_name() {
+        let references = release();
+        let results = results(&references, |reference| Outcome::Text(reference.text.to_uppercase()));
+        let content = serde_json::to_vec(&results).unwrap();
+        let expected = hex::encode(Sha256::digest(&content));
+        let scores = score_results(&content, &expected, &references, &ScoringProfile::ALL).unwrap();
+        let names: Vec<&str> = scores.iter().map(|scores| scores.scorer.as_str()).collect();
+        assert_eq!(names, ["ffasr@1/whisper-en@1", "open-asr@1/open-asr-en@1", "raw@1/none"]);
+        assert_eq!(
+            scores.iter().map(|scores| scores.summary.avg_wer.unwrap()).collect::<Vec<_>>(),
+            [0.0, 0.0, 1.0]
+        );
+        let has = scores.iter().map(|scores| (scores.analysis.is_some(), scores.items[0].path.is_some()));
+        assert_eq!(has.collect::<Vec<_>>(), [(true, true), (true, false), (false, true)]);
+    }
+
+    #[test]
+    fn an_analysis_counts_and_never_quotes() {
+        let references = release();
+        let results = results(&references, |reference| match reference.utterance.as_str() {
+            "u1" => Outcome::Text("the quick brown dog".to_owned()),
+            _ => Outcome::Text(String::new()),
+        });
+        let analysis = score_all(&results, &references).unwrap().analysis.unwrap();
+        let near = &analysis["tracks"]["near"];
+        assert_eq!(near["faults"], serde_json::json!({"empty": 1, "catastrophic": 1}));
+        assert_eq!(near["classes"]["function"]["deletions"], 2, "over, the");
+        assert_eq!(near["classes"]["content"]["substitutions"], 1, "fox");
+        for said in ["quick", "brown", "fox", "jumps", "dog"] {
+            assert!(!analysis.to_string().contains(said), "{analysis}");
+        }
     }
 }

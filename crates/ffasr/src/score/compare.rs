@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use scoring::{
-    Bootstrap, Counts, MatchedPairs, Scheme, Step, cluster_bootstrap, mapsswe, mcnemar, paired_difference,
-    permutation_test,
+    Bootstrap, Counts, MatchedPairs, Replicates, Scheme, cluster_bootstrap, mapsswe, mcnemar,
+    paired_difference, permutation_test, steps_of,
 };
 use serde::Serialize;
 use serde_json::Value;
 
+use super::items;
 use super::lines::{Failure, SeenIds, for_each_line, write_line};
 use super::wer::{self, Scored};
 use super::{BootstrapArgs, pair};
@@ -20,10 +21,14 @@ use super::{BootstrapArgs, pair};
 /// Arguments of `ffasr score compare`.
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
-    /// Results of system A, as `score wer` writes them
+    /// Results of system A: lines as `score wer` writes them, or items of an attempt as Parquet
     a: PathBuf,
     /// Results of system B on the same items
     b: PathBuf,
+    /// Compare by the unweighted mean of these tracks; may be repeated. Without it, files that have the four ranked
+    /// tracks are compared by those, all others by their items together
+    #[arg(long, value_name = "NAME")]
+    track: Vec<String>,
     #[command(flatten)]
     bootstrap: BootstrapArgs,
 }
@@ -31,6 +36,9 @@ pub(super) struct CompareArgs {
 #[derive(Serialize)]
 struct Comparison {
     items: usize,
+    /// The tracks whose unweighted mean is compared; nothing if all items are pooled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tracks: Vec<String>,
     a: System,
     b: System,
     /// Rate of A less rate of B.
@@ -56,24 +64,49 @@ struct System {
     #[serde(flatten)]
     counts: Counts,
     ref_words: u64,
+    /// The unweighted mean of the tracks, or that of all items.
     wer: Option<f64>,
 }
 
 impl System {
-    fn new(items: &[Scored]) -> Self {
+    fn new(items: &[Scored], rate: Option<&Replicates>) -> Self {
         let counts: Counts = items.iter().map(|item| item.counts).sum();
-        Self { counts, ref_words: counts.ref_words(), wer: counts.rate() }
+        Self { counts, ref_words: counts.ref_words(), wer: rate.map(|rate| rate.estimate).or(counts.rate()) }
     }
 }
 
 /// Compares two files and writes one line.
 pub(super) fn run(out: &mut impl Write, args: &CompareArgs) -> Result<(), Failure> {
-    let a = read(&args.a)?;
-    let b = in_order_of(&a, read(&args.b)?, args)?;
-    write_line(out, &compare(&a, &b, args.bootstrap.into()))
+    let (a, tracks) = choose(read(&args.a)?, &args.track, &args.a)?;
+    let b = items::of_tracks(read(&args.b)?, &tracks, &args.b)?;
+    let b = in_order_of(&a, b, args)?;
+    write_line(out, &compare(&a, &b, tracks, args.bootstrap.into()))
+}
+
+/// The items to compare and their tracks: those asked for, or the ranked ones if all are there. Without tracks, all
+/// items are one group.
+fn choose(
+    items: Vec<Scored>,
+    asked_for: &[String],
+    file: &Path,
+) -> Result<(Vec<Scored>, Vec<String>), Failure> {
+    let ranked = web::views::TRACKS.map(|track| track.name.to_owned());
+    let has_ranked = ranked.iter().all(|track| items.iter().any(|item| item.track.as_ref() == Some(track)));
+    let tracks = match asked_for {
+        [] if has_ranked => ranked.to_vec(),
+        asked_for => asked_for.to_vec(),
+    };
+    let chosen = items::of_tracks(items, &tracks, file)?;
+    if tracks.is_empty() {
+        return Ok((chosen.iter().map(Scored::without_track).collect(), tracks));
+    }
+    Ok((chosen, tracks))
 }
 
 fn read(path: &Path) -> Result<Vec<Scored>, Failure> {
+    if items::is_parquet(path) {
+        return items::read(path);
+    }
     let name = path.display().to_string();
     let file = File::open(path)
         .map_err(|error| std::io::Error::new(error.kind(), format!("cannot read {name}: {error}")))?;
@@ -120,13 +153,16 @@ fn in_order_of(a: &[Scored], b: Vec<Scored>, args: &CompareArgs) -> Result<Vec<S
     }
 }
 
-fn compare(a: &[Scored], b: &[Scored], plan: Bootstrap) -> Comparison {
-    let sample = wer::sample(a);
+fn compare(a: &[Scored], b: &[Scored], tracks: Vec<String>, plan: Bootstrap) -> Comparison {
+    let sample = wer::sample(&a.iter().collect::<Vec<_>>());
+    let groups: Vec<&str> =
+        if tracks.is_empty() { vec![""] } else { tracks.iter().map(String::as_str).collect() };
     let replicates = |items: &[Scored]| {
         let counts: Vec<Counts> = items.iter().map(|item| item.counts).collect();
-        cluster_bootstrap(&sample, &counts, plan).ok()?.group("").cloned()
+        cluster_bootstrap(&sample, &counts, plan).ok()?.mean(&groups)
     };
-    let difference = replicates(a).zip(replicates(b)).and_then(|(a, b)| paired_difference(&a, &b));
+    let (rate_a, rate_b) = (replicates(a), replicates(b));
+    let difference = rate_a.as_ref().zip(rate_b.as_ref()).and_then(|(a, b)| paired_difference(a, b));
     let errors: Vec<i64> = a
         .iter()
         .zip(b)
@@ -138,8 +174,9 @@ fn compare(a: &[Scored], b: &[Scored], plan: Bootstrap) -> Comparison {
     };
     Comparison {
         items: a.len(),
-        a: System::new(a),
-        b: System::new(b),
+        a: System::new(a, rate_a.as_ref()),
+        b: System::new(b, rate_b.as_ref()),
+        tracks,
         difference: difference.map(|difference| difference.estimate),
         interval: difference.map(|difference| pair(difference.interval)),
         standard_error: difference
@@ -166,27 +203,9 @@ fn by_talker(items: &[Scored], differences: &[i64]) -> Option<Vec<i64>> {
 }
 
 fn matched_pairs(a: &[Scored], b: &[Scored]) -> Option<MatchedPairs> {
-    let steps =
-        |items: &[Scored]| items.iter().map(|item| steps(item.path.as_deref()?)).collect::<Option<Vec<_>>>();
+    let steps = |items: &[Scored]| {
+        items.iter().map(|item| steps_of(item.path.as_deref()?)).collect::<Option<Vec<_>>>()
+    };
     let (a, b) = (steps(a)?, steps(b)?);
     Some(mapsswe(a.iter().zip(&b).map(|(a, b)| (a.as_slice(), b.as_slice()))))
-}
-
-/// The alignment that a string of C, S, D and I stands for.
-fn steps(path: &str) -> Option<Vec<Step>> {
-    let (mut reference, mut hypothesis) = (0, 0);
-    path.chars()
-        .map(|letter| {
-            let step = match letter {
-                'C' => Step::Hit { reference, hypothesis },
-                'S' => Step::Substitution { reference, hypothesis },
-                'D' => Step::Deletion { reference },
-                'I' => Step::Insertion { hypothesis },
-                _ => return None,
-            };
-            reference += usize::from(letter != 'I');
-            hypothesis += usize::from(letter != 'D');
-            Some(step)
-        })
-        .collect()
 }

@@ -125,3 +125,43 @@ impl SeenIds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Item {
+        id: String,
+        r#ref: String,
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_lines_are_read_or_refused_with_their_number(
+            damage in vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 0..8),
+        ) {
+            let mut bytes = "{\"id\":\"a\",\"ref\":\"caf\u{e9} \\u00e9\"}\n\n{\"id\":\"b\",\"ref\":\"\"}\n".as_bytes().to_vec();
+            for (place, byte, insert) in damage {
+                let at = place.index(bytes.len());
+                if insert { bytes.insert(at, byte) } else { bytes[at] = byte }
+            }
+            let lines = bytes.split(|byte| *byte == b'\n').count();
+            let mut items = 0;
+            let read = for_each_line(bytes.as_slice(), |item: Item| {
+                items += usize::from(item.id.len() + item.r#ref.len() < 100);
+                Ok(())
+            });
+            prop_assert!(items <= lines);
+            if let Err(failure) = read {
+                let message = failure.to_string();
+                let number: usize = message.strip_prefix("line ").unwrap().split(':').next().unwrap().parse().unwrap();
+                prop_assert!((1..=lines).contains(&number), "{}", message);
+            }
+        }
+    }
+}

@@ -4,8 +4,8 @@ use std::io::{BufRead, Write};
 
 use clap::Args;
 use scoring::{
-    Bootstrap, Counts, Normalizer, Replicates, Sample, Scheme, ScoringProfile, Step, Unit, align,
-    cluster_bootstrap, count_chars, count_words, count_words_merged, split_words,
+    Bootstrap, Counts, Normalizer, Replicates, Sample, Scheme, ScoringProfile, Unit, align,
+    cluster_bootstrap, count_chars, count_words, count_words_merged, path_of, split_words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,26 +57,56 @@ struct Item {
 }
 
 /// A scored item, as `score compare` reads it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Scored {
     pub(super) id: String,
     #[serde(flatten)]
     pub(super) counts: Counts,
-    ref_words: u64,
-    wer: Option<f64>,
+    pub(super) ref_words: u64,
+    pub(super) wer: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    merged_compounds: Option<u64>,
+    pub(super) merged_compounds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) track: Option<String>,
+    /// The same in every track; without it, each item is an utterance of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) utterance: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) talker: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) room: Option<String>,
 }
 
+impl Scored {
+    /// An item of which nothing but its counts is known.
+    pub(super) fn new(id: String, counts: Counts) -> Self {
+        Self {
+            id,
+            counts,
+            ref_words: counts.ref_words(),
+            wer: counts.rate(),
+            merged_compounds: None,
+            path: None,
+            track: None,
+            utterance: None,
+            talker: None,
+            room: None,
+        }
+    }
+
+    /// The item without its track, so that it is pooled with those of other tracks.
+    pub(super) fn without_track(&self) -> Self {
+        Self { track: None, ..self.clone() }
+    }
+}
+
 #[derive(Serialize)]
-struct Totals {
+pub(super) struct Totals {
     summary: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<String>,
     items: usize,
     /// Items without reference words: only their insertions count.
     empty_references: usize,
@@ -104,7 +134,10 @@ pub(super) fn run(input: impl BufRead, out: &mut impl Write, args: &WerArgs) -> 
         }
         Ok(())
     })?;
-    if args.summary { write_line(out, &summarise(&all, args.bootstrap.into())) } else { Ok(()) }
+    if !args.summary {
+        return Ok(());
+    }
+    write_line(out, &summarise(&all.iter().collect::<Vec<_>>(), None, args.bootstrap.into()))
 }
 
 fn score(item: Item, args: &WerArgs) -> Result<Scored, Failure> {
@@ -130,34 +163,17 @@ fn score(item: Item, args: &WerArgs) -> Result<Scored, Failure> {
     } else {
         (count_words(&reference, &hypothesis), None)
     };
-    let path = args.path.then(|| path(&align(&split_words(&reference), &split_words(&hypothesis))));
-    Ok(Scored {
-        id: item.id,
-        counts,
-        ref_words: counts.ref_words(),
-        wer: counts.rate(),
-        merged_compounds,
-        path,
-        talker: item.talker,
-        room: item.room,
-    })
+    let path = args.path.then(|| path_of(&align(&split_words(&reference), &split_words(&hypothesis))));
+    let scored = Scored::new(item.id, counts);
+    Ok(Scored { merged_compounds, path, talker: item.talker, room: item.room, ..scored })
 }
 
-fn path(steps: &[Step]) -> String {
-    let letter = |step: &Step| match step {
-        Step::Hit { .. } => 'C',
-        Step::Substitution { .. } => 'S',
-        Step::Deletion { .. } => 'D',
-        Step::Insertion { .. } => 'I',
-    };
-    steps.iter().map(letter).collect()
-}
-
-/// The items as units of a bootstrap: by talker and room if all items name them, else by item.
-pub(super) fn sample(items: &[Scored]) -> Sample {
+/// The items as units of a bootstrap, in groups by track: by talker and room if all items name their talker, else by
+/// utterance.
+pub(super) fn sample(items: &[&Scored]) -> Sample {
     let units = items.iter().map(|item| Unit {
-        group: "",
-        utterance: &item.id,
+        group: item.track.as_deref().unwrap_or_default(),
+        utterance: item.utterance.as_deref().unwrap_or(&item.id),
         talker: item.talker.as_deref().unwrap_or_default(),
         room: item.room.as_deref(),
     });
@@ -168,15 +184,18 @@ pub(super) fn sample(items: &[Scored]) -> Sample {
     }
 }
 
-fn summarise(items: &[Scored], plan: Bootstrap) -> Totals {
+/// The totals of items, pooled whatever their track.
+pub(super) fn summarise(items: &[&Scored], track: Option<&str>, plan: Bootstrap) -> Totals {
     let all: Vec<Counts> = items.iter().map(|item| item.counts).collect();
     let counts: Counts = all.iter().sum();
-    let sample = sample(items);
+    let pooled: Vec<Scored> = items.iter().map(|item| item.without_track()).collect();
+    let sample = sample(&pooled.iter().collect::<Vec<_>>());
     // One count per item by construction.
     let draws = cluster_bootstrap(&sample, &all, plan).ok();
     let rate = draws.as_ref().and_then(|draws| draws.group(""));
     Totals {
         summary: true,
+        track: track.map(str::to_owned),
         items: items.len(),
         empty_references: all.iter().filter(|counts| counts.ref_words() == 0).count(),
         counts,

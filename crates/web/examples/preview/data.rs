@@ -7,11 +7,13 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
     Action, AdminPage, AdminSubmission, AttemptView, Banner, BoardPage, BoardRow, Bytes, Chart, Choice,
-    Corpus, Count, ErrorPage, Estimate, ExternalPage, ExternalRow, ExternalSource, Failure, FieldErrors,
-    Interval, Layout, LiveProgress, LoginPage, Makeup, MethodPage, ModelPage, Notice, Params, Provenance,
-    QueueJob, QueuePage, Rank, ReleaseFacts, ReleaseRow, RoomView, Rtfx, Seconds, Section, Sort, StateCount,
-    SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent, Timestamp, Timing,
-    TrackResult, User, WorkerRow,
+    ClassRow, ComparePage, Comparison, ConfusionRow, Corpus, Count, Difference, Elsewhere, EntityRow,
+    ErrorPage, Estimate, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow, FieldErrors, Interval,
+    Layout, LiveProgress, LoginPage, Makeup, MethodPage, ModelPage, Notice, Params, Provenance, QueueJob,
+    QueuePage, Rank, Rate, ReachedRow, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable, RoomView, Rtfx,
+    ScorerResult, Scoring, Seconds, Section, Sort, StateCount, SubmissionPage, SubmissionRow,
+    SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent, Timestamp, Timing, TrackComparison, TrackResult,
+    User, Weakness, WorkerRow,
 };
 
 /// A page under the name of its file.
@@ -30,11 +32,15 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
     vec![
         page("board", board(model, Sort::default()).render()),
         page("board-by-speed", board(model, Sort::from_query(Some("rtfx"), None)).render()),
+        page("board-profile", board_of_another_profile(model).render()),
         page("board-small", small_board(model).render()),
         page("board-empty", empty_board().render()),
         page("board-stale", stale_board(model).render()),
         page("external", external().render()),
         page("model", model_page(model).render()),
+        page("model-profile", model_of_another_profile(model).render()),
+        page("compare", compare(model).render()),
+        page("compare-half", ComparePage { comparison: None, ..compare(model) }.render()),
         page("submission-queued", queued(model).render()),
         page("submission-running", running(model).render()),
         page("submission-failed", failed(model).render()),
@@ -175,6 +181,7 @@ fn rows(model: &str) -> Vec<BoardRow> {
             let name = if name.is_empty() { model } else { name };
             BoardRow {
                 rank: Rank { place: index as u32 + 1, low, high },
+                ranking: None,
                 opens_tie_group: opens,
                 model: name.to_owned(),
                 href: format!("/models/{}", index + 1),
@@ -254,11 +261,44 @@ fn board(model: &str, sort: Sort) -> BoardPage {
             choice("cpu-2core", "cpu-2core", true),
             choice("nvidia-l4", "nvidia-l4", false),
         ],
+        scoring: scoring("ffasr"),
         sort,
         chart: Some(chart(&points(&rows))),
         rows,
     };
     page.sort_rows();
+    page
+}
+
+fn scoring(profile: &str) -> Scoring {
+    Scoring {
+        profiles: vec![
+            choice("ffasr", "ffasr (ranks)", profile == "ffasr"),
+            choice("open-asr", "open-asr", profile == "open-asr"),
+            choice("raw", "raw", profile == "raw"),
+        ],
+        profile: profile.to_owned(),
+        ranking_profile: "ffasr".to_owned(),
+        scorer: if profile == "ffasr" { "ffasr@1/whisper-en@1" } else { "open-asr@1/open-asr-en@1" }
+            .to_owned(),
+        unscored: Count(u64::from(profile != "ffasr")),
+    }
+}
+
+fn board_of_another_profile(model: &str) -> BoardPage {
+    let mut page = board(model, Sort::default());
+    page.scoring = scoring("open-asr");
+    page.layout.scorer = Some(page.scoring.scorer.clone());
+    // The second and third change places; all rates are a little lower.
+    for row in &mut page.rows {
+        let place = match row.rank.place {
+            2 => 3,
+            3 => 2,
+            other => other,
+        };
+        row.ranking = Some(Elsewhere { place, avg_wer: Rate(row.avg_wer.value.0 + 0.0035) });
+    }
+    page.rows[11].ranking = None;
     page
 }
 
@@ -393,6 +433,16 @@ fn model_page(model: &str) -> ModelPage {
             latency_p99: Some(Seconds(1.342)),
             peak_memory: Some(Bytes(5_612_000_000)),
         },
+        scoring: scoring("ffasr"),
+        weakness: Some(weakness()),
+        by_scorer: vec![
+            scorer_result("ffasr@1/whisper-en@1", "ranks", 0.134, true),
+            scorer_result("open-asr@1/open-asr-en@1", "profile", 0.129, false),
+            scorer_result("raw@1/none", "profile", 0.391, false),
+            scorer_result("ffasr@1/basic@1", "not on a board", 0.151, false),
+        ],
+        others: vec![choice("2", "Otolith 1.7B", false), choice("3", model, false)],
+        items_href: "/api/v1/results/1/items.parquet?scorer=ffasr%401%2Fwhisper-en%401".to_owned(),
         provenance: Provenance {
             release_sha256: "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
             submission: SubmissionId(id(1)),
@@ -400,9 +450,7 @@ fn model_page(model: &str) -> ModelPage {
             runtime: "pocketsphinx".to_owned(),
             runtime_digest: "sha256:4be1f0a9d2c3".repeat(3),
             isolation: "bubblewrap, seccomp, cgroup v2, no network".to_owned(),
-            profile: "ffasr".to_owned(),
-            normalizer: "whisper-en".to_owned(),
-            scorer_version: "0.1.0".to_owned(),
+            scorer: "ffasr@1/whisper-en@1".to_owned(),
             node: node(),
             order_seed: 7_340_912_551,
             bootstrap_seed: Some(1),
@@ -411,6 +459,139 @@ fn model_page(model: &str) -> ModelPage {
             finished_at: ago(22),
             scored_at: ago(21),
         },
+    }
+}
+
+fn model_of_another_profile(model: &str) -> ModelPage {
+    ModelPage { scoring: scoring("raw"), weakness: None, others: Vec::new(), ..model_page(model) }
+}
+
+fn scorer_result(scorer: &str, role: &'static str, wer: f64, is_shown: bool) -> ScorerResult {
+    ScorerResult {
+        scorer: scorer.to_owned(),
+        role,
+        href: (role != "not on a board").then(|| "/models/1?profile=raw".to_owned()),
+        is_shown,
+        rank: (role != "not on a board").then_some(Rank { place: 1, low: 1, high: 2 }),
+        avg_wer: Estimate::new(wer, Some((wer - 0.007, wer + 0.007))),
+        scored_at: ago(21),
+    }
+}
+
+fn weakness() -> Weakness {
+    let pair = |near: f64, far: f64| [Some(Rate(near)), Some(Rate(far))];
+    let class = |name, near, far, words: u64| ClassRow {
+        name,
+        meaning: "nouns, verbs and all words without a class of their own",
+        ref_words: Count(words),
+        wer: pair(near, far),
+        errors: [Count(words / 9), Count(words / 20), Count(words / 31)],
+    };
+    let entity = |name, near, far, number| EntityRow { name, entities: Count(number), rate: pair(near, far) };
+    let fault = |name, outputs: [u64; 5]| FaultRow {
+        name,
+        meaning: "a phrase of up to 10 words 4 times in a row, 8 words or more".to_owned(),
+        outputs: outputs.map(Count).to_vec(),
+    };
+    let confusion = |said: Option<&str>, written: Option<&str>, count| ConfusionRow {
+        said: said.map(str::to_owned),
+        written: written.map(str::to_owned),
+        count: Count(count),
+        utterances: Count(count / 2),
+    };
+    Weakness {
+        far_near: Some(("4.22".to_owned(), Some("3.71–4.80".to_owned()))),
+        chars: pair(0.021, 0.108),
+        punctuation: pair(0.211, 0.324),
+        casing: pair(0.031, 0.047),
+        false_words: vec![("silence".to_owned(), "38".to_owned())],
+        classes: vec![
+            class("Content words", 0.047, 0.201, 61_204),
+            class("Function words", 0.029, 0.131, 82_450),
+            class("Numbers", 0.038, 0.226, 4_211),
+            class("Names", 0.118, 0.394, 5_006),
+            ClassRow { wer: [None, Some(Rate(0.5))], ..class("Spelled", 0.0, 0.0, 214) },
+        ],
+        entities: vec![entity("Numbers", 0.051, 0.281, 2_988), entity("Names", 0.131, 0.42, 4_102)],
+        fault_tracks: ["near", "far-high", "far-mid", "far-low", "silence"].map(str::to_owned).to_vec(),
+        faults: vec![
+            fault("Empty", [0, 0, 2, 31, 0]),
+            fault("Truncated", [0, 1, 3, 20, 0]),
+            fault("Looping", [0, 0, 0, 4, 2]),
+            fault("Hallucinated", [0, 0, 1, 12, 44]),
+        ],
+        responses: vec![
+            response("signal-to-noise ratio", "dB", ["\u{2212}5", "0", "5", "10", "15", "20"]),
+            response("distance", "m", ["1.0", "2.0", "3.0", "4.0", "5.0", "6.0"]),
+            response("reverberation time T30", "s", ["0.20", "0.40", "0.60", "0.80", "1.00", "1.20"]),
+        ],
+        confusions: vec![
+            confusion(Some("the"), None, 214),
+            confusion(Some("and"), Some("in"), 98),
+            confusion(None, Some("a"), 61),
+        ],
+        shown_from: 5,
+    }
+}
+
+fn response(condition: &'static str, unit: &'static str, values: [&str; 6]) -> ResponseTable {
+    let row = |(value, index): (&str, u32)| {
+        let rate = 0.62 / f64::from(index);
+        ResponseRow {
+            value: value.to_owned(),
+            rate: Rate(rate),
+            band: Interval { low: Rate(rate * 0.88), high: Rate(rate * 1.13) },
+        }
+    };
+    let reached = |rate: f64, value: &str, interval: Option<&str>| ReachedRow {
+        percent: format!("{:.0}", 100.0 * rate),
+        value: value.to_owned(),
+        interval: interval.map(str::to_owned),
+    };
+    ResponseTable {
+        condition,
+        unit,
+        items: Count(6_000),
+        rows: values.into_iter().zip(1..).map(row).collect(),
+        reached: vec![reached(0.2, "9", Some("8 to 10")), reached(0.5, "1", None)],
+    }
+}
+
+fn compare(model: &str) -> ComparePage {
+    let track = |name: &str, a: f64, b: f64| TrackComparison {
+        name: name.to_owned(),
+        is_average: name == "Avg WER",
+        a: Rate(a),
+        b: Rate(b),
+        difference: Difference(a - b),
+        interval: Some(Interval { low: Difference(a - b - 0.004), high: Difference(a - b + 0.004) }),
+        a_better: Rate(0.5 + (b - a) * 20.0),
+    };
+    ComparePage {
+        layout: Layout { json_href: Some("/api/v1/compare".to_owned()), ..layout(Section::Board) },
+        release: "demo-1".to_owned(),
+        choices_a: vec![choice("1", model, true), choice("2", "Otolith 1.7B", false)],
+        choices_b: vec![choice("1", model, false), choice("2", "Otolith 1.7B", true)],
+        scoring: scoring("ffasr"),
+        comparison: Some(Comparison {
+            a: model.to_owned(),
+            a_href: "/models/1".to_owned(),
+            b: "Otolith 1.7B".to_owned(),
+            b_href: "/models/2".to_owned(),
+            tracks: vec![
+                track("Avg WER", 0.1340, 0.1343),
+                track("near", 0.039, 0.038),
+                track("far-high", 0.072, 0.067),
+                track("far-mid", 0.141, 0.139),
+                track("far-low", 0.284, 0.293),
+            ],
+            items: Count(8_000),
+            mapsswe: Some((Count(6_121), "\u{2212}0.41".to_owned(), "p = 0.682".to_owned())),
+            permutation: "p = 0.701".to_owned(),
+            mcnemar: "p = 0.044".to_owned(),
+            only: [Count(402), Count(345)],
+            resampled: "talkers and rooms".to_owned(),
+        }),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use charts::{Embedding, ParetoChart, ParetoPoint};
+use scoring::ScoringProfile;
 use serde::Deserialize;
 
 use super::{Page, layout, method, model, page};
@@ -11,9 +12,10 @@ use crate::{
     board::{Board, Row, Snapshot},
     error::AppError,
     extract::Query,
+    scorer,
     views::{
-        BoardPage, BoardRow, Chart, Choice, Count, Params, ReleaseFacts, Rtfx, Seconds, Section, Sort,
-        TRACKS, url_component,
+        BoardPage, BoardRow, Chart, Choice, Count, Elsewhere, Params, Rate, ReleaseFacts, Rtfx, Scoring,
+        Seconds, Section, Sort, TRACKS, url_component,
     },
 };
 
@@ -21,6 +23,7 @@ use crate::{
 pub(crate) struct View {
     release: Option<String>,
     hardware: Option<String>,
+    profile: Option<String>,
     sort: Option<String>,
     dir: Option<String>,
 }
@@ -30,17 +33,20 @@ pub(crate) async fn show(
     Visitor(user): Visitor,
     Query(view): Query<View>,
 ) -> Page {
+    let profile = scorer::profile(view.profile.as_deref())?;
     let snapshot = service.board();
     let mut layout = layout(&service, Section::Board, user.as_ref());
+    layout.scorer = Some(profile.scorer());
     let wanted = view.release.as_deref().filter(|slug| !slug.is_empty());
     let release = snapshot.release(wanted);
     if let (Some(slug), None) = (wanted, release) {
         return Err(AppError::NotFound(format!("release \u{201c}{slug}\u{201d}")));
     }
     let hardware = view.hardware.as_deref().filter(|class| !class.is_empty());
-    let board = release.and_then(|release| snapshot.board(release.id, hardware));
+    let ranking = release.and_then(|release| snapshot.board(release.id, hardware));
+    let board = ranking.and_then(|board| snapshot.under(board, profile));
     let slug = release.map(|release| release.slug.clone()).unwrap_or_default();
-    let hardware_class = board
+    let hardware_class = ranking
         .map(|board| board.hardware_class.clone())
         .or_else(|| hardware.map(str::to_owned))
         .unwrap_or_else(|| service.settings.hardware_class.clone());
@@ -50,7 +56,9 @@ pub(crate) async fn show(
     {
         return Err(AppError::NotFound(format!("hardware class \u{201c}{hardware_class}\u{201d}")));
     }
-    let query = format!("hardware={}", url_component(&hardware_class));
+    let scoring = scoring_view(&snapshot, release.map(|release| release.id), profile);
+    let query = format!("hardware={}{}", url_component(&hardware_class), scoring.query());
+    let ranking = ranking.filter(|_| !scoring.is_ranking());
     if release.is_some() {
         layout.json_href = Some(format!("/api/v1/boards/{slug}?{query}"));
         layout.csv_href = Some(format!("/api/v1/boards/{slug}/csv?{query}"));
@@ -58,20 +66,53 @@ pub(crate) async fn show(
     layout.release.clone_from(&release.map(|release| release.slug.clone()));
     let mut view = BoardPage {
         facts: facts(&snapshot, release.map(|release| release.id), rows),
-        chart: chart(rows, (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?{query}"))),
+        chart: chart(
+            rows,
+            &scoring,
+            (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?{query}")),
+        ),
         corpus: release.and_then(|release| method::corpus(&release.about)),
         releases: releases(&snapshot, &slug),
         hardware_classes: release
             .map(|release| hardware_choices(&snapshot, release.id, &hardware_class))
             .unwrap_or_default(),
         sort: Sort::from_query(view.sort.as_deref(), view.dir.as_deref()),
-        rows: rows.iter().map(row_view).collect(),
+        rows: rows
+            .iter()
+            .map(|row| row_view(row, &scoring, ranking.and_then(|board| board.row(row.result.submission))))
+            .collect(),
+        scoring,
         layout,
         release: slug,
         hardware_class,
     };
     view.sort_rows();
     page(&view)
+}
+
+/// The profile shown, and those to choose from.
+pub(super) fn scoring_view(
+    snapshot: &Snapshot,
+    release: Option<protocol::ReleaseId>,
+    profile: ScoringProfile,
+) -> Scoring {
+    let choice = |other: ScoringProfile| Choice {
+        value: other.name.to_owned(),
+        label: if other == scorer::RANKING {
+            format!("{} (ranks)", other.name)
+        } else {
+            other.name.to_owned()
+        },
+        selected: other == profile,
+    };
+    let unscored = release.map_or(0, |release| snapshot.unscored(release, profile));
+    Scoring {
+        profiles: ScoringProfile::ALL.map(choice).to_vec(),
+        profile: profile.name.to_owned(),
+        ranking_profile: scorer::RANKING.name.to_owned(),
+        scorer: profile.scorer(),
+        unscored: Count(unscored as u64),
+    }
 }
 
 fn releases(snapshot: &Snapshot, chosen: &str) -> Vec<Choice> {
@@ -113,14 +154,18 @@ fn facts(snapshot: &Snapshot, release: Option<protocol::ReleaseId>, rows: &[Row]
     }
 }
 
-fn row_view(row: &Row) -> BoardRow {
+fn row_view(row: &Row, scoring: &Scoring, ranking: Option<&Row>) -> BoardRow {
     let result = &row.result;
     let summary = &result.summary;
     BoardRow {
         rank: model::rank(row),
+        ranking: ranking.map(|row| Elsewhere {
+            place: row.rank,
+            avg_wer: Rate(row.result.summary.avg_wer.unwrap_or(f64::NAN)),
+        }),
         opens_tie_group: row.opens_tie_group,
         model: result.manifest.name.clone(),
-        href: href(row),
+        href: href(row, scoring),
         organisation: result.manifest.organisation.clone(),
         avg_wer: model::average(row),
         tracks: TRACKS.map(|track| model::estimate(summary.tracks.get(track.name))),
@@ -133,12 +178,13 @@ fn row_view(row: &Row) -> BoardRow {
     }
 }
 
-fn href(row: &Row) -> String {
-    format!("/models/{}", row.result.submission)
+fn href(row: &Row, scoring: &Scoring) -> String {
+    let query = scoring.query().replacen('&', "?", 1);
+    format!("/models/{}{query}", row.result.submission)
 }
 
-fn chart(rows: &[Row], svg_href: Option<String>) -> Option<Chart> {
-    let points = points(rows);
+fn chart(rows: &[Row], scoring: &Scoring, svg_href: Option<String>) -> Option<Chart> {
+    let points = points(rows, |row| href(row, scoring));
     (!points.is_empty()).then(|| both_layouts("pareto", "Word error rate against speed", points, svg_href))
 }
 
@@ -169,13 +215,13 @@ pub(crate) fn standalone_chart(rows: &[Row]) -> String {
         id: "pareto".to_owned(),
         title: "Word error rate against speed".to_owned(),
         description: "Each point is a model; lower is more accurate, further right is faster.".to_owned(),
-        points: points(rows),
+        points: points(rows, |row| format!("/models/{}", row.result.submission)),
         layout: charts::Layout::Wide,
         embedding: Embedding::Standalone,
     })
 }
 
-fn points(rows: &[Row]) -> Vec<ParetoPoint> {
+fn points(rows: &[Row], href: impl Fn(&Row) -> String) -> Vec<ParetoPoint> {
     rows.iter()
         .filter_map(|row| {
             let summary = &row.result.summary;

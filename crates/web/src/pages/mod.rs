@@ -3,12 +3,14 @@
 pub(crate) mod account;
 pub(crate) mod admin;
 pub(crate) mod board;
+pub(crate) mod compare;
 pub(crate) mod external;
 pub(crate) mod method;
 pub(crate) mod model;
 pub(crate) mod queue;
 pub(crate) mod submission;
 pub(crate) mod submit;
+mod weakness;
 
 use askama::Template;
 use axum::response::Html;
@@ -18,7 +20,7 @@ use time::OffsetDateTime;
 use crate::{
     Service,
     error::AppError,
-    scorer::SCORER,
+    scorer,
     views::{self, Banner, Layout, LiveProgress, Section, Timestamp},
 };
 
@@ -49,7 +51,7 @@ fn layout(service: &Service, section: Section, user: Option<&User>) -> Layout {
             .map(|user| views::User { name: user.name.clone(), is_admin: user.role != Role::Submitter }),
         banners,
         release: board.release(None).map(|release| release.slug.clone()),
-        scorer: Some(SCORER.to_owned()),
+        scorer: Some(scorer::RANKING.scorer()),
         snapshot_at: Some(Timestamp(board.built_at)),
         ..Layout::default()
     }

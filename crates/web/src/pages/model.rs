@@ -2,30 +2,43 @@
 
 use axum::extract::State;
 use protocol::SubmissionId;
-use store::scores::TrackSummary;
+use scoring::ScoringProfile;
+use serde::Deserialize;
+use store::scores::{ByScorer, TrackSummary};
 
-use super::{Page, layout, page};
+use super::{Page, board::scoring_view, layout, page, weakness};
 use crate::{
     Service,
     auth::Visitor,
-    board::{Board, Row},
+    board::{Board, Row, Snapshot},
     error::AppError,
-    extract::Path,
+    extract::{Path, Query},
     scorer,
     views::{
-        Bytes, Count, Estimate, Interval, ModelPage, Params, Provenance, Rank, Rtfx, Seconds, Section,
-        TRACKS, Timestamp, Timing, TrackResult,
+        Bytes, Choice, Count, Estimate, Interval, ModelPage, Params, Provenance, Rank, Rtfx, ScorerResult,
+        Seconds, Section, TRACKS, Timestamp, Timing, TrackResult, url_component,
     },
 };
+
+#[derive(Deserialize)]
+pub(crate) struct View {
+    profile: Option<String>,
+}
 
 pub(crate) async fn show(
     State(service): State<Service>,
     Visitor(user): Visitor,
     Path(id): Path<SubmissionId>,
+    Query(view): Query<View>,
 ) -> Page {
+    let profile = scorer::profile(view.profile.as_deref())?;
     let snapshot = service.board();
-    let (board, row) =
+    let (ranking, _) =
         snapshot.row(id).ok_or_else(|| AppError::NotFound("result of this submission".to_owned()))?;
+    let found = snapshot.under(ranking, profile).and_then(|board| Some((board, board.row(id)?)));
+    let (board, row) = found.ok_or_else(|| {
+        AppError::NotFound(format!("result of this submission under {} yet", profile.scorer()))
+    })?;
     let release = snapshot
         .releases
         .iter()
@@ -33,6 +46,9 @@ pub(crate) async fn show(
         .ok_or_else(|| AppError::NotFound("release of this result".to_owned()))?;
     let mut layout = layout(&service, Section::Board, user.as_ref());
     layout.release = Some(release.slug.clone());
+    layout.scorer = Some(profile.scorer());
+    let by_scorer = by_scorer(&snapshot, board, row);
+    let shown = weakness::read(&service, &row.result).await;
     page(&ModelPage {
         layout,
         manifest: row.result.manifest.clone(),
@@ -45,8 +61,54 @@ pub(crate) async fn show(
         avg_wer: average(row),
         tracks: tracks(row),
         timing: timing(row),
+        scoring: scoring_view(&snapshot, Some(board.release), profile),
+        weakness: shown,
+        by_scorer,
+        others: others(board, row),
+        items_href: format!(
+            "/api/v1/results/{}/items.parquet?scorer={}",
+            row.result.attempt,
+            url_component(&profile.scorer())
+        ),
         provenance: provenance(row, board, &release.manifest_sha256),
     })
+}
+
+/// The result under every scorer that was ever applied to it.
+fn by_scorer(snapshot: &Snapshot, board: &Board, row: &Row) -> Vec<ScorerResult> {
+    let result = |by: &ByScorer| {
+        let current = ScoringProfile::ALL.into_iter().find(|profile| profile.scorer() == by.scorer);
+        let on_board = current
+            .and_then(|profile| snapshot.under(board, profile))
+            .and_then(|board| board.row(row.result.submission));
+        ScorerResult {
+            scorer: by.scorer.clone(),
+            role: match current {
+                Some(profile) if profile == scorer::RANKING => "ranks",
+                Some(_) => "profile",
+                None => "not on a board",
+            },
+            href: on_board
+                .and(current)
+                .map(|profile| format!("/models/{}?profile={}", row.result.submission, profile.name)),
+            is_shown: current == Some(board.profile),
+            rank: on_board.map(rank),
+            avg_wer: Estimate::new(by.avg_wer.unwrap_or(f64::NAN), by.avg_wer_interval),
+            scored_at: Timestamp(by.scored_at),
+        }
+    };
+    snapshot.by_scorer(row.result.attempt).iter().map(result).collect()
+}
+
+fn others(board: &Board, row: &Row) -> Vec<Choice> {
+    let others = board.rows.iter().filter(|other| other.result.submission != row.result.submission);
+    others
+        .map(|other| Choice {
+            value: other.result.submission.to_string(),
+            label: other.result.manifest.name.clone(),
+            selected: false,
+        })
+        .collect()
 }
 
 pub(super) fn rank(row: &Row) -> Rank {
@@ -116,9 +178,7 @@ fn provenance(row: &Row, board: &Board, release_sha256: &str) -> Provenance {
         runtime: result.report.runtime.clone(),
         runtime_digest: result.report.runtime_digest.clone(),
         isolation: result.report.isolation.clone(),
-        profile: scorer::profile_name().to_owned(),
-        normalizer: scorer::normalizer_name(),
-        scorer_version: result.scorer.clone(),
+        scorer: result.scorer.clone(),
         node: result.report.fingerprint.clone(),
         order_seed: result.seed,
         bootstrap_seed: Some(scorer::BOOTSTRAP_SEED),

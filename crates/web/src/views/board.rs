@@ -8,7 +8,7 @@ use super::{
     layout::{Choice, Layout},
     method::Corpus,
     model::Rank,
-    quantity::{Count, Estimate, Params, Rtfx, Seconds},
+    quantity::{Count, Estimate, Params, Rate, Rtfx, Seconds},
     sort::{Sort, SortKey},
 };
 
@@ -31,7 +31,7 @@ pub const TRACKS: [Track; 4] = [
     Track { name: "far-low", meaning: "in a room, SNR −4 to 6 dB", key: SortKey::FarLow },
 ];
 
-/// `GET /` with the query parameters `release`, `hardware`, `sort`, `dir`.
+/// `GET /` with the query parameters `release`, `hardware`, `profile`, `sort`, `dir`.
 #[derive(Debug, Template)]
 #[template(path = "board.html")]
 pub struct BoardPage {
@@ -47,6 +47,8 @@ pub struct BoardPage {
     pub releases: Vec<Choice>,
     /// Hardware classes to choose from.
     pub hardware_classes: Vec<Choice>,
+    /// How the texts are scored.
+    pub scoring: Scoring,
     /// The order of the rows.
     pub sort: Sort,
     /// The rows, in that order; see [`BoardPage::sort_rows`].
@@ -55,6 +57,49 @@ pub struct BoardPage {
     pub chart: Option<Chart>,
     /// Where the speech comes from.
     pub corpus: Option<Corpus>,
+}
+
+/// The scoring profile that a page shows.
+#[derive(Debug, Clone)]
+pub struct Scoring {
+    /// Profiles to choose from.
+    pub profiles: Vec<Choice>,
+    /// Name of the profile shown.
+    pub profile: String,
+    /// Name of the profile that makes the ranking.
+    pub ranking_profile: String,
+    /// The profile shown with its versions, e.g. `ffasr@1/whisper-en@1`.
+    pub scorer: String,
+    /// Published results that wait to be scored by it.
+    pub unscored: Count,
+}
+
+impl Scoring {
+    /// The profile shown is the one that makes the ranking.
+    pub(crate) fn is_ranking(&self) -> bool {
+        self.profile == self.ranking_profile
+    }
+
+    /// The part of a URL that asks for this profile; nothing for the one that ranks.
+    pub(crate) fn query(&self) -> String {
+        if self.is_ranking() { String::new() } else { format!("&profile={}", url_component(&self.profile)) }
+    }
+}
+
+/// Where a model stands under the profile that ranks.
+#[derive(Debug, Clone, Copy)]
+pub struct Elsewhere {
+    /// Its place there.
+    pub place: u32,
+    /// Its Avg WER there.
+    pub avg_wer: Rate,
+}
+
+impl Elsewhere {
+    /// How many places better (positive) `place` is than this one.
+    pub(crate) fn gain(self, place: u32) -> i64 {
+        i64::from(self.place) - i64::from(place)
+    }
 }
 
 /// What a release consists of.
@@ -86,6 +131,8 @@ pub struct Chart {
 pub struct BoardRow {
     /// Rank and its interval.
     pub rank: Rank,
+    /// Where it stands under the profile that ranks, on the board of another.
+    pub ranking: Option<Elsewhere>,
     /// This row differs significantly from the one above it in the ranking.
     pub opens_tie_group: bool,
     /// Public name of the model.
@@ -129,9 +176,10 @@ impl BoardPage {
     /// The URL of this view, sorted by the column of `key`.
     pub(crate) fn sort_href(&self, key: SortKey) -> String {
         format!(
-            "/?release={}&hardware={}&{}",
+            "/?release={}&hardware={}{}&{}",
             url_component(&self.release),
             url_component(&self.hardware_class),
+            self.scoring.query(),
             self.sort.query_for(key)
         )
     }

@@ -10,6 +10,7 @@
 mod account;
 mod admin;
 mod board;
+mod compare;
 mod error;
 mod external;
 mod layout;
@@ -21,19 +22,26 @@ mod sort;
 mod states;
 mod submission;
 mod submit;
+mod weakness;
 
 pub use account::{LoginPage, SubmissionRow, SubmissionsPage};
 pub use admin::{Action, AdminPage, AdminSubmission, ReleaseRow, WorkerRow};
 pub(crate) use board::url_component;
-pub use board::{BoardPage, BoardRow, Chart, ReleaseFacts, TRACKS, Track};
+pub use board::{BoardPage, BoardRow, Chart, Elsewhere, ReleaseFacts, Scoring, TRACKS, Track};
+pub use compare::{ComparePage, Comparison, TrackComparison};
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};
 pub use layout::{Banner, Choice, Layout, Notice, Section, User};
 pub use method::{Corpus, Makeup, MethodPage, RoomView};
-pub use model::{ModelPage, Provenance, Rank, Timing, TrackResult};
-pub use quantity::{Age, Bytes, Count, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp};
+pub use model::{ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
+pub use quantity::{
+    Age, Bytes, Count, Difference, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp,
+};
 pub use queue::{QueueJob, QueuePage, StateCount};
 pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
 pub use submission::{AttemptView, Failure, LiveProgress, SubmissionPage, TimelineEvent};
 pub use submit::{FieldErrors, SubmitForm, SubmitPage};
+pub use weakness::{
+    ClassRow, ConfusionRow, EntityRow, FaultRow, ReachedRow, ResponseRow, ResponseTable, Weakness,
+};

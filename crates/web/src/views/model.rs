@@ -6,8 +6,10 @@ use askama::Template;
 use protocol::{AttemptId, ModelManifest, NodeFingerprint, SubmissionId};
 
 use super::{
-    layout::Layout,
+    board::Scoring,
+    layout::{Choice, Layout},
     quantity::{Bytes, Count, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp},
+    weakness::Weakness,
 };
 
 /// A place in the ranking and the places that the data allow.
@@ -58,8 +60,37 @@ pub struct ModelPage {
     pub tracks: Vec<TrackResult>,
     /// How fast.
     pub timing: Timing,
+    /// How the texts are scored.
+    pub scoring: Scoring,
+    /// Where it fails; nothing if this scorer makes no such analysis or it cannot be read now.
+    pub weakness: Option<Weakness>,
+    /// The result under every scorer that was applied, the oldest first.
+    pub by_scorer: Vec<ScorerResult>,
+    /// The other models of the board, to compare with.
+    pub others: Vec<Choice>,
+    /// Counts and times of the items as a file.
+    pub items_href: String,
     /// Where the numbers come from.
     pub provenance: Provenance,
+}
+
+/// The result under one scorer.
+#[derive(Debug, Clone)]
+pub struct ScorerResult {
+    /// The scorer, e.g. `ffasr@1/whisper-en@1`.
+    pub scorer: String,
+    /// What it is in words: what the board ranks by, another profile, another version.
+    pub role: &'static str,
+    /// This page under it, if a profile uses it at present.
+    pub href: Option<String>,
+    /// It is the one shown on this page.
+    pub is_shown: bool,
+    /// Place on its board, if it has one.
+    pub rank: Option<Rank>,
+    /// Avg WER.
+    pub avg_wer: Estimate,
+    /// When it was scored.
+    pub scored_at: Timestamp,
 }
 
 /// What the model made of one track.
@@ -138,12 +169,8 @@ pub struct Provenance {
     pub runtime_digest: String,
     /// What isolation was in force.
     pub isolation: String,
-    /// Scoring profile, e.g. `ffasr`.
-    pub profile: String,
-    /// Normaliser, e.g. `whisper-en`.
-    pub normalizer: String,
-    /// Version of the scorer.
-    pub scorer_version: String,
+    /// Scoring profile and normaliser with their versions.
+    pub scorer: String,
     /// The node.
     pub node: NodeFingerprint,
     /// Seed of the order in which the model saw the items.

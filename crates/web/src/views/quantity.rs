@@ -33,6 +33,23 @@ impl fmt::Display for Rate {
     }
 }
 
+/// A difference of two rates as a fraction, written in percentage points with one decimal and its sign (`−1.2`).
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Difference(pub f64);
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let points = decimals(self.0.abs() * 100.0, 1);
+        let is_zero = points.chars().all(|c| matches!(c, '0' | '.'));
+        let sign = match self.0 {
+            _ if is_zero || !self.0.is_finite() => "",
+            ..0.0 => "\u{2212}",
+            _ => "+",
+        };
+        write!(formatter, "{sign}{points}")
+    }
+}
+
 /// A 95 % interval of a quantity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval<T> {
@@ -241,6 +258,12 @@ mod tests {
         assert_eq!(Rate(1.372).to_string(), "137.2");
         assert_eq!(Rate(f64::NAN).to_string(), "–");
         assert_eq!(Rate(0.1338).two_decimals(), "13.38");
+    }
+
+    #[test]
+    fn a_difference_always_shows_its_sign() {
+        let written = [0.0123, -0.0123, 0.0, -0.0004, f64::NAN].map(|points| Difference(points).to_string());
+        assert_eq!(written, ["+1.2", "\u{2212}1.2", "0.0", "0.0", "–"]);
     }
 
     #[test]

@@ -1,0 +1,126 @@
+//! Where a model fails: what the model's page shows of its analysis.
+
+use super::quantity::{Count, Interval, Rate};
+
+/// Where a model fails on the ranked tracks. Rates of the three far tracks are those of their items together.
+#[derive(Debug, Clone, Default)]
+pub struct Weakness {
+    /// Mean WER of the far tracks over that of the near track, and its 95 % interval, with two decimals.
+    pub far_near: Option<(String, Option<String>)>,
+    /// Character error rate near and far.
+    pub chars: [Option<Rate>; 2],
+    /// Punctuation error rate near and far.
+    pub punctuation: [Option<Rate>; 2],
+    /// Case error rate near and far.
+    pub casing: [Option<Rate>; 2],
+    /// Words written per hour of audio in which nothing is said, on the tracks that have such.
+    pub false_words: Vec<(String, String)>,
+    /// Errors by class of word, the most frequent class first.
+    pub classes: Vec<ClassRow>,
+    /// Entities that are wrong as a whole.
+    pub entities: Vec<EntityRow>,
+    /// Tracks of the table of faults.
+    pub fault_tracks: Vec<String>,
+    /// Outputs that are wrong as a whole.
+    pub faults: Vec<FaultRow>,
+    /// Errors as a function of the conditions.
+    pub responses: Vec<ResponseTable>,
+    /// Frequent confusions of words.
+    pub confusions: Vec<ConfusionRow>,
+    /// Utterances in which a confusion must happen to be shown.
+    pub shown_from: usize,
+}
+
+/// Words of one class.
+#[derive(Debug, Clone)]
+pub struct ClassRow {
+    /// The class.
+    pub name: &'static str,
+    /// What belongs to it.
+    pub meaning: &'static str,
+    /// Reference words near and far together.
+    pub ref_words: Count,
+    /// (S + D + I) / N near and far.
+    pub wer: [Option<Rate>; 2],
+    /// Substitutions, deletions and insertions, near and far together.
+    pub errors: [Count; 3],
+}
+
+/// Entities of one class.
+#[derive(Debug, Clone)]
+pub struct EntityRow {
+    /// The class.
+    pub name: &'static str,
+    /// Entities near and far together.
+    pub entities: Count,
+    /// Share that is wrong near and far.
+    pub rate: [Option<Rate>; 2],
+}
+
+/// One way in which an output can be wrong as a whole.
+#[derive(Debug, Clone)]
+pub struct FaultRow {
+    /// What it is called.
+    pub name: &'static str,
+    /// When an output counts as such.
+    pub meaning: String,
+    /// Outputs on each track.
+    pub outputs: Vec<Count>,
+}
+
+/// Errors as a function of one condition.
+#[derive(Debug, Clone)]
+pub struct ResponseTable {
+    /// The condition, in words.
+    pub condition: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Items behind it.
+    pub items: Count,
+    /// The fitted rates.
+    pub rows: Vec<ResponseRow>,
+    /// Where round rates are reached.
+    pub reached: Vec<ReachedRow>,
+}
+
+/// A fitted rate.
+#[derive(Debug, Clone)]
+pub struct ResponseRow {
+    /// Value of the condition, written.
+    pub value: String,
+    /// Share of words wrong.
+    pub rate: Rate,
+    /// 95 % band.
+    pub band: Interval<Rate>,
+}
+
+impl ResponseRow {
+    /// The rate and its band on a scale that ends at 100 %.
+    pub(crate) fn strip(&self) -> String {
+        charts::interval_strip(self.rate.0, Some((self.band.low.0, self.band.high.0)), 1.0)
+    }
+}
+
+/// Where a rate is reached.
+#[derive(Debug, Clone)]
+pub struct ReachedRow {
+    /// The rate in percent, written without decimals.
+    pub percent: String,
+    /// Value of the condition, written.
+    pub value: String,
+    /// Its 95 % interval, written; nothing if it has no ends.
+    pub interval: Option<String>,
+}
+
+/// One word taken for another.
+#[derive(Debug, Clone)]
+pub struct ConfusionRow {
+    /// What was said; nothing for a word added.
+    pub said: Option<String>,
+    /// What was written; nothing for a word left out.
+    pub written: Option<String>,
+    /// How often.
+    pub count: Count,
+    /// In how many utterances.
+    pub utterances: Count,
+}
