@@ -12,6 +12,7 @@ mod publish;
 mod release;
 mod score;
 mod serve;
+mod submit;
 mod worker;
 
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Serve(serve::Arguments),
     /// A node that runs models for a service.
     Worker(worker::Arguments),
+    /// Hand a model in to a service, wait, and print what came of it.
+    Submit(submit::Arguments),
     /// What the dashboard does, for scripts.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -75,6 +78,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Worker(arguments) => worker::run(arguments).await,
+        Command::Submit(arguments) => submit::run(arguments).await,
         Command::Admin(command) => admin::run(command).await,
         Command::Corpus(command) => corpus::run(&command),
         Command::Release(command) => release::run(&command),

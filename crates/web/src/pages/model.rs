@@ -24,8 +24,10 @@ pub(crate) async fn show(
     Path(id): Path<SubmissionId>,
 ) -> Page {
     let snapshot = service.board();
-    let (board, row) =
-        snapshot.row(id).ok_or_else(|| AppError::NotFound("result of this submission".to_owned()))?;
+    // What has left the board is still on record.
+    let Some((board, row)) = snapshot.row(id) else {
+        return super::record::show(State(service.clone()), Visitor(user), Path(id)).await;
+    };
     let release = snapshot
         .releases
         .iter()

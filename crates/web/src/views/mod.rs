@@ -17,13 +17,19 @@ mod method;
 mod model;
 mod quantity;
 mod queue;
+mod record;
 mod sort;
 mod states;
 mod submission;
 mod submit;
+mod webhooks;
 
 pub use account::{LoginPage, SubmissionRow, SubmissionsPage};
-pub use admin::{Action, AdminPage, AdminSubmission, ReleaseRow, WorkerRow};
+pub use admin::{
+    AdminSection, AuditPage, AuditRow, Exception, FileRow, Filter, HistoryRow, InboxEntry, InboxPage,
+    NamedAction, OpenObjection, Piece, QuotaPage, QuotaRow, ReasonTemplate, ReleaseRow, ReviewPage,
+    SourceLine, SourceView, WorkerRow, WorkersPage,
+};
 pub(crate) use board::url_component;
 pub use board::{BoardPage, BoardRow, Chart, ReleaseFacts, TRACKS, Track};
 pub use error::ErrorPage;
@@ -33,7 +39,12 @@ pub use method::{Corpus, Makeup, MethodPage, RoomView};
 pub use model::{ModelPage, Provenance, Rank, Timing, TrackResult};
 pub use quantity::{Age, Bytes, Count, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp};
 pub use queue::{QueueJob, QueuePage, StateCount};
+pub use record::{ObjectionView, RecordPage};
 pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
-pub use submission::{AttemptView, Failure, LiveProgress, SubmissionPage, TimelineEvent};
-pub use submit::{FieldErrors, SubmitForm, SubmitPage};
+pub use submission::{
+    AttemptView, Deadline, Details, Failure, FindingView, LiveProgress, MessageView, SubmissionPage,
+    TimelineEvent, TokenMove,
+};
+pub use submit::{FieldErrors, Revised, SubmitForm, SubmitPage};
+pub use webhooks::{WebhookRow, WebhooksPage};
