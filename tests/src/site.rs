@@ -3,7 +3,7 @@
 use std::{ops::Deref, time::Duration};
 
 use protocol::Limits;
-use reqwest::{Client, Response, multipart::Form, redirect::Policy};
+use reqwest::{Client, Response, multipart::Form, redirect};
 use store::{accounts, quota::Rule};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use web::{Policy, Service, Settings};
@@ -86,7 +86,7 @@ impl Site {
 
     /// A browser-like client without a session.
     pub fn visitor(&self) -> Client {
-        Client::builder().cookie_store(true).redirect(Policy::none()).build().unwrap()
+        Client::builder().cookie_store(true).redirect(redirect::Policy::none()).build().unwrap()
     }
 
     /// A client signed in as `name` (with [`Base::user`]'s password).

@@ -265,6 +265,7 @@ async fn a_quarantined_result_leaves_the_board_stays_on_record_and_comes_back() 
     post(&site, &sam, &format!("/models/{id}/objections"), &[("body", "It is too good.")]).await;
     review::act(&site.pool, id, ADMIN, Action::Quarantine, "The times are odd.").await.unwrap();
     on_board(false).await;
+    // The board is rebuilt, so this is the record.
     let (status, html) = site.get(&format!("/models/{id}")).await;
     assert_eq!(status, 200, "what has left the board is on record");
     assert!(html.contains("The times are odd.") && html.contains("It is too good."));
@@ -351,8 +352,11 @@ async fn a_submitter_withdraws_a_result_and_nobody_else_does() {
         303
     );
     assert_eq!(state(&site, id).await, SubmissionState::Withdrawn);
-    let (_, html) = site.get(&format!("/models/{id}")).await;
-    assert!(html.contains("Withdrawn") && html.contains("Wrong weights."));
+    until("it has left the board", || async {
+        let (status, html) = site.get(&format!("/models/{id}")).await;
+        (status == 200 && html.contains("Withdrawn") && html.contains("Wrong weights.")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

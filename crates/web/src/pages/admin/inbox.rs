@@ -72,8 +72,8 @@ pub(super) fn reason(template: &str, own: &str) -> String {
 #[derive(serde::Deserialize)]
 pub(crate) struct Asked {
     show: Option<String>,
-    #[serde(flatten)]
-    done: Done,
+    done: Option<String>,
+    count: Option<u32>,
 }
 
 pub(crate) async fn show(
@@ -81,7 +81,8 @@ pub(crate) async fn show(
     Staff(user): Staff,
     Query(asked): Query<Asked>,
 ) -> Page {
-    inbox_page(&service, &user, asked.show.as_deref(), asked.done.notice()).await
+    let done = Done { done: asked.done, count: asked.count };
+    inbox_page(&service, &user, asked.show.as_deref(), done.notice()).await
 }
 
 async fn inbox_page(service: &Service, user: &User, show: Option<&str>, notice: Option<Notice>) -> Page {
