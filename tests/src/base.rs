@@ -95,14 +95,8 @@ impl Base {
 
     /// A submission, accepted and queued.
     pub async fn submission(&self, user: UserId, release: ReleaseId, model: &str) -> SubmissionId {
-        let new = NewSubmission {
-            user,
-            user_name: "somebody",
-            release,
-            hardware_class: HARDWARE,
-            manifest: &manifest(model),
-            files: &[],
-        };
+        let manifest = manifest(model);
+        let new = NewSubmission::plain((user, "somebody"), release, HARDWARE, &manifest);
         submissions::accept(&self.pool, new).await.unwrap()
     }
 }

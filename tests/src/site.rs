@@ -3,10 +3,10 @@
 use std::{ops::Deref, time::Duration};
 
 use protocol::Limits;
-use reqwest::{Client, Response, multipart::Form, redirect::Policy};
-use store::accounts;
+use reqwest::{Client, Response, multipart::Form, redirect};
+use store::{accounts, quota::Rule};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use web::{Service, Settings};
+use web::{Policy, Service, Settings};
 
 use crate::base::{Base, HARDWARE};
 
@@ -41,6 +41,11 @@ impl Site {
 
     /// Starts it over data that are there.
     pub async fn over(base: Base) -> Self {
+        Self::under(base, Policy::default()).await
+    }
+
+    /// Starts it over data that are there, under a policy; a submitter has a hundred tokens.
+    pub async fn under(base: Base, policy: Policy) -> Self {
         crate::program::install_tls();
         let settings = Settings {
             lease: Duration::from_secs(3),
@@ -55,6 +60,7 @@ impl Site {
             hardware_class: HARDWARE.to_owned(),
             secure_cookies: false,
             demo: false,
+            policy: Policy { quota: Rule { burst: 100, per_day: 100.0 }, ..policy },
         };
         let service = Service::new(base.pool.clone(), base.objects.clone(), settings).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -80,7 +86,7 @@ impl Site {
 
     /// A browser-like client without a session.
     pub fn visitor(&self) -> Client {
-        Client::builder().cookie_store(true).redirect(Policy::none()).build().unwrap()
+        Client::builder().cookie_store(true).redirect(redirect::Policy::none()).build().unwrap()
     }
 
     /// A client signed in as `name` (with [`Base::user`]'s password).

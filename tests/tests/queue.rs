@@ -9,6 +9,7 @@ use store::{
     StoreError,
     accounts::{Role, Worker},
     queue::{self, ClaimedAttempt, LeaseStatus},
+    review,
     scores::{Latency, NewScores, Summary},
     state::SubmissionState,
     submissions,
@@ -338,14 +339,7 @@ async fn a_name_cannot_be_live_twice_on_one_release() {
         notes: String::new(),
         decoding: std::collections::BTreeMap::new(),
     };
-    let new = submissions::NewSubmission {
-        user,
-        user_name: "other",
-        release,
-        hardware_class: "cpu-2core",
-        manifest: &manifest,
-        files: &[],
-    };
+    let new = submissions::NewSubmission::plain((user, "other"), release, "cpu-2core", &manifest);
     assert!(matches!(submissions::accept(&base.pool, new).await, Err(StoreError::DuplicateModel(_))));
     let all = submissions::list(&base.pool, submissions::Filter::All).await.unwrap();
     assert_eq!(all.len(), 1, "a refused submission leaves nothing behind");
@@ -467,6 +461,114 @@ async fn any_interleaving_keeps_one_lease_moves_only_along_the_table_and_loses_n
         }
         // Clear the table for the next round.
         let _ = submissions::cancel(&base.pool, submission, "sam", "Round over.").await;
+    }
+}
+
+/// One hand in the concurrent test: does `count` things to the queue, drawn from its own seed, while others do theirs.
+async fn meddle(
+    pool: store::PgPool,
+    worker: Worker,
+    submissions: Vec<SubmissionId>,
+    seed: u64,
+    count: usize,
+) -> Vec<(protocol::AttemptId, protocol::FencingToken)> {
+    let mut draws = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut draw = move |below: usize| {
+        draws = draws.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (draws >> 33) as usize % below
+    };
+    let admin = review::Actor { name: "ada", role: Role::Admin };
+    let (mut held, mut completed) = (Vec::<ClaimedAttempt>::new(), Vec::new());
+    for _ in 0..count {
+        let chosen = submissions[draw(submissions.len())];
+        let lease = held.get(draw(4)).map(|claimed| (claimed.attempt, claimed.fencing_token));
+        let outcome = match draw(18) {
+            0..=4 => {
+                let runtimes = ["pocketsphinx".to_owned()];
+                queue::claim(&pool, &worker, "cpu-2core", &runtimes, LEASE)
+                    .await
+                    .map(|claimed| held.extend(claimed))
+            }
+            5 | 6 => match lease {
+                Some((attempt, token)) => {
+                    let progress = Progress { done: 1, total: 8 };
+                    queue::heartbeat(&pool, attempt, token, Stage::Loading, progress, LEASE).await.map(drop)
+                }
+                None => Ok(()),
+            },
+            7 | 8 => match lease {
+                Some((attempt, token)) => queue::complete(&pool, attempt, token, "aa").await.map(|()| {
+                    completed.push((attempt, token));
+                }),
+                None => Ok(()),
+            },
+            9 => match lease {
+                Some((attempt, token)) => {
+                    queue::fail(&pool, attempt, token, FailureClass::StorageError, "m", "").await
+                }
+                None => Ok(()),
+            },
+            10 | 11 => {
+                // One lease runs out, and whoever waits for his time need not.
+                sqlx::query(
+                    "UPDATE jobs SET lease_expires_at = now() - interval '1 second'
+                     WHERE id = (SELECT id FROM jobs WHERE state = 'leased' LIMIT 1 FOR UPDATE SKIP LOCKED)",
+                )
+                .execute(&pool)
+                .await
+                .unwrap();
+                sqlx::query(
+                    "UPDATE jobs SET run_after = now() WHERE id IN
+                         (SELECT id FROM jobs WHERE state = 'queued' FOR UPDATE SKIP LOCKED)",
+                )
+                .execute(&pool)
+                .await
+                .unwrap();
+                Ok(())
+            }
+            12 | 13 => queue::expire_leases(&pool).await.map(drop),
+            14 | 15 => match queue::claim_scoring(&pool, LEASE).await {
+                Ok(Some(job)) => queue::publish(&pool, &job, &no_scores()).await,
+                other => other.map(drop),
+            },
+            16 => submissions::cancel(&pool, chosen, "sam", "r").await,
+            _ => review::act(&pool, chosen, admin, review::Action::Rerun, "r").await,
+        };
+        match outcome {
+            Ok(()) | Err(StoreError::LeaseLost | StoreError::Transition { .. } | StoreError::Refused(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    completed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_hands_at_once_keep_one_winner_lose_nothing_and_never_wait_for_each_other_for_ever() {
+    let base = Base::start().await;
+    let user = base.user("sam", Role::Submitter).await;
+    let release = base.release().await;
+    let mut all = Vec::new();
+    for number in 0..4 {
+        all.push(base.submission(user, release, &format!("model {number}")).await);
+    }
+    let mut hands = Vec::new();
+    for seed in 1..=8 {
+        let worker = base.worker(&format!("node {seed}")).await;
+        hands.push(tokio::spawn(meddle(base.pool.clone(), worker, all.clone(), seed, 60)));
+    }
+    let mut completed = 0;
+    for hand in hands {
+        completed += hand.await.unwrap().len();
+    }
+    let succeeded: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM jobs WHERE kind = 'evaluate' AND state = 'succeeded'")
+            .fetch_one(&base.pool)
+            .await
+            .unwrap();
+    // Saying it twice is harmless, so there may be more words than attempts; never fewer.
+    assert!(completed as i64 >= succeeded && succeeded >= 0);
+    for submission in all {
+        check(&base, submission).await;
     }
 }
 

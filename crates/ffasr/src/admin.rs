@@ -1,5 +1,8 @@
 //! `ffasr admin`: what the dashboard does, for scripts.
 
+mod quota;
+mod submission;
+
 use std::{
     fs::File,
     io::{BufRead, stdin},
@@ -7,11 +10,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueEnum};
-use protocol::SubmissionId;
-use store::{
-    Secret, accounts, external, releases,
-    submissions::{self, Filter},
-};
+use store::{Secret, accounts, audit, external, releases};
 
 use crate::{
     backend::{Backend, BackendArguments, Ownership},
@@ -32,7 +31,15 @@ pub(crate) enum Command {
     Release(ReleaseCommand),
     /// Models somebody wants ranked.
     #[command(subcommand)]
-    Submission(SubmissionCommand),
+    Submission(submission::Command),
+    /// What a submitter may submit.
+    #[command(subcommand)]
+    Quota(quota::Command),
+    /// Show who did what, when and why; the newest first.
+    Audit {
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
     /// Load a table published elsewhere as a read-only board of its own.
     ImportResults(ImportResults),
     /// Score kept hypotheses again; results of other scorers stay beside.
@@ -129,25 +136,6 @@ pub(crate) enum ReleaseCommand {
     },
 }
 
-#[derive(Subcommand)]
-pub(crate) enum SubmissionCommand {
-    /// Show the latest submissions.
-    List {
-        #[command(flatten)]
-        backend: BackendArguments,
-    },
-    /// Stop one.
-    Cancel {
-        /// Its id.
-        id: SubmissionId,
-        /// Why, for the submitter.
-        #[arg(long)]
-        reason: String,
-        #[command(flatten)]
-        backend: BackendArguments,
-    },
-}
-
 #[derive(Args)]
 pub(crate) struct ImportResults {
     /// CSV with the columns Model, Avg WER (%), Near Field Speech, High SNR, Mid SNR, Low SNR, RTFx, Params (B).
@@ -170,7 +158,9 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::User(command) => user(command).await,
         Command::Worker(command) => worker(command).await,
         Command::Release(command) => release(command).await,
-        Command::Submission(command) => submission(command).await,
+        Command::Submission(command) => submission::run(command).await,
+        Command::Quota(command) => quota::run(command).await,
+        Command::Audit { backend } => quota::audit_log(&backend).await,
         Command::ImportResults(arguments) => import_table(arguments).await,
         Command::Rescore(arguments) => rescore::run(arguments).await,
     }
@@ -252,13 +242,19 @@ async fn worker(command: WorkerCommand) -> Result<(), Failure> {
             }
         }
         WorkerCommand::Drain { name, backend } => {
-            accounts::set_draining(&guest(&backend).await?.pool, &name, true).await?;
+            let pool = guest(&backend).await?.pool;
+            accounts::set_draining(&pool, &name, true).await?;
+            audit::note(&pool, submission::ACTOR, "drain", &name, "").await?;
         }
         WorkerCommand::Resume { name, backend } => {
-            accounts::set_draining(&guest(&backend).await?.pool, &name, false).await?;
+            let pool = guest(&backend).await?.pool;
+            accounts::set_draining(&pool, &name, false).await?;
+            audit::note(&pool, submission::ACTOR, "resume", &name, "").await?;
         }
         WorkerCommand::Revoke { name, backend } => {
-            accounts::revoke_worker(&guest(&backend).await?.pool, &name).await?;
+            let pool = guest(&backend).await?.pool;
+            accounts::revoke_worker(&pool, &name).await?;
+            audit::note(&pool, submission::ACTOR, "revoke", &name, "").await?;
         }
     }
     Ok(())
@@ -279,24 +275,6 @@ async fn release(command: ReleaseCommand) -> Result<(), Failure> {
                     release.slug, release.version, release.manifest_sha256, release.title
                 );
             }
-        }
-    }
-    Ok(())
-}
-
-async fn submission(command: SubmissionCommand) -> Result<(), Failure> {
-    match command {
-        SubmissionCommand::List { backend } => {
-            let backend = guest(&backend).await?;
-            for submission in submissions::list(&backend.pool, Filter::All).await? {
-                println!(
-                    "{}\t{}\t{}\t{}",
-                    submission.id, submission.state, submission.release_slug, submission.manifest.name
-                );
-            }
-        }
-        SubmissionCommand::Cancel { id, reason, backend } => {
-            submissions::cancel(&guest(&backend).await?.pool, id, "admin", &reason).await?;
         }
     }
     Ok(())

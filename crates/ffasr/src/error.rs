@@ -44,6 +44,7 @@ impl From<store::StoreError> for Failure {
             | store::StoreError::NameTaken(_)
             | store::StoreError::DuplicateModel(_)
             | store::StoreError::ReleaseTaken { .. }
+            | store::StoreError::Refused(_)
             | store::StoreError::Transition { .. } => Self::input(error),
             other => Self::failed(other),
         }

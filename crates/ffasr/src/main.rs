@@ -15,6 +15,7 @@ mod release;
 mod rescore;
 mod score;
 mod serve;
+mod submit;
 mod worker;
 
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Serve(serve::Arguments),
     /// A node that runs models for a service.
     Worker(worker::Arguments),
+    /// Hand a model in to a service, wait, and print what came of it.
+    Submit(submit::Arguments),
     /// What the dashboard does, for scripts.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -83,6 +86,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Worker(arguments) => worker::run(arguments).await,
+        Command::Submit(arguments) => submit::run(arguments).await,
         Command::Admin(command) => admin::run(command).await,
         Command::Corpus(command) => corpus::run(&command),
         Command::Release(command) => release::run(&command),

@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
-use protocol::Limits;
+use store::{inbox::Limits, quota::Rule};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use web::{Service, Settings};
+use web::{Policy, Service, Settings};
 
 use crate::{
     backend::{Backend, BackendArguments, Ownership},
@@ -42,6 +42,24 @@ pub(crate) struct ServiceArguments {
     /// Mebibytes of memory a model may use.
     #[arg(long, env = "FFASR_MODEL_MEMORY_MIB", default_value_t = 2048)]
     model_memory_mib: u64,
+    /// Submissions a submitter may hand in at once.
+    #[arg(long, env = "FFASR_QUOTA_BURST", default_value_t = 10, value_parser = clap::value_parser!(i32).range(0..=10_000))]
+    quota_burst: i32,
+    /// Submissions a submitter may hand in a day in the long run.
+    #[arg(long, env = "FFASR_QUOTA_PER_DAY", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    quota_per_day: u32,
+    /// Hours within which a submission in review should be decided on; later, it is flagged.
+    #[arg(long, env = "FFASR_REVIEW_HOURS", default_value_t = 48, value_parser = clap::value_parser!(u64).range(1..=2400))]
+    review_hours: u64,
+    /// Hours after which a submission that still waits for a worker is flagged.
+    #[arg(long, env = "FFASR_QUEUE_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=2400))]
+    queue_hours: u64,
+    /// Address of this service as others see it, for links in webhooks, e.g. `https://ffasr.example.org`.
+    #[arg(long, env = "FFASR_PUBLIC_URL", default_value = "")]
+    public_url: String,
+    /// Deliver webhooks to private and loopback addresses as well: only where no stranger has an account.
+    #[arg(long, env = "FFASR_PRIVATE_WEBHOOKS")]
+    private_webhooks: bool,
     /// Send the session cookie over HTTPS only; set it when a proxy ends TLS in front of the service.
     #[arg(long, env = "FFASR_SECURE_COOKIES")]
     secure_cookies: bool,
@@ -53,7 +71,7 @@ impl ServiceArguments {
             lease: Duration::from_secs(self.lease_seconds),
             // Three heartbeats fit into a lease, so that one lost on the way does no harm.
             heartbeat: Duration::from_secs(self.lease_seconds) / 3,
-            limits: Limits {
+            limits: protocol::Limits {
                 ready_seconds: 180.0,
                 item_seconds: 60.0,
                 item_seconds_per_audio_second: 20.0,
@@ -63,6 +81,23 @@ impl ServiceArguments {
             hardware_class: self.hardware_class.clone(),
             secure_cookies: self.secure_cookies,
             demo,
+            policy: self.policy(),
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        let usual = Policy::default();
+        Policy {
+            quota: Rule { burst: self.quota_burst, per_day: self.quota_per_day.into() },
+            limits: Limits {
+                review: Duration::from_secs(self.review_hours * 3600),
+                queued: Duration::from_secs(self.queue_hours * 3600),
+                // An attempt that may take two hours is not late before that.
+                running: Duration::from_secs(u64::from(self.attempt_seconds) + 3600),
+                ..usual.limits
+            },
+            private_webhooks: self.private_webhooks,
+            public_url: self.public_url.trim_end_matches('/').to_owned(),
         }
     }
 }

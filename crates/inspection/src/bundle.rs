@@ -83,6 +83,50 @@ pub fn inspect_bundle<R: Read + Seek>(bundle: R, limits: &Limits) -> BundleRepor
     report
 }
 
+/// The files of a bundle that [`inspect_bundle`] did not refuse under the same limits, with their paths, in memory.
+///
+/// # Errors
+/// The finding that the inspection would have, when the bundle breaks a limit or a rule after all.
+pub fn unpack_bundle<R: Read + Seek>(bundle: R, limits: &Limits) -> Result<Vec<(String, Vec<u8>)>, Finding> {
+    let mut files = Vec::new();
+    archive::walk(bundle, limits, &mut |path, content| {
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes)?;
+        files.push((path.strip_prefix("./").unwrap_or(path).to_owned(), bytes));
+        Ok(())
+    })?;
+    Ok(files)
+}
+
+/// What a file that was handed in by itself calls for, outside of any archive.
+pub fn inspect_file(name: &str, content: &[u8]) -> (FileKind, Option<Finding>) {
+    let kind = FileKind::of(name, content.get(..HEAD_BYTES).unwrap_or(content));
+    let finding = match kind {
+        FileKind::Archive => Some(Finding::new(Rule::NestedArchive, name, "The file is an archive.")),
+        FileKind::Safetensors => weights::parameters(
+            content.get(..weights::LONGEST_HEADER + 8).unwrap_or(content),
+            content.len() as u64,
+        )
+        .err()
+        .map(|sentence| Finding::new(Rule::DamagedWeights, name, sentence)),
+        // An evaluator has an inspection of its own, and the rest of the code is read beside it.
+        FileKind::Python => None,
+        kind => {
+            let text = (kind == FileKind::Configuration && content.len() <= TEXT_BYTES)
+                .then(|| String::from_utf8(content.to_vec()).ok())
+                .flatten();
+            about(&InspectedFile {
+                path: name.to_owned(),
+                bytes: content.len() as u64,
+                sha256: String::new(),
+                kind,
+                text,
+            })
+        }
+    };
+    (kind, finding)
+}
+
 /// Reads a file to its end, keeping no more of it than is needed.
 fn read(path: &str, content: &mut dyn Read) -> std::io::Result<(InspectedFile, Vec<u8>)> {
     let mut head = Vec::new();

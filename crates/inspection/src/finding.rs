@@ -14,6 +14,17 @@ pub enum Severity {
     Refusal,
 }
 
+impl Severity {
+    /// The stable name, also in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Caution => "caution",
+            Self::Refusal => "refusal",
+        }
+    }
+}
+
 /// What was found. Each rule has a fixed severity and advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

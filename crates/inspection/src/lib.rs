@@ -1,7 +1,7 @@
 //! What is in a submission, found out before anything of it runs: bytes in, findings out. Pure.
 //!
-//! [`inspect_bundle`] reads an uploaded archive within [`Limits`]; [`inspect_evaluator`] reads a Python evaluator.
-//! Both only look: nothing is unpacked to a disk, imported or executed. What they find is a list of [`Finding`]s, each
+//! [`inspect_bundle`] reads an uploaded archive within [`Limits`], [`inspect_file`] a single file, [`inspect_evaluator`] a
+//! Python evaluator. They only look: nothing is unpacked to a disk, imported or executed. What they find is a list of [`Finding`]s, each
 //! one sentence with advice; a [`Severity::Refusal`] ends the submission, everything else is for the eyes of a reviewer.
 
 mod archive;
@@ -13,7 +13,7 @@ mod highlight;
 mod weights;
 
 pub use archive::Limits;
-pub use bundle::{BundleReport, InspectedFile, inspect_bundle};
+pub use bundle::{BundleReport, InspectedFile, inspect_bundle, inspect_file, unpack_bundle};
 pub use evaluator::{EvaluatorReport, inspect_evaluator};
 pub use file_kind::FileKind;
 pub use finding::{Finding, Rule, Severity};

@@ -214,6 +214,17 @@ pub async fn user_by_name(pool: &PgPool, name: &str) -> Result<User, StoreError>
         .into_user()
 }
 
+/// Everybody with an account, by name; at most 1000.
+///
+/// # Errors
+/// When the database fails.
+pub async fn users(pool: &PgPool) -> Result<Vec<User>, StoreError> {
+    let rows = sqlx::query_as::<_, UserRow>("SELECT id, name, role FROM users ORDER BY name LIMIT 1000")
+        .fetch_all(pool)
+        .await?;
+    rows.into_iter().map(UserRow::into_user).collect()
+}
+
 /// A node that runs models.
 #[derive(Debug, Clone)]
 pub struct Worker {

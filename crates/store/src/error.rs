@@ -30,6 +30,23 @@ pub enum StoreError {
     /// For the admin: the name is taken.
     #[error("{0} is taken")]
     NameTaken(String),
+    /// For whoever asked: it cannot be done as things are.
+    #[error("{0}")]
+    Refused(String),
+    /// For the submitter: no token is left.
+    #[error(
+        "your quota is spent: {burst} submissions at once and {per_day} a day; the next one is possible in {wait}"
+    )]
+    QuotaSpent {
+        /// Most submissions at once.
+        burst: i32,
+        /// Submissions a day in the long run.
+        per_day: f64,
+        /// Seconds until there is a token again; `None` if none ever comes.
+        seconds: Option<u64>,
+        /// The same in words.
+        wait: String,
+    },
     /// There is no such thing.
     #[error("there is no {0}")]
     NotFound(String),

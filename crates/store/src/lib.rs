@@ -9,16 +9,24 @@
 //! the server, never which code talks to it.
 
 pub mod accounts;
+pub mod audit;
 pub mod embedded;
 mod error;
+pub mod estimate;
 pub mod external;
+pub mod findings;
+pub mod inbox;
+pub mod objections;
 pub mod objects;
 pub mod queue;
+pub mod quota;
 pub mod releases;
+pub mod review;
 pub mod scores;
 mod secrets;
 pub mod state;
 pub mod submissions;
+pub mod webhooks;
 
 pub use error::StoreError;
 pub use secrets::{Secret, SecretHash};

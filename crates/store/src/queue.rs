@@ -28,7 +28,64 @@ const SCORING_TRIES: i32 = 12;
 /// Characters of a model's log that are kept.
 const LOG_TAIL_CHARS: i32 = 16_384;
 
+/// How soon an attempt runs; the names are what people choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Before everything else: a result that people wait for, or that has to be run again.
+    Urgent,
+    /// What a submission gets.
+    Normal,
+    /// When nothing else waits: re-runs of old results, experiments of the operator.
+    Background,
+}
+
+impl Priority {
+    /// All of them, the soonest first.
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Background];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Normal => "normal",
+            Self::Background => "background",
+        }
+    }
+
+    /// The number in the database; smaller is sooner.
+    pub const fn number(self) -> i32 {
+        match self {
+            Self::Urgent => -10,
+            Self::Normal => 0,
+            Self::Background => 10,
+        }
+    }
+
+    /// The name of a number in the database.
+    pub(crate) const fn of_number(number: i32) -> Self {
+        match number {
+            ..0 => Self::Urgent,
+            0 => Self::Normal,
+            1.. => Self::Background,
+        }
+    }
+}
+
+impl std::str::FromStr for Priority {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|priority| priority.as_str() == text).ok_or_else(|| {
+            StoreError::NotFound(format!("priority `{text}` (urgent, normal and background exist)"))
+        })
+    }
+}
+
 /// Opens an attempt inside the caller's transaction.
+///
+/// Its turn is the start tag of start-time fair queueing (Goyal, Vin and Cheng, 1996) with every attempt as one unit of
+/// work: one after the submitter's latest, or that of the latest attempt started, whichever is later. So a submitter
+/// with many waiting attempts takes turns with everybody else, and nobody waits for ever. A retry keeps its turn.
 pub(crate) async fn open_attempt(
     connection: &mut PgConnection,
     submission: SubmissionId,
@@ -38,12 +95,18 @@ pub(crate) async fn open_attempt(
     let id = AttemptId::new();
     // Nobody knows the seed before the run, and a retry sees the same order as the attempt before it.
     sqlx::query(
-        "INSERT INTO jobs (id, kind, submission_id, number, hardware_class, runtime, seed, run_after)
-         SELECT $1, 'evaluate', id, $3, hardware_class, manifest ->> 'runtime',
+        "INSERT INTO jobs (id, kind, submission_id, number, hardware_class, runtime, priority, turn, seed, run_after)
+         SELECT $1, 'evaluate', s.id, $3, s.hardware_class, s.manifest ->> 'runtime', s.priority,
+                COALESCE((SELECT turn FROM jobs WHERE submission_id = $2 AND kind = 'evaluate' ORDER BY id DESC LIMIT 1),
+                         GREATEST((SELECT max(turn) FROM jobs WHERE kind = 'evaluate' AND state <> 'queued'
+                                     AND hardware_class = s.hardware_class),
+                                  (SELECT max(j.turn) + 1 FROM submissions o JOIN jobs j ON j.submission_id = o.id
+                                   WHERE o.user_id = s.user_id AND j.kind = 'evaluate'
+                                     AND j.hardware_class = s.hardware_class), 0)),
                 COALESCE((SELECT seed FROM jobs WHERE submission_id = $2 AND kind = 'evaluate' ORDER BY id LIMIT 1),
                          hashtextextended(gen_random_uuid()::text, 0)),
                 now() + make_interval(secs => $4)
-         FROM submissions WHERE id = $2",
+         FROM submissions s WHERE s.id = $2",
     )
     .bind(id.0)
     .bind(submission.0)
@@ -75,8 +138,8 @@ pub struct ClaimedAttempt {
 
 /// Leases the next attempt this worker may run, if there is one.
 ///
-/// Order: priority, then submissions that did not fail on this worker, then submitters with fewer running attempts,
-/// then age. A draining worker gets nothing.
+/// Order: priority, then turn (see [`open_attempt`]), then age; what failed on this worker comes after everything else.
+/// A draining worker gets nothing.
 ///
 /// # Errors
 /// When the database fails.
@@ -88,29 +151,14 @@ pub async fn claim(
     lease: Duration,
 ) -> Result<Option<ClaimedAttempt>, StoreError> {
     let mut transaction = pool.begin().await?;
-    let row: Option<(Uuid, Uuid, Uuid, i64)> = sqlx::query_as(
-        "UPDATE jobs SET state = 'leased', worker_id = $1, fencing_token = gen_random_uuid(), started_at = now(),
-                lease_expires_at = now() + make_interval(secs => $4), stage = 'fetching'
-         WHERE id = (
-             SELECT j.id FROM jobs j JOIN submissions s ON s.id = j.submission_id
-             WHERE j.kind = 'evaluate' AND j.state = 'queued' AND j.run_after <= now()
-               AND j.hardware_class = $2 AND j.runtime = ANY($3)
-               AND NOT (SELECT draining FROM workers WHERE id = $1)
-             ORDER BY j.priority,
-                 EXISTS (SELECT 1 FROM jobs f WHERE f.submission_id = j.submission_id AND f.kind = 'evaluate'
-                           AND f.state = 'failed' AND f.worker_id = $1),
-                 (SELECT count(*) FROM jobs r JOIN submissions rs ON rs.id = r.submission_id
-                   WHERE r.state = 'leased' AND r.kind = 'evaluate' AND rs.user_id = s.user_id),
-                 j.id
-             LIMIT 1 FOR UPDATE OF j, s SKIP LOCKED)
-         RETURNING id, fencing_token, submission_id, seed",
-    )
-    .bind(worker.id.0)
-    .bind(hardware_class)
-    .bind(runtimes)
-    .bind(lease.as_secs_f64())
-    .fetch_optional(&mut *transaction)
-    .await?;
+    let mut row = None;
+    for again in [false, true] {
+        // Two queries rather than one order: each reads the first row of an index, however many attempts wait.
+        row = lease_next(&mut transaction, worker, hardware_class, runtimes, lease, again).await?;
+        if row.is_some() {
+            break;
+        }
+    }
     let Some((attempt, fencing_token, submission, seed)) = row else {
         return Ok(None);
     };
@@ -139,6 +187,37 @@ pub async fn claim(
         files,
         seed: seed.cast_unsigned(),
     }))
+}
+
+/// Leases the first attempt in the order of the queue that has not failed on this worker, or, `again`, that has.
+async fn lease_next(
+    connection: &mut PgConnection,
+    worker: &crate::accounts::Worker,
+    hardware_class: &str,
+    runtimes: &[String],
+    lease: Duration,
+    again: bool,
+) -> Result<Option<(Uuid, Uuid, Uuid, i64)>, StoreError> {
+    Ok(sqlx::query_as(
+        "UPDATE jobs SET state = 'leased', worker_id = $1, fencing_token = gen_random_uuid(), started_at = now(),
+                lease_expires_at = now() + make_interval(secs => $4), stage = 'fetching'
+         WHERE id = (
+             SELECT j.id FROM jobs j JOIN submissions s ON s.id = j.submission_id
+             WHERE j.kind = 'evaluate' AND j.state = 'queued' AND j.run_after <= now()
+               AND j.hardware_class = $2 AND j.runtime = ANY($3)
+               AND NOT (SELECT draining FROM workers WHERE id = $1)
+               AND $5 = EXISTS (SELECT 1 FROM jobs f WHERE f.submission_id = j.submission_id AND f.kind = 'evaluate'
+                                  AND f.state = 'failed' AND f.worker_id = $1)
+             ORDER BY j.priority, j.turn, j.id LIMIT 1 FOR UPDATE OF j, s SKIP LOCKED)
+         RETURNING id, fencing_token, submission_id, seed",
+    )
+    .bind(worker.id.0)
+    .bind(hardware_class)
+    .bind(runtimes)
+    .bind(lease.as_secs_f64())
+    .bind(again)
+    .fetch_optional(connection)
+    .await?)
 }
 
 /// What a heartbeat found.
@@ -413,6 +492,11 @@ async fn expire(pool: &PgPool, job: Uuid) -> Result<bool, StoreError> {
     let Some((kind, scored, number, submission_id)) = row else {
         return Ok(false);
     };
+    if kind == "webhook" {
+        crate::webhooks::give_up_lease(&mut transaction, job, number).await?;
+        transaction.commit().await?;
+        return Ok(true);
+    }
     let lost = LostLease { submission_id, number, actor: "service".to_owned() };
     let (class, message) = match kind.as_str() {
         "score" => (FailureClass::ScorerError, SCORER_SILENT),
@@ -451,6 +535,48 @@ async fn retry_scoring(
     let step =
         Move { to: SubmissionState::Failed, actor: "service", reason: message, failure_class: Some(class) };
     state::transition(connection, SubmissionId(lost.submission_id), step).await
+}
+
+/// What a worker has in its hands.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Name of the worker.
+    pub worker: String,
+    /// What it runs.
+    pub submission: SubmissionId,
+    /// The model.
+    pub model: String,
+    /// Where it is.
+    pub stage: Option<String>,
+    /// Items done in this stage.
+    pub progress_done: i32,
+    /// Items in this stage.
+    pub progress_total: i32,
+}
+
+/// Everything that workers run now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn running(pool: &PgPool) -> Result<Vec<Running>, StoreError> {
+    let rows: Vec<(String, Uuid, String, Option<String>, i32, i32)> = sqlx::query_as(
+        "SELECT w.name, s.id, s.model, j.stage, j.progress_done, j.progress_total
+         FROM jobs j JOIN workers w ON w.id = j.worker_id JOIN submissions s ON s.id = j.submission_id
+         WHERE j.kind = 'evaluate' AND j.state = 'leased' ORDER BY j.started_at",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(worker, submission, model, stage, progress_done, progress_total)| Running {
+            worker,
+            submission: SubmissionId(submission),
+            model,
+            stage,
+            progress_done,
+            progress_total,
+        })
+        .collect())
 }
 
 /// A scoring chore in the hands of the service.

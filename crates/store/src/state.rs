@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use protocol::{FailureClass, SubmissionId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{BOARD_CHANNEL, StoreError, notify, quota};
 
 /// Where a submission is (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,7 +102,9 @@ impl SubmissionState {
             Scoring => matches!(to, Published | Failed | Cancelled),
             Published => matches!(to, Withdrawn | Superseded | Quarantined),
             Quarantined => matches!(to, Published | Rejected | Withdrawn),
-            Rejected | Failed | Cancelled | Withdrawn | Superseded => false,
+            // Staff may have it run once more.
+            Failed | Cancelled => matches!(to, Queued),
+            Rejected | Withdrawn | Superseded => false,
         }
     }
 }
@@ -133,18 +135,62 @@ pub(crate) struct Move<'a> {
     pub(crate) failure_class: Option<FailureClass>,
 }
 
-/// Moves a submission inside the caller's transaction and writes the event. Locks the row.
+/// Moves a submission inside the caller's transaction, writes the event, and does what every such move entails: a
+/// published revision supersedes the one before it, quota is given back, the board is told. Locks the row.
 pub(crate) async fn transition(
     connection: &mut PgConnection,
     submission: SubmissionId,
     step: Move<'_>,
 ) -> Result<(), StoreError> {
-    let from: String = sqlx::query_scalar("SELECT state FROM submissions WHERE id = $1 FOR UPDATE")
-        .bind(submission.0)
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or_else(|| StoreError::NotFound(format!("submission {submission}")))?;
-    let from: SubmissionState = from.parse()?;
+    let (from, revision_of) = locked(connection, submission).await?;
+    if step.to == Published
+        && let Some(replaced) = revision_of
+    {
+        supersede(connection, replaced, step.actor).await?;
+    }
+    change(connection, submission, from, &step).await?;
+    quota::settle(connection, submission, from, &step).await?;
+    if from == Published || step.to == Published {
+        notify(connection, BOARD_CHANNEL).await?;
+    }
+    Ok(())
+}
+
+/// The state of a submission, and which one it is to replace; locks its row.
+async fn locked(
+    connection: &mut PgConnection,
+    submission: SubmissionId,
+) -> Result<(SubmissionState, Option<SubmissionId>), StoreError> {
+    let (state, revision_of): (String, Option<uuid::Uuid>) =
+        sqlx::query_as("SELECT state, revision_of FROM submissions WHERE id = $1 FOR UPDATE")
+            .bind(submission.0)
+            .fetch_optional(connection)
+            .await?
+            .ok_or_else(|| StoreError::NotFound(format!("submission {submission}")))?;
+    Ok((state.parse()?, revision_of.map(SubmissionId)))
+}
+
+/// Takes the result that a revision replaces off the board, unless it has left it already.
+async fn supersede(
+    connection: &mut PgConnection,
+    replaced: SubmissionId,
+    actor: &str,
+) -> Result<(), StoreError> {
+    let (from, _) = locked(connection, replaced).await?;
+    if from != Published {
+        return Ok(());
+    }
+    let reason = "A revision of it has been published.";
+    let step = Move { to: Superseded, actor, reason, failure_class: None };
+    change(connection, replaced, from, &step).await
+}
+
+async fn change(
+    connection: &mut PgConnection,
+    submission: SubmissionId,
+    from: SubmissionState,
+    step: &Move<'_>,
+) -> Result<(), StoreError> {
     if !from.may_become(step.to) {
         return Err(StoreError::Transition { from, to: step.to });
     }
@@ -156,8 +202,24 @@ pub(crate) async fn transition(
     .bind(step.failure_class.map(FailureClass::as_str))
     .bind(step.reason)
     .execute(&mut *connection)
-    .await?;
-    record(connection, submission, Some(from), &step).await
+    .await
+    .map_err(name_taken)?;
+    record(connection, submission, Some(from), step).await
+}
+
+/// The two unique indexes over names, in words.
+fn name_taken(error: sqlx::Error) -> StoreError {
+    let taken = ["submissions_one_published", "submissions_one_underway"]
+        .iter()
+        .any(|index| StoreError::violates(&error, index));
+    if taken {
+        StoreError::Refused(
+            "another submission of this name is on the board or on its way there; withdraw or cancel that one first"
+                .to_owned(),
+        )
+    } else {
+        error.into()
+    }
 }
 
 /// Writes an event. Only [`transition`] and the creation of a submission do.
@@ -167,8 +229,15 @@ pub(crate) async fn record(
     from: Option<SubmissionState>,
     step: &Move<'_>,
 ) -> Result<(), StoreError> {
+    // Whoever asked to be told is told: one delivery for each address of the submitter.
     sqlx::query(
-        "INSERT INTO submission_events (submission_id, actor, from_state, to_state, reason) VALUES ($1, $2, $3, $4, $5)",
+        "WITH event AS (
+             INSERT INTO submission_events (submission_id, actor, from_state, to_state, reason)
+             VALUES ($1, $2, $3, $4, $5) RETURNING id)
+         INSERT INTO jobs (id, kind, submission_id, hardware_class, runtime, seed, webhook_id, event_id)
+         SELECT gen_random_uuid(), 'webhook', s.id, s.hardware_class, '', 0, w.id, event.id
+         FROM event, submissions s JOIN webhooks w ON w.user_id = s.user_id AND w.disabled_at IS NULL
+         WHERE s.id = $1",
     )
     .bind(submission.0)
     .bind(step.actor)
@@ -185,11 +254,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_final_state_is_left_only_by_taking_a_result_off_the_board_or_putting_it_back() {
+    fn a_final_state_is_left_only_off_or_onto_the_board_or_to_run_once_more() {
         for from in SubmissionState::ALL.into_iter().filter(|state| state.is_final()) {
             for to in SubmissionState::ALL {
                 if from.may_become(to) {
-                    assert!(matches!(from, Published | Quarantined), "{from} became {to}");
+                    let again = matches!(from, Failed | Cancelled) && to == Queued;
+                    assert!(again || matches!(from, Published | Quarantined), "{from} became {to}");
                 }
             }
         }

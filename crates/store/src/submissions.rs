@@ -2,11 +2,15 @@
 
 use protocol::{AttemptId, FailureClass, ModelManifest, ReleaseId, SubmissionId, UserId};
 use serde_json::Value;
-use sqlx::{PgPool, types::Json};
+use sqlx::{PgConnection, PgPool, types::Json};
 use time::OffsetDateTime;
 
 use crate::{
-    StoreError, notify, queue,
+    StoreError, audit,
+    findings::{self, Finding},
+    notify,
+    queue::{self, Priority},
+    quota,
     state::{self, Move, SubmissionState},
 };
 
@@ -25,6 +29,40 @@ pub struct NewSubmission<'a> {
     pub manifest: &'a ModelManifest,
     /// Its files, already in object storage.
     pub files: &'a [StoredFile],
+    /// Which of them is the Python evaluator, if one is.
+    pub evaluator: Option<&'a str>,
+    /// What the checks found, the heaviest first.
+    pub findings: &'a [Finding],
+    /// Why a person has to look at it before it runs, if one has to; one sentence for the submitter.
+    pub review: Option<&'a str>,
+    /// The submission of the same user that this one replaces when it is published.
+    pub revision_of: Option<SubmissionId>,
+    /// The quota that a token is taken from; `None` takes none.
+    pub quota: Option<quota::Rule>,
+}
+
+impl<'a> NewSubmission<'a> {
+    /// A submission without files, with nothing to remark on it.
+    pub fn plain(
+        (user, user_name): (UserId, &'a str),
+        release: ReleaseId,
+        hardware_class: &'a str,
+        manifest: &'a ModelManifest,
+    ) -> Self {
+        Self {
+            user,
+            user_name,
+            release,
+            hardware_class,
+            manifest,
+            files: &[],
+            evaluator: None,
+            findings: &[],
+            review: None,
+            revision_of: None,
+            quota: None,
+        }
+    }
 }
 
 /// A file of a model in object storage, under [`crate::objects::model_key`] of its hash.
@@ -38,26 +76,64 @@ pub struct StoredFile {
     pub bytes: i64,
 }
 
-/// Accepts a checked submission and queues its first attempt, all or nothing.
+/// Accepts a checked submission, all or nothing: it is queued, or waits for a reviewer where one has to look.
 ///
 /// # Errors
-/// [`StoreError::DuplicateModel`] when the name is live already; otherwise when the database fails.
+/// [`StoreError::DuplicateModel`] when the name is live already, [`StoreError::QuotaSpent`] when no token is left,
+/// [`StoreError::Refused`] when it cannot replace what it is to replace; otherwise when the database fails.
 pub async fn accept(pool: &PgPool, new: NewSubmission<'_>) -> Result<SubmissionId, StoreError> {
     let id = SubmissionId::new();
     let mut transaction = pool.begin().await?;
+    insert(&mut transaction, id, &new).await?;
+    check_name(&mut transaction, id, &new).await?;
+    if let Some(rule) = new.quota {
+        quota::charge(&mut transaction, new.user, id, rule).await?;
+    }
+    findings::insert(&mut transaction, id, new.findings).await?;
+    let received = Move {
+        to: SubmissionState::Checking,
+        actor: new.user_name,
+        reason: if new.revision_of.is_some() { "Submitted as a new revision." } else { "Submitted." },
+        failure_class: None,
+    };
+    state::record(&mut transaction, id, None, &received).await?;
+    let (to, reason) = match new.review {
+        Some(why) => (SubmissionState::InReview, why),
+        None => (
+            SubmissionState::Queued,
+            "The description, the settings and the files are in order; no review is needed.",
+        ),
+    };
+    let step = Move { to, actor: "service", reason, failure_class: None };
+    state::transition(&mut transaction, id, step).await?;
+    if to == SubmissionState::Queued {
+        queue::open_attempt(&mut transaction, id, 1, std::time::Duration::ZERO).await?;
+        notify(&mut transaction, crate::JOBS_CHANNEL).await?;
+    }
+    transaction.commit().await?;
+    Ok(id)
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    id: SubmissionId,
+    new: &NewSubmission<'_>,
+) -> Result<(), StoreError> {
     let inserted = sqlx::query(
-        "INSERT INTO submissions (id, user_id, release_id, hardware_class, manifest, state)
-         SELECT $1, $2, r.id, $4, $5, 'checking' FROM releases r WHERE r.id = $3 AND r.state = 'frozen'",
+        "INSERT INTO submissions (id, user_id, release_id, hardware_class, manifest, state, revision_of, evaluator)
+         SELECT $1, $2, r.id, $4, $5, 'checking', $6, $7 FROM releases r WHERE r.id = $3 AND r.state = 'frozen'",
     )
     .bind(id.0)
     .bind(new.user.0)
     .bind(new.release.0)
     .bind(new.hardware_class)
     .bind(Json(new.manifest))
-    .execute(&mut *transaction)
+    .bind(new.revision_of.map(|revised| revised.0))
+    .bind(new.evaluator)
+    .execute(&mut *connection)
     .await
     .map_err(|error| {
-        if StoreError::violates(&error, "submissions_one_live_model") {
+        if StoreError::violates(&error, "submissions_one_underway") {
             StoreError::DuplicateModel(new.manifest.name.clone())
         } else {
             error.into()
@@ -74,27 +150,79 @@ pub async fn accept(pool: &PgPool, new: NewSubmission<'_>) -> Result<SubmissionI
         .bind(&file.name)
         .bind(&file.sha256)
         .bind(file.bytes)
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
     }
-    let received = Move {
-        to: SubmissionState::Checking,
-        actor: new.user_name,
-        reason: "Submitted.",
-        failure_class: None,
+    Ok(())
+}
+
+/// A published name is taken, except by the revision that replaces it. Runs after the insert: whoever published the
+/// name meanwhile has committed by then, for the insert has waited for it.
+async fn check_name(
+    connection: &mut PgConnection,
+    id: SubmissionId,
+    new: &NewSubmission<'_>,
+) -> Result<(), StoreError> {
+    let taken: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM submissions o JOIN submissions n ON n.id = $1
+             AND (o.release_id, o.hardware_class, lower(o.model)) = (n.release_id, n.hardware_class, lower(n.model))
+           WHERE o.state = 'published' AND o.id IS DISTINCT FROM $2)",
+    )
+    .bind(id.0)
+    .bind(new.revision_of.map(|revised| revised.0))
+    .fetch_one(&mut *connection)
+    .await?;
+    if taken {
+        return Err(StoreError::DuplicateModel(new.manifest.name.clone()));
+    }
+    let Some(revised) = new.revision_of else {
+        return Ok(());
     };
-    state::record(&mut transaction, id, None, &received).await?;
-    let queued = Move {
-        to: SubmissionState::Queued,
-        actor: "service",
-        reason: "The description and the settings are valid; no review is needed for this runtime.",
-        failure_class: None,
+    let own: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM submissions WHERE id = $1 AND user_id = $2 AND release_id = $3)",
+    )
+    .bind(revised.0)
+    .bind(new.user.0)
+    .bind(new.release.0)
+    .fetch_one(connection)
+    .await?;
+    if own {
+        Ok(())
+    } else {
+        Err(StoreError::Refused(
+            "a revision replaces a submission of your own on the same release".to_owned(),
+        ))
+    }
+}
+
+/// Takes a submitter's own result off the board; it stays on record as withdrawn.
+///
+/// # Errors
+/// [`StoreError::Transition`] when there is no result to withdraw; otherwise when the database fails.
+pub async fn withdraw(
+    pool: &PgPool,
+    submission: SubmissionId,
+    actor: &str,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let mut transaction = pool.begin().await?;
+    let step = Move { to: SubmissionState::Withdrawn, actor, reason, failure_class: None };
+    state::transition(&mut transaction, submission, step).await?;
+    let model: String = sqlx::query_scalar("SELECT model FROM submissions WHERE id = $1")
+        .bind(submission.0)
+        .fetch_one(&mut *transaction)
+        .await?;
+    let entry = audit::Entry {
+        actor,
+        action: "withdraw",
+        submission: Some(submission),
+        subject: &model,
+        reason,
+        public: true,
     };
-    state::transition(&mut transaction, id, queued).await?;
-    queue::open_attempt(&mut transaction, id, 1, std::time::Duration::ZERO).await?;
-    notify(&mut transaction, crate::JOBS_CHANNEL).await?;
+    audit::write(&mut transaction, entry).await?;
     transaction.commit().await?;
-    Ok(id)
+    Ok(())
 }
 
 /// Stops a submission wherever it is before its end; a running model is killed at its next heartbeat.
@@ -108,16 +236,27 @@ pub async fn cancel(
     reason: &str,
 ) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
+    cancel_in(&mut transaction, submission, actor, reason).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// [`cancel`] inside the caller's transaction.
+pub(crate) async fn cancel_in(
+    connection: &mut PgConnection,
+    submission: SubmissionId,
+    actor: &str,
+    reason: &str,
+) -> Result<(), StoreError> {
     let step = Move { to: SubmissionState::Cancelled, actor, reason, failure_class: None };
-    state::transition(&mut transaction, submission, step).await?;
+    state::transition(connection, submission, step).await?;
     sqlx::query(
         "UPDATE jobs SET state = 'cancelled', lease_expires_at = NULL, finished_at = now()
-         WHERE submission_id = $1 AND state IN ('queued', 'leased')",
+         WHERE submission_id = $1 AND state IN ('queued', 'leased') AND kind <> 'webhook'",
     )
     .bind(submission.0)
-    .execute(&mut *transaction)
+    .execute(connection)
     .await?;
-    transaction.commit().await?;
     Ok(())
 }
 
@@ -148,6 +287,14 @@ pub struct Submission {
     pub created_at: OffsetDateTime,
     /// Since when it has been in the present state.
     pub state_entered_at: OffsetDateTime,
+    /// How soon it runs.
+    pub priority: Priority,
+    /// Which one it replaces when it is published.
+    pub revision_of: Option<SubmissionId>,
+    /// Name of the file that is its evaluator.
+    pub evaluator: Option<String>,
+    /// When and by whom the result was confirmed.
+    pub verified: Option<(OffsetDateTime, String)>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -164,6 +311,11 @@ struct SubmissionRow {
     reason: Option<String>,
     created_at: OffsetDateTime,
     state_entered_at: OffsetDateTime,
+    priority: i32,
+    revision_of: Option<uuid::Uuid>,
+    evaluator: Option<String>,
+    verified_at: Option<OffsetDateTime>,
+    verified_by: Option<String>,
 }
 
 impl SubmissionRow {
@@ -181,6 +333,10 @@ impl SubmissionRow {
             reason: self.reason.unwrap_or_default(),
             created_at: self.created_at,
             state_entered_at: self.state_entered_at,
+            priority: Priority::of_number(self.priority),
+            revision_of: self.revision_of.map(SubmissionId),
+            evaluator: self.evaluator,
+            verified: self.verified_at.zip(self.verified_by),
         })
     }
 }
@@ -215,7 +371,8 @@ pub async fn list(pool: &PgPool, filter: Filter) -> Result<Vec<Submission>, Stor
     };
     let rows = sqlx::query_as::<_, SubmissionRow>(
         "SELECT s.id, s.user_id, u.name AS user_name, s.release_id, r.slug AS release_slug, s.hardware_class,
-                s.manifest, s.state, s.failure_class, s.reason, s.created_at, s.state_entered_at
+                s.manifest, s.state, s.failure_class, s.reason, s.created_at, s.state_entered_at, s.priority,
+                s.revision_of, s.evaluator, s.verified_at, s.verified_by
          FROM submissions s JOIN users u ON u.id = s.user_id JOIN releases r ON r.id = s.release_id
          WHERE ($1::uuid IS NULL OR s.user_id = $1) AND ($2::uuid IS NULL OR s.id = $2)
          ORDER BY s.id DESC LIMIT 500",
@@ -244,6 +401,32 @@ pub async fn list(pool: &PgPool, filter: Filter) -> Result<Vec<Submission>, Stor
 /// When there is none of this id or the database fails.
 pub async fn get(pool: &PgPool, id: SubmissionId) -> Result<Submission, StoreError> {
     list(pool, Filter::One(id)).await?.pop().ok_or_else(|| StoreError::NotFound(format!("submission {id}")))
+}
+
+/// The files of a submission, by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn files(pool: &PgPool, id: SubmissionId) -> Result<Vec<StoredFile>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT name, sha256, bytes FROM submission_files WHERE submission_id = $1 ORDER BY name",
+    )
+    .bind(id.0)
+    .fetch_all(pool)
+    .await?)
+}
+
+/// The submission that replaces this one or is on its way to, the latest if there are several.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revised_by(pool: &PgPool, id: SubmissionId) -> Result<Option<SubmissionId>, StoreError> {
+    let id: Option<uuid::Uuid> =
+        sqlx::query_scalar("SELECT id FROM submissions WHERE revision_of = $1 ORDER BY id DESC LIMIT 1")
+            .bind(id.0)
+            .fetch_optional(pool)
+            .await?;
+    Ok(id.map(SubmissionId))
 }
 
 /// One entry of a submission's history.
@@ -323,7 +506,7 @@ struct AttemptRow {
 /// When the database fails.
 pub async fn attempts(pool: &PgPool, id: SubmissionId) -> Result<Vec<Attempt>, StoreError> {
     let rows = sqlx::query_as::<_, AttemptRow>(
-        "SELECT j.id, j.number, j.state, w.name AS worker, j.stage, j.progress_done, j.progress_total, j.failure_class,
+        "SELECT j.id, (row_number() OVER (ORDER BY j.id))::integer AS number, j.state, w.name AS worker, j.stage, j.progress_done, j.progress_total, j.failure_class,
                 j.message, j.log_tail, j.started_at, j.finished_at
          FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id
          WHERE j.submission_id = $1 AND j.kind = 'evaluate' ORDER BY j.id",
@@ -358,34 +541,12 @@ pub async fn attempts(pool: &PgPool, id: SubmissionId) -> Result<Vec<Attempt>, S
 pub async fn queue_position(pool: &PgPool, id: SubmissionId) -> Result<Option<i64>, StoreError> {
     Ok(sqlx::query_scalar(
         "SELECT (SELECT count(*) FROM jobs o WHERE o.kind = 'evaluate' AND o.state = 'queued'
-                   AND o.hardware_class = j.hardware_class AND (o.priority, o.id) < (j.priority, j.id))
+                   AND o.hardware_class = j.hardware_class
+                   AND (o.priority, o.turn, o.id) < (j.priority, j.turn, j.id))
          FROM jobs j WHERE j.submission_id = $1 AND j.kind = 'evaluate' AND j.state = 'queued'",
     )
     .bind(id.0)
     .fetch_optional(pool)
-    .await?)
-}
-
-/// How many submissions are in a state, and since when the oldest of them.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct StateCount {
-    /// The state's name.
-    pub state: String,
-    /// How many.
-    pub count: i64,
-    /// When the oldest entered it.
-    pub oldest: OffsetDateTime,
-}
-
-/// Submissions by state.
-///
-/// # Errors
-/// When the database fails.
-pub async fn counts(pool: &PgPool) -> Result<Vec<StateCount>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT state, count(*) AS count, min(state_entered_at) AS oldest FROM submissions GROUP BY state ORDER BY state",
-    )
-    .fetch_all(pool)
     .await?)
 }
 
@@ -435,7 +596,7 @@ pub async fn waiting(pool: &PgPool) -> Result<Vec<Waiting>, StoreError> {
         "SELECT s.id, s.manifest, s.hardware_class, s.state, s.state_entered_at, q.position, l.stage,
                 COALESCE(l.progress_done, 0) AS progress_done, COALESCE(l.progress_total, 0) AS progress_total
          FROM submissions s
-         LEFT JOIN (SELECT submission_id, row_number() OVER (PARTITION BY hardware_class ORDER BY priority, id) AS position
+         LEFT JOIN (SELECT submission_id, row_number() OVER (PARTITION BY hardware_class ORDER BY priority, turn, id) AS position
                     FROM jobs WHERE kind = 'evaluate' AND state = 'queued') q ON q.submission_id = s.id
          LEFT JOIN jobs l ON l.submission_id = s.id AND l.kind = 'evaluate' AND l.state = 'leased'
          WHERE s.state IN ('draft', 'uploading', 'checking', 'in_review', 'queued', 'running', 'scoring')

@@ -9,7 +9,7 @@ use axum::{
 use protocol::{AttemptId, FailureClass, SubmissionId};
 use scoring::ScoringProfile;
 use serde::{Deserialize, Serialize};
-use store::{releases::Release, scores, submissions};
+use store::{estimate, findings, inbox, releases::Release, scores, submissions};
 use time::OffsetDateTime;
 
 use crate::{
@@ -21,7 +21,8 @@ use crate::{
     extract::{Multipart, Path, Query},
     items,
     pages::{self, compare::Pair},
-    scorer, submit,
+    scorer,
+    submit::{self, Refusal},
     views::TRACKS,
 };
 
@@ -299,8 +300,78 @@ struct SubmissionJson {
     failure_class: Option<FailureClass>,
     reason: String,
     queue_position: Option<i64>,
+    /// When somebody should have acted on the state it is in.
+    #[serde(with = "time::serde::rfc3339::option")]
+    deadline: Option<OffsetDateTime>,
+    /// Seconds until the attempt is expected to end.
+    expected_seconds: Option<u64>,
+    revision_of: Option<SubmissionId>,
+    findings: Vec<FindingJson>,
     attempts: Vec<AttemptJson>,
     href: String,
+}
+
+#[derive(Serialize)]
+struct FindingJson {
+    severity: String,
+    rule: String,
+    place: String,
+    sentence: String,
+    advice: String,
+}
+
+#[derive(Serialize)]
+struct QueueJson {
+    states: Vec<StateJson>,
+    late: Vec<LateJson>,
+}
+
+#[derive(Serialize)]
+struct StateJson {
+    state: String,
+    count: i64,
+    late: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    oldest: OffsetDateTime,
+    limit_seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct LateJson {
+    id: SubmissionId,
+    model: String,
+    state: String,
+    #[serde(with = "time::serde::rfc3339")]
+    since: OffsetDateTime,
+    href: String,
+}
+
+/// `GET /api/v1/queue`: how many submissions are where, for how long, and which are late.
+pub(crate) async fn queue(State(service): State<Service>) -> Result<Response, AppError> {
+    let limits = &service.settings.policy.limits;
+    let states = inbox::tally(&service.pool, limits)
+        .await?
+        .into_iter()
+        .map(|tally| StateJson {
+            limit_seconds: limits.of(tally.state).map(|limit| limit.as_secs()),
+            state: tally.state.to_string(),
+            count: tally.count,
+            late: tally.late,
+            oldest: tally.oldest,
+        })
+        .collect();
+    let late = inbox::list(&service.pool, inbox::Show::Late, limits)
+        .await?
+        .into_iter()
+        .map(|entry| LateJson {
+            id: entry.id,
+            model: entry.manifest.name,
+            state: entry.state.to_string(),
+            since: entry.since,
+            href: format!("/submissions/{}", entry.id),
+        })
+        .collect();
+    Ok(Json(QueueJson { states, late }).into_response())
 }
 
 #[derive(Serialize)]
@@ -322,20 +393,13 @@ pub(crate) async fn submit(
     Multipart(multipart): Multipart,
 ) -> Result<Response, AppError> {
     let upload = submit::read(multipart).await?;
-    let manifest = submit::understand(&upload).map_err(|errors| invalid(&errors))?;
-    let board = service.board();
-    let slug = Some(upload.release.as_str()).filter(|slug| !slug.is_empty());
-    let release = board.release(slug).ok_or_else(|| {
-        AppError::Invalid(vec![("release".to_owned(), submit::no_release(&upload.release))])
+    let id = submit::take(&service, &user, upload).await.map_err(|refusal| match refusal {
+        Refusal::Fields(_, errors) => AppError::Invalid(errors.all().to_vec()),
+        Refusal::Duplicate(_, error) | Refusal::Other(error) => error,
     })?;
-    let id = submit::accept(&service, &user, release, &manifest, upload.files).await?;
     let body = describe(&service, id).await?;
     let location = format!("/api/v1/submissions/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
-}
-
-fn invalid(errors: &crate::views::FieldErrors) -> AppError {
-    AppError::Invalid(errors.all().to_vec())
 }
 
 pub(crate) async fn submission(
@@ -348,8 +412,23 @@ pub(crate) async fn submission(
 async fn describe(service: &Service, id: SubmissionId) -> Result<SubmissionJson, AppError> {
     let submission = submissions::get(&service.pool, id).await?;
     let attempts = submissions::attempts(&service.pool, id).await?;
+    let estimate = estimate::of(&service.pool, id, service.settings.lease).await?;
     Ok(SubmissionJson {
         id,
+        deadline: service.settings.policy.limits.deadline(submission.state, submission.state_entered_at),
+        expected_seconds: estimate.and_then(|estimate| estimate.remaining).map(|left| left.as_secs()),
+        revision_of: submission.revision_of,
+        findings: findings::of(&service.pool, id)
+            .await?
+            .into_iter()
+            .map(|finding| FindingJson {
+                severity: finding.severity,
+                rule: finding.rule,
+                place: finding.place,
+                sentence: finding.sentence,
+                advice: finding.advice,
+            })
+            .collect(),
         model: submission.manifest.name,
         release: submission.release_slug,
         hardware_class: submission.hardware_class,

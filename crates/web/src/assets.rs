@@ -7,10 +7,11 @@ use axum::{
 
 use crate::{error::AppError, extract::Path};
 
-const ASSETS: [(&str, &str, &str); 4] = [
+const ASSETS: [(&str, &str, &str); 5] = [
     ("ffasr.css", "text/css; charset=utf-8", include_str!("../../../static/ffasr.css")),
     ("chart.css", "text/css; charset=utf-8", charts::STYLESHEET),
     ("ffasr.js", "text/javascript; charset=utf-8", include_str!("../../../static/ffasr.js")),
+    ("live.js", "text/javascript; charset=utf-8", include_str!("../../../static/live.js")),
     ("favicon.svg", "image/svg+xml", include_str!("../../../static/favicon.svg")),
 ];
 

@@ -48,6 +48,9 @@ pub(crate) enum AppError {
     /// 422, with what is wrong field by field.
     #[error("{}", .0.iter().map(|(field, message)| format!("{field}: {message}")).collect::<Vec<_>>().join(" "))]
     Invalid(Vec<(String, String)>),
+    /// 429: the submitter's quota is spent; seconds until there is more of it.
+    #[error("{0}")]
+    QuotaSpent(String, Option<u64>),
     /// 426: the worker speaks another protocol version.
     #[error("{0}")]
     UpgradeRequired(String),
@@ -78,6 +81,7 @@ impl AppError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::QuotaSpent(..) => StatusCode::TOO_MANY_REQUESTS,
             Self::UpgradeRequired(_) => StatusCode::UPGRADE_REQUIRED,
             Self::Unavailable(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -101,8 +105,12 @@ impl From<StoreError> for AppError {
             StoreError::LeaseLost
             | StoreError::DuplicateModel(_)
             | StoreError::NameTaken(_)
+            | StoreError::Refused(_)
             | StoreError::Transition { .. }
             | StoreError::ReleaseTaken { .. } => Self::Conflict(capitalised(&error.to_string())),
+            StoreError::QuotaSpent { seconds, .. } => {
+                Self::QuotaSpent(capitalised(&error.to_string()), seconds)
+            }
             StoreError::Database(_) | StoreError::Objects { .. } => Self::Unavailable(error),
             StoreError::Migration(_)
             | StoreError::Corrupt(_)
@@ -130,6 +138,9 @@ impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         self.log();
         let mut response = self.status().into_response();
+        if let Self::QuotaSpent(_, Some(seconds)) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response.extensions_mut().insert(Arc::new(self));
         response
     }

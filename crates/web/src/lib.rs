@@ -11,6 +11,8 @@ mod auth;
 mod background;
 pub mod board;
 mod comparison;
+mod checks;
+mod delivery;
 mod error;
 mod extract;
 mod items;
@@ -60,6 +62,40 @@ pub struct Settings {
     pub secure_cookies: bool,
     /// Say on every page that this is a demo.
     pub demo: bool,
+    /// What submitters may do and what they are promised.
+    pub policy: Policy,
+}
+
+/// What submitters may do and what they are promised.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// How much a submitter may submit.
+    pub quota: store::quota::Rule,
+    /// How long a submission may stay in a state before it is flagged as late.
+    pub limits: store::inbox::Limits,
+    /// Deliver webhooks to private and loopback addresses as well: only where no stranger has an account.
+    pub private_webhooks: bool,
+    /// Address of this service as others see it, without a slash at the end; for links in webhooks.
+    pub public_url: String,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        const HOUR: u64 = 3600;
+        Self {
+            quota: store::quota::Rule { burst: 10, per_day: 5.0 },
+            limits: store::inbox::Limits {
+                unfinished: Duration::from_secs(48 * HOUR),
+                chores: Duration::from_secs(HOUR),
+                review: Duration::from_secs(48 * HOUR),
+                queued: Duration::from_secs(24 * HOUR),
+                running: Duration::from_secs(3 * HOUR),
+                quarantine: Duration::from_secs(14 * 24 * HOUR),
+            },
+            private_webhooks: false,
+            public_url: String::new(),
+        }
+    }
 }
 
 /// The service: its parts, shared by every request.

@@ -53,11 +53,31 @@ fn for_people() -> Router<Service> {
         .route("/method", get(pages::method::show))
         .route("/submissions", get(pages::submission::list))
         .route("/submissions/{submission}", get(pages::submission::show))
+        .route("/submissions/{submission}/events", get(pages::live::events))
         .route("/submissions/{submission}/cancel", post(pages::submission::cancel))
+        .route("/submissions/{submission}/withdraw", post(pages::submission::withdraw))
+        .route("/submissions/{submission}/messages", post(pages::submission::answer))
+        .route("/models/{submission}/record", get(pages::record::show))
+        .route("/models/{submission}/objections", post(pages::record::object))
+        .route("/models/{submission}/objections/{objection}", post(pages::record::decide))
+        .route("/webhooks", get(pages::webhooks::show).post(pages::webhooks::add))
+        .route("/webhooks/{webhook}/remove", post(pages::webhooks::remove))
         .route("/login", get(pages::account::show).post(pages::account::log_in))
         .route("/logout", post(pages::account::log_out))
-        .route("/admin", get(pages::admin::show))
+        .merge(for_staff())
         .route("/static/{name}", get(assets::asset))
+}
+
+fn for_staff() -> Router<Service> {
+    use pages::admin::{inbox, operations, review};
+    Router::new()
+        .route("/admin", get(inbox::show))
+        .route("/admin/submissions", post(inbox::decide))
+        .route("/admin/submissions/{submission}", get(review::show).post(review::decide))
+        .route("/admin/workers", get(operations::workers).post(operations::issue_token))
+        .route("/admin/workers/{name}", post(operations::change_worker))
+        .route("/admin/quota", get(operations::quota).post(operations::make_exception))
+        .route("/admin/audit", get(operations::audit_log))
 }
 
 fn for_programs() -> Router<Service> {
@@ -71,6 +91,7 @@ fn for_programs() -> Router<Service> {
         .route("/api/v1/results/{attempt}/items.parquet", get(api::items))
         .route("/api/v1/external", get(api::external))
         .route("/api/v1/submissions/{submission}", get(api::submission))
+        .route("/api/v1/queue", get(api::queue))
 }
 
 fn for_workers() -> Router<Service> {

@@ -1,10 +1,11 @@
-//! Taking a submission: the same reading, checking and accepting for the form and for the API.
+//! Taking a submission: the same reading, checking and accepting for the form and for the API ([`take`]).
 
 use axum::extract::{Multipart, multipart::MultipartError};
 use protocol::{Decoding, ModelManifest, SubmissionId};
 use sha2::{Digest, Sha256};
 use store::{
-    accounts::User,
+    StoreError,
+    accounts::{Role, User},
     objects,
     releases::Release,
     submissions::{self, NewSubmission, StoredFile},
@@ -12,6 +13,7 @@ use store::{
 
 use crate::{
     Service,
+    checks::{self, Checked},
     error::AppError,
     runtimes,
     views::{FieldErrors, SubmitForm},
@@ -29,17 +31,24 @@ pub(crate) struct Upload {
     pub(crate) form: SubmitForm,
     pub(crate) runtime: String,
     pub(crate) release: String,
+    /// Id of the submission that this one replaces; may be empty.
+    pub(crate) revises: String,
+    /// The files of that one are used too, where no new one of the same name came.
+    pub(crate) keep_files: bool,
     pub(crate) files: Vec<UploadedFile>,
+    /// Name of the file that came in the field for the evaluator.
+    pub(crate) evaluator: Option<String>,
 }
 
 /// A file of the model as uploaded.
 pub(crate) struct UploadedFile {
-    name: String,
-    content: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) content: Vec<u8>,
 }
 
-/// Reads a multipart form. Text fields are those of [`SubmitForm`] plus `runtime` and `release`; `manifest_file` is an
-/// uploaded `ffasr.toml`; `files` may come any number of times.
+/// Reads a multipart form. Text fields are those of [`SubmitForm`] plus `runtime`, `release`, `revises` and
+/// `keep_files`; `manifest_file` is an uploaded `ffasr.toml`, `evaluator` a Python file; `files` may come any number of
+/// times.
 pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
     let mut upload = Upload::default();
     while let Some(field) = multipart.next_field().await.map_err(|error| unreadable(&error))? {
@@ -54,6 +63,14 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                     upload.files.push(UploadedFile { name: file_name, content: content.into() });
                 }
             }
+            "evaluator" => {
+                let file_name = file_name.unwrap_or_default();
+                if !(file_name.is_empty() && content.is_empty()) {
+                    upload.evaluator = Some(file_name.clone());
+                    upload.files.push(UploadedFile { name: file_name, content: content.into() });
+                }
+            }
+            "keep_files" => upload.keep_files = !content.is_empty(),
             "manifest_file" => {
                 let text = text_of("manifest_file", &content)?;
                 if !text.trim().is_empty() {
@@ -74,9 +91,10 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                     "manifest" => continue,
                     "runtime" => &mut upload.runtime,
                     "release" => &mut upload.release,
+                    "revises" => &mut upload.revises,
                     unknown => {
                         return Err(AppError::BadRequest(format!(
-                            "The form has a field \u{201c}{unknown}\u{201d} that is not known; the fields are name, organisation, licence, runtime, release, num_params, decoding, training_data, notes, manifest, manifest_file and files."
+                            "The form has a field \u{201c}{unknown}\u{201d} that is not known; the fields are name, organisation, licence, runtime, release, num_params, decoding, training_data, notes, manifest, manifest_file, files, evaluator, revises and keep_files."
                         )));
                     }
                 };
@@ -241,7 +259,7 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
 }
 
 /// What to say when a release is not there.
-pub(crate) fn no_release(slug: &str) -> String {
+fn no_release(slug: &str) -> String {
     if slug.is_empty() {
         "There is no release to submit to yet; the operator has to freeze one first.".to_owned()
     } else {
@@ -249,15 +267,103 @@ pub(crate) fn no_release(slug: &str) -> String {
     }
 }
 
-/// Stores the files and queues the submission. Objects are named by their content, so a submission that fails half way
-/// leaves nothing that could be mistaken for one.
-pub(crate) async fn accept(
+/// Why an upload was not taken.
+pub(crate) enum Refusal {
+    /// Faults at fields, and the upload without its files, to be shown again.
+    Fields(Box<Upload>, FieldErrors),
+    /// The name is taken.
+    Duplicate(Box<Upload>, AppError),
+    /// Everything else.
+    Other(AppError),
+}
+
+impl From<AppError> for Refusal {
+    fn from(error: AppError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Checks an upload and accepts it: everything is right and stored, or every fault is named and nothing is stored.
+pub(crate) async fn take(
+    service: &Service,
+    user: &User,
+    mut upload: Upload,
+) -> Result<SubmissionId, Refusal> {
+    let revised = revised(service, user, &upload).await?;
+    if upload.keep_files
+        && let Some(revised) = revised
+    {
+        keep_files(service, revised, &mut upload).await?;
+    }
+    let looked_at = tokio::task::spawn_blocking(move || {
+        let checked = checks::look(&mut upload);
+        (upload, checked)
+    });
+    let (mut upload, checked) = looked_at
+        .await
+        .map_err(|error| AppError::Internal(format!("looking at an upload failed: {error}")))?;
+    let board = service.board();
+    let release = board.release(Some(upload.release.as_str()).filter(|slug| !slug.is_empty()));
+    let (understood, release) = match (checked, release) {
+        (Ok(understood), Some(release)) => (understood, release),
+        (checked, release) => {
+            let mut errors = checked.err().unwrap_or_default();
+            if release.is_none() {
+                errors.add("release", no_release(&upload.release));
+            }
+            upload.files.clear();
+            return Err(Refusal::Fields(Box::new(upload), errors));
+        }
+    };
+    let files = std::mem::take(&mut upload.files);
+    match accept(service, user, release, &understood, files, revised).await {
+        Ok(id) => Ok(id),
+        Err(error @ StoreError::DuplicateModel(_)) => Err(Refusal::Duplicate(Box::new(upload), error.into())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The submission that an upload is a revision of; it must be the user's own.
+async fn revised(service: &Service, user: &User, upload: &Upload) -> Result<Option<SubmissionId>, AppError> {
+    if upload.revises.is_empty() {
+        return Ok(None);
+    }
+    let id: SubmissionId =
+        upload.revises.parse().map_err(|_| AppError::NotFound("submission to revise".to_owned()))?;
+    let submission = submissions::get(&service.pool, id).await?;
+    if submission.user == user.id {
+        Ok(Some(id))
+    } else {
+        Err(AppError::Forbidden("Only its submitter can hand in a new revision.".to_owned()))
+    }
+}
+
+async fn keep_files(service: &Service, revised: SubmissionId, upload: &mut Upload) -> Result<(), StoreError> {
+    for file in submissions::files(&service.pool, revised).await? {
+        if upload.files.iter().all(|new| new.name != file.name) {
+            let content = service.objects.get(&objects::model_key(&file.sha256), UPLOAD_LIMIT as u64).await?;
+            upload.files.push(UploadedFile { name: file.name, content });
+        }
+    }
+    Ok(())
+}
+
+/// Stores the files and the submission. Objects are named by their content, so a submission that fails half way leaves
+/// nothing that could be mistaken for one.
+async fn accept(
     service: &Service,
     user: &User,
     release: &Release,
-    manifest: &ModelManifest,
+    checked: &Checked,
     files: Vec<UploadedFile>,
-) -> Result<SubmissionId, AppError> {
+    revision_of: Option<SubmissionId>,
+) -> Result<SubmissionId, StoreError> {
     let mut stored = Vec::with_capacity(files.len());
     for file in files {
         let sha256 = hex::encode(Sha256::digest(&file.content));
@@ -269,14 +375,20 @@ pub(crate) async fn accept(
         stored.push(StoredFile { name: file.name, sha256, bytes });
     }
     let new = NewSubmission {
-        user: user.id,
-        user_name: &user.name,
-        release: release.id,
-        hardware_class: &service.settings.hardware_class,
-        manifest,
         files: &stored,
+        evaluator: checked.evaluator.as_deref(),
+        findings: &checked.findings,
+        review: checked.review.as_deref(),
+        revision_of,
+        quota: (user.role == Role::Submitter).then_some(service.settings.policy.quota),
+        ..NewSubmission::plain(
+            (user.id, &user.name),
+            release.id,
+            &service.settings.hardware_class,
+            &checked.manifest,
+        )
     };
-    Ok(submissions::accept(&service.pool, new).await?)
+    submissions::accept(&service.pool, new).await
 }
 
 #[cfg(test)]

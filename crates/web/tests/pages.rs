@@ -54,8 +54,24 @@ fn a_chart_served_as_a_file_escapes_names_too() {
 
 #[test]
 fn the_hostile_name_reaches_every_page_that_shows_a_submitter_s_words() {
-    let showing =
-        ["board", "model", "submission-failed", "queue", "submit-errors", "login", "submissions", "admin"];
+    let showing = [
+        "board",
+        "model",
+        "submission-queued",
+        "submission-failed",
+        "queue",
+        "submit-errors",
+        "submit-revision",
+        "login",
+        "submissions",
+        "admin-inbox",
+        "admin-review",
+        "admin-workers",
+        "admin-quota",
+        "admin-audit",
+        "record",
+        "webhooks",
+    ];
     for page in pages(HOSTILE).into_iter().filter(|page| showing.contains(&page.name)) {
         assert!(page.html.contains("alert(1)"), "{}", page.name);
     }

@@ -6,14 +6,7 @@ use protocol::{AttemptId, DecodingValue, FailureClass, ModelManifest, NodeFinger
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
-    Action, AdminPage, AdminSubmission, AttemptView, Banner, BoardPage, BoardRow, Bytes, Chart, Choice,
-    ClassRow, ComparePage, Comparison, ConfusionRow, Corpus, Count, Difference, Elsewhere, EntityRow,
-    ErrorPage, Estimate, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow, FieldErrors, Interval,
-    Layout, LiveProgress, LoginPage, Makeup, MethodPage, ModelPage, Notice, Params, Provenance, QueueJob,
-    QueuePage, Rank, Rate, ReachedRow, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable, RoomView, Rtfx,
-    ScorerResult, Scoring, Seconds, Section, Sort, StateCount, SubmissionPage, SubmissionRow,
-    SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent, Timestamp, Timing, TrackComparison, TrackResult,
-    User, Weakness, WorkerRow,
+    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, Bytes, Chart, Choice, ClassRow, ComparePage, Comparison, ConfusionRow, Corpus, Count, Deadline, Details, Difference, Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow, FieldErrors, FileRow, Filter, FindingView, HistoryRow, InboxEntry, InboxPage, Interval, Layout, LiveProgress, LoginPage, Makeup, MessageView, MethodPage, ModelPage, NamedAction, Notice, ObjectionView, OpenObjection, Params, Piece, Provenance, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable, ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort, SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -52,7 +45,15 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
         page("login", login(model).render()),
         page("submissions", submissions(model).render()),
         page("submissions-empty", SubmissionsPage { rows: Vec::new(), ..submissions(model) }.render()),
-        page("admin", admin(model).render()),
+        page("submit-revision", revision(model).render()),
+        page("admin-inbox", inbox(model).render()),
+        page("admin-inbox-empty", InboxPage { entries: Vec::new(), ..inbox(model) }.render()),
+        page("admin-review", review(model).render()),
+        page("admin-workers", workers(model).render()),
+        page("admin-quota", quota(model).render()),
+        page("admin-audit", AuditPage { layout: staff(), rows: vec![audit_row(model)] }.render()),
+        page("record", record(model).render()),
+        page("webhooks", webhooks(model).render()),
         page("method", method(model).render()),
         page("error-404", error(404, "There is no such address here.").render()),
         page("error-400", error(400, format!("There is no release called “{model}”.")).render()),
@@ -632,12 +633,63 @@ fn submission(model: &str, state: &str, since: i64) -> SubmissionPage {
         attempts: Vec::new(),
         result_href: None,
         may_cancel: true,
+        details: Details::default(),
     }
+}
+
+/// Everything that a submitter may see and do.
+fn details(model: &str) -> Details {
+    Details {
+        deadline: Some(deadline(600)),
+        estimate: Some("done in about 1 h: the last 12 attempts took 20 min in the middle".to_owned()),
+        findings: findings(model),
+        is_insider: true,
+        messages: messages(model),
+        may_answer: true,
+        quota: Some(
+            "3 submissions are left; one more comes in 2 h (at most 10 at once, 5 a day).".to_owned(),
+        ),
+        tokens: vec![TokenMove { at: ago(95), taken: true, reason: "Submitted.".to_owned() }],
+        revision_of: Some(SubmissionId(id(7))),
+        ..Details::default()
+    }
+}
+
+fn deadline(minutes: i64) -> Deadline {
+    Deadline { at: ago(-minutes), is_past: minutes < 0 }
+}
+
+fn findings(model: &str) -> Vec<FindingView> {
+    vec![
+        FindingView {
+            is_caution: true,
+            place: "mine.py, line 3".to_owned(),
+            sentence: format!("Imports `socket` for {model}."),
+            advice: "Put everything the model needs into the submission.".to_owned(),
+        },
+        FindingView {
+            is_caution: false,
+            place: String::new(),
+            sentence: "No file states the licence.".to_owned(),
+            advice: "Add a LICENSE file.".to_owned(),
+        },
+    ]
+}
+
+fn messages(model: &str) -> Vec<MessageView> {
+    let message = |minutes, author: &str, from_staff, body: &str| MessageView {
+        at: ago(minutes),
+        author: author.to_owned(),
+        from_staff,
+        body: body.to_owned(),
+    };
+    vec![message(50, "grace", true, "Why does it open a socket?"), message(20, "ada", false, model)]
 }
 
 fn queued(model: &str) -> SubmissionPage {
     SubmissionPage {
         queue_position: Some(3),
+        details: details(model),
         layout: Layout {
             notice: Some(Notice {
                 is_problem: false,
@@ -716,7 +768,8 @@ fn published(model: &str) -> SubmissionPage {
 }
 
 fn state_count(state: &str, count: u64, oldest: Option<i64>) -> StateCount {
-    StateCount { state: state.to_owned(), count: Count(count), oldest_since: oldest.map(ago) }
+    let late = u64::from(oldest.is_some_and(|minutes| minutes > 1_440));
+    StateCount { state: state.to_owned(), count: Count(count), oldest_since: oldest.map(ago), late }
 }
 
 fn queue(model: &str) -> QueuePage {
@@ -779,6 +832,20 @@ fn submit(form: SubmitForm, errors: FieldErrors) -> SubmitPage {
         ],
         releases: vec![choice("demo-1", "demo-1", true), choice("2026-10", "2026-10", false)],
         upload_limit: Bytes(2 << 30),
+        quota: Some("No submission is left now; one more comes in 2 h.".to_owned()),
+        is_spent: true,
+        revises: None,
+    }
+}
+
+fn revision(model: &str) -> SubmitPage {
+    SubmitPage {
+        revises: Some(Revised {
+            id: id(1).to_string(),
+            model: model.to_owned(),
+            files: vec!["task.lm".to_owned(), "evaluator.py".to_owned()],
+        }),
+        ..submit(SubmitForm { name: model.to_owned(), ..SubmitForm::default() }, FieldErrors::default())
     }
 }
 
@@ -824,67 +891,222 @@ fn submissions(model: &str) -> SubmissionsPage {
             row(2, "Lauscher 2B", "published", 3_000, None),
             row(3, "Lauscher 2B", "failed", 3_200, Some(FailureClass::OutOfMemory)),
         ],
+        quota: Some("3 submissions are left.".to_owned()),
     }
 }
 
-fn admin(model: &str) -> AdminPage {
-    let action = |label: &str| Action {
-        label: label.to_owned(),
-        href: format!("/admin/submissions/1/{}", label.to_lowercase()),
-    };
-    let row = |state: &str, since: i64, actions: Vec<Action>| AdminSubmission {
-        id: SubmissionId(id(1)),
+fn staff() -> Layout {
+    Layout { user: Some(User { name: "grace".to_owned(), is_admin: true }), ..layout(Section::Admin) }
+}
+
+fn templates() -> Vec<ReasonTemplate> {
+    vec![ReasonTemplate { name: "licence", label: "Licence unclear", text: "State the licence." }]
+}
+
+fn inbox(model: &str) -> InboxPage {
+    let entry = |number: u128, state: &str, since: i64, due: i64| InboxEntry {
+        id: SubmissionId(id(number)),
         model: model.to_owned(),
+        organisation: "Institute for Listening".to_owned(),
         user: "ada".to_owned(),
         release: "demo-1".to_owned(),
+        runtime: "pocketsphinx".to_owned(),
+        licence: "MIT".to_owned(),
         state: state.to_owned(),
         since: ago(since),
-        actions,
+        deadline: Some(deadline(due)),
+        priority: (number == 2).then_some("urgent"),
+        has_evaluator: number == 1,
+        is_revision: number == 2,
+        findings: findings(model),
+        cautions: 1,
+        thread: Some("answered"),
+        failure: None,
+        may_approve: state == "in_review",
     };
-    AdminPage {
-        layout: Layout {
-            user: Some(User { name: "grace".to_owned(), is_admin: true }),
-            ..layout(Section::Admin)
-        },
+    let filter = |label: &str, count, late, current| Filter {
+        label: label.to_owned(),
+        href: "/admin".to_owned(),
+        count: Count(count),
+        late,
+        current,
+    };
+    InboxPage {
+        layout: staff(),
         now: Timestamp(NOW),
-        submissions: vec![
-            row("in_review", 1_730, vec![action("Approve"), action("Reject")]),
-            row("failed", 200, vec![action("Repeat")]),
-            row("running", 40, vec![action("Cancel")]),
-            row("published", 21, Vec::new()),
+        here: "/admin".to_owned(),
+        filters: vec![filter("Waits for us", 3, 0, true), filter("Late", 1, 1, false)],
+        entries: vec![
+            entry(1, "in_review", 4_000, -1_120),
+            entry(2, "in_review", 1_730, 1_150),
+            entry(3, "quarantined", 40, 20_000),
         ],
+        templates: templates(),
+        objections: vec![OpenObjection {
+            model: model.to_owned(),
+            href: "/models/1/record".to_owned(),
+            since: ago(90),
+        }],
+    }
+}
+
+fn review(model: &str) -> ReviewPage {
+    let piece = |class, text: &str| Piece { class, text: text.to_owned() };
+    let line = |number, change, flagged, pieces| SourceLine { number, change, pieces, flagged };
+    ReviewPage {
+        layout: staff(),
+        now: Timestamp(NOW),
+        id: SubmissionId(id(1)),
+        model: model.to_owned(),
+        organisation: "Institute for Listening".to_owned(),
+        state: "in_review".to_owned(),
+        since: ago(4_000),
+        deadline: Some(deadline(-1_120)),
+        facts: vec![("Licence".to_owned(), "MIT".to_owned()), ("Notes".to_owned(), model.to_owned())],
+        findings: findings(model),
+        files: vec![FileRow {
+            name: "mine.py".to_owned(),
+            bytes: Bytes(2_048),
+            sha256: "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
+            change: "changed",
+        }],
+        source: Some(SourceView {
+            name: "mine.py".to_owned(),
+            lines: vec![
+                line(Some(1), "", false, vec![piece("keyword", "import"), piece("", " os")]),
+                line(None, "removed", false, vec![piece("", "import wave")]),
+                line(Some(2), "added", true, vec![piece("comment", &format!("# {model}"))]),
+            ],
+            is_diff: true,
+            problem: None,
+        }),
+        user: "ada".to_owned(),
+        record: "Before this: 3 submitted, 2 published.".to_owned(),
+        others: vec![HistoryRow {
+            id: SubmissionId(id(4)),
+            model: model.to_owned(),
+            state: "published".to_owned(),
+            since: ago(9_000),
+        }],
+        actions: vec![
+            NamedAction { name: "approve", label: "Approve", primary: true },
+            NamedAction { name: "reject", label: "Reject", primary: false },
+        ],
+        templates: templates(),
+        priorities: vec![choice("urgent", "urgent", false), choice("normal", "normal", true)],
+        messages: messages(model),
+        audit: vec![audit_row(model)],
+        timeline: vec![event("checking", 4_000, "ada", ""), event("in_review", 4_000, "service", model)],
+        revision_of: Some(SubmissionId(id(7))),
+    }
+}
+
+fn audit_row(model: &str) -> AuditRow {
+    AuditRow {
+        at: ago(40),
+        actor: "grace".to_owned(),
+        action: "quarantine".to_owned(),
+        subject: model.to_owned(),
+        submission: Some(SubmissionId(id(1))),
+        reason: format!("In doubt: {model}"),
+        public: true,
+    }
+}
+
+fn workers(model: &str) -> WorkersPage {
+    let worker = |name: &str, seen: Option<i64>, condition, job| WorkerRow {
+        name: name.to_owned(),
+        hardware_classes: vec!["nvidia-l4".to_owned(), "nvidia-h200".to_owned()],
+        last_seen: seen.map(ago),
+        silent: seen != Some(0),
+        condition,
+        job,
+        fingerprint: Some("EPYC, 16 cores, 128 GiB; kernel 6.8; worker 0.1.0".to_owned()),
+    };
+    let job = (format!("{model}, 1342 of 8000"), SubmissionId(id(1)));
+    WorkersPage {
+        layout: staff(),
+        now: Timestamp(NOW),
+        lease_seconds: 90,
         workers: vec![
-            WorkerRow {
-                name: "node-7".to_owned(),
-                hardware_classes: vec!["cpu-2core".to_owned()],
-                last_seen: Some(Timestamp(NOW - Duration::seconds(12))),
-                doing: "transcribing, 1342 of 8000".to_owned(),
+            worker("node-7", Some(0), "taking jobs", Some(job)),
+            worker("node-3", Some(50), "draining", None),
+            worker("node-1", None, "revoked", None),
+        ],
+        releases: vec![ReleaseRow {
+            slug: "demo-1".to_owned(),
+            state: "frozen".to_owned(),
+            items: Count(8_000),
+            manifest_sha256: Some(
+                "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
+            ),
+            frozen_at: Some(ago(9_000)),
+        }],
+        issued: Some(("node-9".to_owned(), "ffw_example".to_owned())),
+        is_admin: true,
+        hardware_class: "cpu-2core".to_owned(),
+    }
+}
+
+fn quota(model: &str) -> QuotaPage {
+    QuotaPage {
+        layout: staff(),
+        usual: "A submitter may hand in 10 at once, 5 a day.".to_owned(),
+        users: vec![QuotaRow {
+            name: "ada".to_owned(),
+            role: "submitter",
+            left: 3,
+            rule: "10 at once, 5 a day".to_owned(),
+            exception: Some(Exception { reason: model.to_owned(), until: ago(-9_000) }),
+        }],
+        is_admin: true,
+    }
+}
+
+fn record(model: &str) -> RecordPage {
+    RecordPage {
+        layout: staff(),
+        id: SubmissionId(id(1)),
+        model: model.to_owned(),
+        state: "quarantined".to_owned(),
+        since: ago(40),
+        verified: Some((ago(90), "grace".to_owned())),
+        revision_of: Some(SubmissionId(id(7))),
+        revised_by: None,
+        audit: vec![audit_row(model)],
+        objections: vec![
+            ObjectionView {
+                id: 1,
+                at: ago(60),
+                author: "bob".to_owned(),
+                body: model.to_owned(),
+                decision: Some((ago(50), "grace".to_owned(), "Dismissed".to_owned(), model.to_owned())),
             },
-            WorkerRow {
-                name: "node-3".to_owned(),
-                hardware_classes: vec!["nvidia-l4".to_owned(), "nvidia-h200".to_owned()],
-                last_seen: Some(ago(50)),
-                doing: "nothing".to_owned(),
+            ObjectionView {
+                id: 2,
+                at: ago(30),
+                author: "bob".to_owned(),
+                body: "Again.".to_owned(),
+                decision: None,
             },
         ],
-        releases: vec![
-            ReleaseRow {
-                slug: "demo-1".to_owned(),
-                state: "frozen".to_owned(),
-                items: Count(8_000),
-                manifest_sha256: Some(
-                    "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
-                ),
-                frozen_at: Some(ago(9_000)),
-            },
-            ReleaseRow {
-                slug: "2026-12".to_owned(),
-                state: "rendering".to_owned(),
-                items: Count(0),
-                manifest_sha256: None,
-                frozen_at: None,
-            },
-        ],
+        may_object: true,
+        may_decide: true,
+    }
+}
+
+fn webhooks(model: &str) -> WebhooksPage {
+    WebhooksPage {
+        layout: signed_in(Section::Submissions, "ada"),
+        rows: vec![WebhookRow {
+            id: id(5),
+            url: format!("https://example.org/{model}"),
+            since: ago(90),
+            disabled: true,
+            last_result: "The address answered 500.".to_owned(),
+        }],
+        refused: Some((model.to_owned(), "This is not an address.".to_owned())),
+        issued: Some(("https://example.org/".to_owned(), "ffh_example".to_owned())),
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) async fn log_out(State(service): State<Service>, jar: CookieJar) -> R
 }
 
 /// A path on this site, whatever was asked for: no redirect leads elsewhere.
-fn own_path(next: &str) -> &str {
+pub(crate) fn own_path(next: &str) -> &str {
     let own = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains('\\')

@@ -1,69 +1,64 @@
-//! The operator's page.
+//! The staff's pages.
 
-use axum::extract::State;
-use store::{
-    accounts,
-    state::SubmissionState,
-    submissions::{self, Filter},
-};
+pub(crate) mod inbox;
+pub(crate) mod operations;
+pub(crate) mod review;
 
-use super::{Page, layout, now, page};
+use store::accounts::{Role, User};
+
 use crate::{
-    Service,
-    auth::Staff,
-    views::{Action, AdminPage, AdminSubmission, Count, ReleaseRow, Section, Timestamp, WorkerRow},
+    error::AppError,
+    views::{Layout, Notice},
 };
 
-pub(crate) async fn show(State(service): State<Service>, Staff(user): Staff) -> Page {
-    let submissions = submissions::list(&service.pool, Filter::All).await?;
-    let workers = accounts::workers(&service.pool).await?;
-    let board = service.board();
-    page(&AdminPage {
-        layout: layout(&service, Section::Admin, Some(&user)),
-        now: now(),
-        submissions: submissions
-            .into_iter()
-            .map(|submission| AdminSubmission {
-                id: submission.id,
-                actions: actions(&submission),
-                model: submission.manifest.name,
-                user: submission.user_name,
-                release: submission.release_slug,
-                state: submission.state.to_string(),
-                since: Timestamp(submission.state_entered_at),
-            })
-            .collect(),
-        workers: workers
-            .into_iter()
-            .map(|worker| WorkerRow {
-                doing: match (worker.revoked, worker.draining) {
-                    (true, _) => "revoked".to_owned(),
-                    (false, true) => "draining".to_owned(),
-                    (false, false) => "taking jobs".to_owned(),
-                },
-                name: worker.name,
-                hardware_classes: worker.hardware_classes,
-                last_seen: worker.last_seen_at.map(Timestamp),
-            })
-            .collect(),
-        releases: board
-            .releases
-            .iter()
-            .map(|release| ReleaseRow {
-                slug: format!("{} {}", release.slug, release.version),
-                state: "frozen".to_owned(),
-                items: Count(board.size(release.id).map_or(0, |size| size.items.unsigned_abs())),
-                manifest_sha256: Some(release.manifest_sha256.clone()),
-                frozen_at: Some(Timestamp(release.frozen_at)),
-            })
-            .collect(),
-    })
+/// What is said after an action has been done and its page redirected back.
+#[derive(serde::Deserialize, Default)]
+pub(crate) struct Done {
+    done: Option<String>,
+    count: Option<u32>,
 }
 
-fn actions(submission: &submissions::Submission) -> Vec<Action> {
-    if submission.state.may_become(SubmissionState::Cancelled) {
-        vec![Action { label: "Cancel".to_owned(), href: format!("/submissions/{}/cancel", submission.id) }]
+impl Done {
+    /// The words are ours, whatever the address says.
+    fn notice(&self) -> Option<Notice> {
+        let count = self.count.unwrap_or(1);
+        let what = match self.done.as_deref()? {
+            "approve" => "approved",
+            "reject" => "rejected",
+            "ask" => return Some(said("The question is asked; the submitter sees it.")),
+            "cancel" => "cancelled",
+            "rerun" => "queued again",
+            "prioritise" => return Some(said("The priority is set.")),
+            "quarantine" => "taken off the board",
+            "restore" => "put back on the board",
+            "verify" => "confirmed",
+            "unverify" => "no longer confirmed",
+            "refund" => return Some(said("The token is given back.")),
+            "quota" => return Some(said("The exception is made.")),
+            "drain" => return Some(said("The worker finishes what it runs and takes no more.")),
+            "resume" => return Some(said("The worker takes jobs again.")),
+            "revoke" => {
+                return Some(said("The token is worthless; what the worker ran goes to another."));
+            }
+            _ => return None,
+        };
+        Some(said(&if count == 1 { format!("It is {what}.") } else { format!("{count} are {what}.") }))
+    }
+}
+
+fn said(text: &str) -> Notice {
+    Notice { is_problem: false, text: text.to_owned() }
+}
+
+fn with_notice(layout: Layout, notice: Option<Notice>) -> Layout {
+    Layout { notice, ..layout }
+}
+
+/// Workers and quotas are changed by admins.
+fn admins_only(user: &User) -> Result<(), AppError> {
+    if user.role == Role::Admin {
+        Ok(())
     } else {
-        Vec::new()
+        Err(AppError::Forbidden("This is for admins; a reviewer decides on submissions.".to_owned()))
     }
 }

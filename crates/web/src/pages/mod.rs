@@ -5,12 +5,15 @@ pub(crate) mod admin;
 pub(crate) mod board;
 pub(crate) mod compare;
 pub(crate) mod external;
+pub(crate) mod live;
 pub(crate) mod method;
 pub(crate) mod model;
 pub(crate) mod queue;
+pub(crate) mod record;
 pub(crate) mod submission;
 pub(crate) mod submit;
 mod weakness;
+pub(crate) mod webhooks;
 
 use askama::Template;
 use axum::response::Html;

@@ -33,8 +33,10 @@ pub(crate) async fn show(
 ) -> Page {
     let profile = scorer::profile(view.profile.as_deref())?;
     let snapshot = service.board();
-    let (ranking, _) =
-        snapshot.row(id).ok_or_else(|| AppError::NotFound("result of this submission".to_owned()))?;
+    // What has left the board is still on record.
+    let Some((ranking, _)) = snapshot.row(id) else {
+        return super::record::show(State(service.clone()), Visitor(user), Path(id)).await;
+    };
     let found = snapshot.under(ranking, profile).and_then(|board| Some((board, board.row(id)?)));
     let (board, row) = found.ok_or_else(|| {
         AppError::NotFound(format!("result of this submission under {} yet", profile.scorer()))

@@ -2,8 +2,7 @@
 
 use axum::extract::State;
 use store::{
-    accounts,
-    state::SubmissionState,
+    accounts, inbox,
     submissions::{self, Waiting},
 };
 use time::OffsetDateTime;
@@ -16,14 +15,14 @@ use crate::{
 };
 
 pub(crate) async fn show(State(service): State<Service>, Visitor(user): Visitor) -> Page {
-    let counts = submissions::counts(&service.pool).await?;
     let mut states = Vec::new();
-    for count in counts {
-        if !count.state.parse::<SubmissionState>()?.is_final() {
+    for tally in inbox::tally(&service.pool, &service.settings.policy.limits).await? {
+        if !tally.state.is_final() {
             states.push(StateCount {
-                state: count.state,
-                count: Count(count.count.unsigned_abs()),
-                oldest_since: Some(Timestamp(count.oldest)),
+                state: tally.state.to_string(),
+                count: Count(tally.count.unsigned_abs()),
+                oldest_since: Some(Timestamp(tally.oldest)),
+                late: tally.late.unsigned_abs(),
             });
         }
     }

@@ -5,21 +5,69 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use store::accounts::User;
+use serde::Deserialize;
+use store::{
+    accounts::User,
+    submissions::{self, Submission},
+};
 
-use super::{Page, layout, page};
+use super::{Page, layout, page, submission::quota_in_words};
 use crate::{
     Service,
     auth::SignedIn,
     error::AppError,
-    extract::Multipart,
+    extract::{Multipart, Query},
     runtimes,
-    submit::{self, Upload},
-    views::{Bytes, Choice, FieldErrors, Section, SubmitPage},
+    submit::{self, Refusal, Upload},
+    views::{Bytes, Choice, FieldErrors, Revised, Section, SubmitForm, SubmitPage},
 };
 
-pub(crate) async fn show(State(service): State<Service>, SignedIn(user): SignedIn) -> Page {
-    page(&form(&service, &user, Upload::default(), FieldErrors::default()))
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    revises: String,
+}
+
+pub(crate) async fn show(
+    State(service): State<Service>,
+    SignedIn(user): SignedIn,
+    Query(asked): Query<Asked>,
+) -> Page {
+    let mut upload = Upload { revises: asked.revises, ..Upload::default() };
+    if let Some(revised) = revised(&service, &user, &upload).await? {
+        fill_from(&mut upload, &revised);
+    }
+    page(&form(&service, &user, upload, FieldErrors::default()).await?)
+}
+
+/// The submission that the form revises; it must be the user's own.
+async fn revised(service: &Service, user: &User, upload: &Upload) -> Result<Option<Submission>, AppError> {
+    if upload.revises.is_empty() {
+        return Ok(None);
+    }
+    let id = upload.revises.parse().map_err(|_| AppError::NotFound("submission to revise".to_owned()))?;
+    let submission = submissions::get(&service.pool, id).await?;
+    if submission.user == user.id {
+        Ok(Some(submission))
+    } else {
+        Err(AppError::Forbidden("Only its submitter can hand in a new revision.".to_owned()))
+    }
+}
+
+fn fill_from(upload: &mut Upload, revised: &Submission) {
+    let manifest = &revised.manifest;
+    upload.form = SubmitForm {
+        name: manifest.name.clone(),
+        organisation: manifest.organisation.clone(),
+        licence: manifest.licence.clone(),
+        num_params: manifest.num_params.map(|count| count.to_string()).unwrap_or_default(),
+        decoding: toml::to_string(&manifest.decoding).unwrap_or_default(),
+        training_data: manifest.training_data.clone(),
+        notes: manifest.notes.clone(),
+        manifest: String::new(),
+    };
+    upload.runtime.clone_from(&manifest.runtime);
+    upload.release.clone_from(&revised.release_slug);
 }
 
 pub(crate) async fn send(
@@ -27,46 +75,55 @@ pub(crate) async fn send(
     SignedIn(user): SignedIn,
     Multipart(multipart): Multipart,
 ) -> Result<Response, AppError> {
-    let mut upload = submit::read(multipart).await?;
-    let board = service.board();
-    let understood = submit::understand(&upload);
-    let release = board.release(Some(upload.release.as_str()).filter(|slug| !slug.is_empty()));
-    let (manifest, release) = match (understood, release) {
-        (Ok(manifest), Some(release)) => (manifest, release),
-        (understood, release) => {
-            let mut errors = understood.err().unwrap_or_default();
-            if release.is_none() {
-                errors.add("release", submit::no_release(&upload.release));
-            }
-            return refused(&service, &user, upload, errors);
-        }
-    };
-    let files = std::mem::take(&mut upload.files);
-    match submit::accept(&service, &user, release, &manifest, files).await {
-        Ok(id) => Ok(Redirect::to(&format!("/submissions/{id}")).into_response()),
-        Err(AppError::Conflict(message)) => {
+    let upload = submit::read(multipart).await?;
+    match submit::take(&service, &user, upload).await {
+        Ok(id) => Ok(Redirect::to(&format!("/submissions/{id}?done=submitted")).into_response()),
+        Err(Refusal::Fields(upload, errors)) => refused(&service, &user, *upload, errors).await,
+        Err(Refusal::Duplicate(upload, error)) => {
             let mut errors = FieldErrors::default();
-            errors.add(if upload.form.manifest.is_empty() { "name" } else { "manifest" }, message);
-            refused(&service, &user, upload, errors)
+            let field = if upload.form.manifest.is_empty() { "name" } else { "manifest" };
+            errors.add(field, error.to_string());
+            refused(&service, &user, *upload, errors).await
         }
-        Err(error) => Err(error),
+        Err(Refusal::Other(error)) => Err(error),
     }
 }
 
-fn refused(
+async fn refused(
     service: &Service,
     user: &User,
     upload: Upload,
     errors: FieldErrors,
 ) -> Result<Response, AppError> {
-    let html = page(&form(service, user, upload, errors))?;
+    let html = page(&form(service, user, upload, errors).await?)?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
 }
 
-fn form(service: &Service, user: &User, upload: Upload, errors: FieldErrors) -> SubmitPage {
+async fn form(
+    service: &Service,
+    user: &User,
+    upload: Upload,
+    errors: FieldErrors,
+) -> Result<SubmitPage, AppError> {
     let board = service.board();
-    SubmitPage {
+    let revises = match revised(service, user, &upload).await? {
+        Some(revised) => Some(Revised {
+            id: revised.id.to_string(),
+            files: submissions::files(&service.pool, revised.id)
+                .await?
+                .into_iter()
+                .map(|file| file.name)
+                .collect(),
+            model: revised.manifest.name,
+        }),
+        None => None,
+    };
+    let quota = quota_in_words(service, user).await?;
+    Ok(SubmitPage {
         layout: layout(service, Section::Submit, Some(user)),
+        is_spent: quota.as_deref().is_some_and(|quota| quota.starts_with("No submission")),
+        quota,
+        revises,
         runtimes: runtimes::all()
             .iter()
             .map(|runtime| Choice {
@@ -87,5 +144,5 @@ fn form(service: &Service, user: &User, upload: Upload, errors: FieldErrors) -> 
         form: upload.form,
         errors,
         upload_limit: Bytes(submit::UPLOAD_LIMIT as u64),
-    }
+    })
 }

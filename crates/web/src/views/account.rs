@@ -33,6 +33,8 @@ pub struct SubmissionsPage {
     pub now: Timestamp,
     /// The user's submissions, newest first.
     pub rows: Vec<SubmissionRow>,
+    /// What the user has left, in words; staff have no quota.
+    pub quota: Option<String>,
 }
 
 /// One of the user's submissions.

@@ -18,14 +18,20 @@ mod method;
 mod model;
 mod quantity;
 mod queue;
+mod record;
 mod sort;
 mod states;
 mod submission;
 mod submit;
 mod weakness;
+mod webhooks;
 
 pub use account::{LoginPage, SubmissionRow, SubmissionsPage};
-pub use admin::{Action, AdminPage, AdminSubmission, ReleaseRow, WorkerRow};
+pub use admin::{
+    AdminSection, AuditPage, AuditRow, Exception, FileRow, Filter, HistoryRow, InboxEntry, InboxPage,
+    NamedAction, OpenObjection, Piece, QuotaPage, QuotaRow, ReasonTemplate, ReleaseRow, ReviewPage,
+    SourceLine, SourceView, WorkerRow, WorkersPage,
+};
 pub(crate) use board::url_component;
 pub use board::{BoardPage, BoardRow, Chart, Elsewhere, ReleaseFacts, Scoring, TRACKS, Track};
 pub use compare::{ComparePage, Comparison, TrackComparison};
@@ -38,10 +44,15 @@ pub use quantity::{
     Age, Bytes, Count, Difference, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp,
 };
 pub use queue::{QueueJob, QueuePage, StateCount};
+pub use record::{ObjectionView, RecordPage};
 pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
-pub use submission::{AttemptView, Failure, LiveProgress, SubmissionPage, TimelineEvent};
-pub use submit::{FieldErrors, SubmitForm, SubmitPage};
+pub use submission::{
+    AttemptView, Deadline, Details, Failure, FindingView, LiveProgress, MessageView, SubmissionPage,
+    TimelineEvent, TokenMove,
+};
+pub use submit::{FieldErrors, Revised, SubmitForm, SubmitPage};
+pub use webhooks::{WebhookRow, WebhooksPage};
 pub use weakness::{
     ClassRow, ConfusionRow, EntityRow, FaultRow, ReachedRow, ResponseRow, ResponseTable, Weakness,
 };

@@ -34,6 +34,8 @@ pub struct StateCount {
     pub count: Count,
     /// Since when the oldest is in it.
     pub oldest_since: Option<Timestamp>,
+    /// How many are there for longer than they should be.
+    pub late: u64,
 }
 
 impl StateCount {

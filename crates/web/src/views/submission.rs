@@ -5,7 +5,7 @@ use protocol::{AttemptId, FailureClass, FaultOwner, Stage, SubmissionId};
 
 use super::{
     layout::Layout,
-    quantity::Timestamp,
+    quantity::{Age, Timestamp},
     states::{StateWords, state_words},
 };
 
@@ -41,6 +41,94 @@ pub struct SubmissionPage {
     pub result_href: Option<String>,
     /// The visitor may cancel it now (`POST /submissions/{id}/cancel`).
     pub may_cancel: bool,
+    /// What else there is to see and to do.
+    pub details: Details,
+}
+
+/// What there is to see and to do besides the state itself; the default is nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Details {
+    /// By when somebody should have acted.
+    pub deadline: Option<Deadline>,
+    /// When the attempt is expected to end, in words, and what that rests on.
+    pub estimate: Option<String>,
+    /// What the checks found.
+    pub findings: Vec<FindingView>,
+    /// The reader is the submitter or of the staff, and sees the thread and the token's way.
+    pub is_insider: bool,
+    /// The thread with the reviewers.
+    pub messages: Vec<MessageView>,
+    /// Where the reader, if the submitter, answers.
+    pub may_answer: bool,
+    /// The reader may take the result off the board.
+    pub may_withdraw: bool,
+    /// Where the reader hands in a new revision.
+    pub revise_href: Option<String>,
+    /// Where the reader of the staff decides on it.
+    pub review_href: Option<String>,
+    /// The one it replaces.
+    pub revision_of: Option<SubmissionId>,
+    /// The one that replaces it.
+    pub revised_by: Option<SubmissionId>,
+    /// What was taken from the submitter's quota and given back.
+    pub tokens: Vec<TokenMove>,
+    /// What the submitter has left, in words.
+    pub quota: Option<String>,
+    /// The end of the log of the running attempt, for insiders.
+    pub live_log: Option<String>,
+}
+
+/// By when somebody should have acted.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    /// Then.
+    pub at: Timestamp,
+    /// That has passed.
+    pub is_past: bool,
+}
+
+impl Deadline {
+    /// How long until then, or since.
+    pub(crate) fn distance(&self, now: &Timestamp) -> Age {
+        if self.is_past { self.at.age(now) } else { now.age(&self.at) }
+    }
+}
+
+/// One finding of the checks.
+#[derive(Debug, Clone)]
+pub struct FindingView {
+    /// A reviewer has to look at it.
+    pub is_caution: bool,
+    /// A file, a line, or both.
+    pub place: String,
+    /// What was seen.
+    pub sentence: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+/// One message of the thread.
+#[derive(Debug, Clone)]
+pub struct MessageView {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub author: String,
+    /// Of the staff.
+    pub from_staff: bool,
+    /// What.
+    pub body: String,
+}
+
+/// A token taken or given back.
+#[derive(Debug, Clone)]
+pub struct TokenMove {
+    /// When.
+    pub at: Timestamp,
+    /// Taken, not given back.
+    pub taken: bool,
+    /// Why.
+    pub reason: String,
 }
 
 /// How far an attempt is.

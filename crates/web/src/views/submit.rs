@@ -23,6 +23,23 @@ pub struct SubmitPage {
     pub releases: Vec<Choice>,
     /// Most bytes the files may have together.
     pub upload_limit: Bytes,
+    /// What the submitter has left, in words; staff have no quota.
+    pub quota: Option<String>,
+    /// Nothing can be submitted now.
+    pub is_spent: bool,
+    /// What this is a revision of.
+    pub revises: Option<Revised>,
+}
+
+/// The submission that is being revised.
+#[derive(Debug, Clone)]
+pub struct Revised {
+    /// Which.
+    pub id: String,
+    /// Its model.
+    pub model: String,
+    /// Its files, which can be used again.
+    pub files: Vec<String>,
 }
 
 /// The fields of the form as they were typed; the names are those of the form fields and of `ffasr.toml`.

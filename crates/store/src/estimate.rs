@@ -1,0 +1,93 @@
+//! When a waiting submission will be done, from how long others took.
+
+use std::time::Duration;
+
+use protocol::SubmissionId;
+use sqlx::PgPool;
+
+use crate::StoreError;
+
+/// Attempts that the median is taken over.
+const LATEST: i64 = 20;
+
+/// What a waiting or running submission may expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Median duration of the latest successful attempts on this release and hardware class.
+    pub typical: Duration,
+    /// How many attempts that is the median of.
+    pub measured: u32,
+    /// From now until the end of the attempt; `None` when no worker of the class is there.
+    pub remaining: Option<Duration>,
+}
+
+/// The estimate for a submission with an open attempt; `None` without one, or when nothing was measured yet.
+/// A worker counts when it was heard from within `silent_after`.
+///
+/// Waiting: the attempts before it are shared out among the workers, each taking the typical time, and then its own.
+/// Running: the typical time less what has passed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of(
+    pool: &PgPool,
+    submission: SubmissionId,
+    silent_after: Duration,
+) -> Result<Option<Estimate>, StoreError> {
+    let row: Option<(Option<f64>, i64, i64, i64, Option<f64>)> = sqlx::query_as(
+        "WITH mine AS (
+             SELECT j.*, s.release_id FROM jobs j JOIN submissions s ON s.id = j.submission_id
+             WHERE j.submission_id = $1 AND j.kind = 'evaluate' AND j.state IN ('queued', 'leased')),
+         measured AS (
+             SELECT extract(epoch FROM d.finished_at - d.started_at)::float8 AS seconds
+             FROM mine m JOIN submissions o ON o.release_id = m.release_id AND o.hardware_class = m.hardware_class
+                  JOIN jobs d ON d.submission_id = o.id AND d.kind = 'evaluate' AND d.state = 'succeeded'
+             ORDER BY d.finished_at DESC LIMIT $2)
+         SELECT (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM measured),
+                (SELECT count(*) FROM measured),
+                (SELECT count(*) FROM jobs o WHERE o.kind = 'evaluate' AND o.hardware_class = m.hardware_class
+                   AND (o.state = 'leased'
+                        OR o.state = 'queued' AND (o.priority, o.turn, o.id) < (m.priority, m.turn, m.id))),
+                (SELECT count(*) FROM workers w WHERE w.revoked_at IS NULL AND NOT w.draining
+                   AND w.hardware_classes @> ARRAY[m.hardware_class]
+                   AND w.last_seen_at > now() - make_interval(secs => $3)),
+                CASE WHEN m.state = 'leased' THEN extract(epoch FROM now() - m.started_at)::float8 END
+         FROM mine m",
+    )
+    .bind(submission.0)
+    .bind(LATEST)
+    .bind(silent_after.as_secs_f64())
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.and_then(|(typical, measured, ahead, workers, passed)| {
+        let typical = typical?;
+        Some(Estimate {
+            typical: Duration::from_secs_f64(typical.max(0.0)),
+            measured: u32::try_from(measured).unwrap_or(u32::MAX),
+            remaining: remaining(typical, ahead, workers, passed).map(Duration::from_secs_f64),
+        })
+    }))
+}
+
+fn remaining(typical: f64, ahead: i64, workers: i64, passed: Option<f64>) -> Option<f64> {
+    match passed {
+        Some(passed) => Some((typical - passed).max(0.0)),
+        None if workers == 0 => None,
+        // Those that run are half done on average, which this counts as whole: better early than late.
+        None => Some(typical * (1.0 + (ahead as f64 / workers as f64).floor())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::remaining;
+
+    #[test]
+    fn waiting_is_the_rounds_before_it_and_its_own_and_running_is_what_is_left() {
+        assert_eq!(remaining(60.0, 0, 2, None), Some(60.0));
+        assert_eq!(remaining(60.0, 5, 2, None), Some(180.0));
+        assert_eq!(remaining(60.0, 5, 0, None), None, "nobody is there to run it");
+        assert_eq!(remaining(60.0, 5, 0, Some(45.0)), Some(15.0));
+        assert_eq!(remaining(60.0, 5, 0, Some(75.0)), Some(0.0));
+    }
+}

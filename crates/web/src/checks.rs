@@ -1,0 +1,376 @@
+//! The automatic checks of an upload, before anything of it is stored or runs.
+//!
+//! What is refused is named at its field. What calls for a look is kept as a finding, and the submission waits for a
+//! reviewer.
+
+use std::io::Cursor;
+
+use inspection::{FileKind, Limits, Rule, Severity};
+use protocol::{ModelManifest, RuntimeDeclaration, Setting};
+use store::findings::Finding;
+
+use crate::{
+    runtimes,
+    submit::{self, Upload, UploadedFile},
+    views::{FieldErrors, SubmitForm},
+};
+
+/// What an archive may hold when it comes with the form.
+const BUNDLE: Limits = Limits { entries: 256, unpacked_bytes: 256 << 20, expansion: 200 };
+/// Longer than any evaluator that a person would read.
+const EVALUATOR_BYTES: usize = 256 * 1024;
+/// The setting by which a runtime says that it runs evaluators.
+const EVALUATOR_SETTING: &str = "evaluator";
+
+/// An upload that may be accepted.
+pub(crate) struct Checked {
+    /// The model.
+    pub(crate) manifest: ModelManifest,
+    /// What is to be said about it, the heaviest first.
+    pub(crate) findings: Vec<Finding>,
+    /// The file that is the evaluator.
+    pub(crate) evaluator: Option<String>,
+    /// Why a person has to look.
+    pub(crate) review: Option<String>,
+}
+
+/// Checks an upload; an archive is unpacked into its files. Takes a while for a large one: not for an async thread.
+pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let mut findings = Vec::new();
+    unpack(upload, &mut findings, &mut errors);
+    let evaluator = evaluator_name(upload, &mut errors);
+    if let Some(name) = &evaluator {
+        declare(name, upload);
+    }
+    let manifest = submit::understand(upload);
+    inspect(upload, evaluator.as_deref(), &mut findings, &mut errors);
+    let manifest = match manifest {
+        Ok(manifest) if errors.is_empty() => manifest,
+        other => {
+            let mut all = other.err().unwrap_or_default();
+            errors.all().iter().for_each(|(field, message)| all.add(field, message));
+            return Err(all);
+        }
+    };
+    let runtime = runtimes::find(&manifest.runtime);
+    if let (Some(name), Some(runtime)) = (&evaluator, runtime)
+        && !runs_evaluators(runtime)
+    {
+        findings.push(Finding {
+            severity: Severity::Caution.as_str().to_owned(),
+            rule: "evaluator-not-run".to_owned(),
+            place: name.clone(),
+            sentence: format!("The runtime \u{201c}{}\u{201d} does not run evaluators.", runtime.name),
+            advice: "Choose a runtime that has a setting `evaluator`, or leave the file out.".to_owned(),
+        });
+    }
+    // Stable, so that findings of equal weight stay in the order of the files.
+    findings.sort_by_key(|finding| !finding.is_caution());
+    let review = reason_for_review(&findings, evaluator.as_deref());
+    Ok(Checked { manifest, findings, evaluator, review })
+}
+
+/// One archive by itself is unpacked: its files count as if they had been chosen one by one, its `ffasr.toml` as the
+/// description unless the form gives another.
+fn unpack(upload: &mut Upload, findings: &mut Vec<Finding>, errors: &mut FieldErrors) {
+    let [file] = upload.files.as_slice() else { return };
+    if inspection::inspect_file(&file.name, &file.content).0 != FileKind::Archive {
+        return;
+    }
+    let archive = file.name.clone();
+    let report = inspection::inspect_bundle(Cursor::new(&file.content), &BUNDLE);
+    let described = !upload.form.manifest.trim().is_empty() || !upload.form.name.trim().is_empty();
+    for finding in &report.findings {
+        let not_needed = finding.rule == Rule::NoManifest && described;
+        if finding.severity() == Severity::Refusal && !not_needed {
+            errors.add("files", refusal(&archive, finding));
+        } else if matches!(finding.rule, Rule::NoWeights | Rule::NoLicenceFile) {
+            // What is about one of its files is found again below, under the file's own name.
+            findings.push(stored(&archive, finding));
+        }
+    }
+    if !errors.is_empty() {
+        return;
+    }
+    match inspection::unpack_bundle(Cursor::new(&file.content), &BUNDLE) {
+        Ok(files) => upload.files = flat(files, &mut upload.form, described),
+        Err(finding) => errors.add("files", refusal(&archive, &finding)),
+    }
+}
+
+/// The files without the one folder that all of them may lie in.
+fn flat(files: Vec<(String, Vec<u8>)>, form: &mut SubmitForm, described: bool) -> Vec<UploadedFile> {
+    let top = files.first().and_then(|(path, _)| path.split_once('/')).map(|(top, _)| format!("{top}/"));
+    let top = top.filter(|top| files.iter().all(|(path, _)| path.starts_with(top.as_str())));
+    let mut flat = Vec::with_capacity(files.len());
+    for (path, content) in files {
+        let name = top.as_deref().and_then(|top| path.strip_prefix(top)).unwrap_or(&path).to_owned();
+        if name == "ffasr.toml" {
+            if !described && let Ok(text) = String::from_utf8(content) {
+                form.manifest = text;
+            }
+        } else {
+            flat.push(UploadedFile { name, content });
+        }
+    }
+    flat
+}
+
+/// Which file is the evaluator: the one in the field for it, else `evaluator.py`, else the only Python file.
+fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
+    if let Some(name) = &upload.evaluator {
+        if !is_python(name) {
+            errors.add(
+                "evaluator",
+                format!("\u{201c}{name}\u{201d} is not a Python file: its name does not end in .py."),
+            );
+        }
+        return Some(name.clone());
+    }
+    let python: Vec<&str> =
+        upload.files.iter().map(|file| file.name.as_str()).filter(|name| is_python(name)).collect();
+    match python.as_slice() {
+        [] => None,
+        [only] => Some((*only).to_owned()),
+        several if several.contains(&"evaluator.py") => Some("evaluator.py".to_owned()),
+        several => {
+            errors.add(
+                "files",
+                format!(
+                    "There are {} Python files; name the one that defines `evaluate` evaluator.py, or hand it in by its own field.",
+                    several.len()
+                ),
+            );
+            None
+        }
+    }
+}
+
+fn is_python(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("py"))
+}
+
+/// Names the evaluator in the settings of a runtime that runs one, unless the submitter did.
+fn declare(name: &str, upload: &mut Upload) {
+    let takes_it = runtimes::find(upload.runtime.trim()).is_some_and(runs_evaluators);
+    let line = format!("{EVALUATOR_SETTING} = {name:?}\n");
+    if takes_it && upload.form.manifest.trim().is_empty() && !upload.form.decoding.contains(EVALUATOR_SETTING)
+    {
+        upload.form.decoding.insert_str(0, &line);
+    }
+}
+
+fn runs_evaluators(runtime: &RuntimeDeclaration) -> bool {
+    matches!(runtime.settings.get(EVALUATOR_SETTING), Some(Setting::File { .. }))
+}
+
+fn inspect(upload: &Upload, evaluator: Option<&str>, findings: &mut Vec<Finding>, errors: &mut FieldErrors) {
+    for file in &upload.files {
+        if is_python(&file.name) {
+            let is_evaluator = evaluator == Some(file.name.as_str());
+            let field = if upload.evaluator.as_ref() == Some(&file.name) { "evaluator" } else { "files" };
+            python(file, is_evaluator, field, findings, errors);
+            continue;
+        }
+        if let Some(finding) = inspection::inspect_file(&file.name, &file.content).1 {
+            if finding.severity() == Severity::Refusal {
+                errors.add("files", refusal(&file.name, &finding));
+            } else {
+                findings.push(stored(&file.name, &finding));
+            }
+        }
+    }
+}
+
+/// Python is read for what a reviewer should see; the evaluator must keep its contract as well.
+fn python(
+    file: &UploadedFile,
+    is_evaluator: bool,
+    field: &str,
+    findings: &mut Vec<Finding>,
+    errors: &mut FieldErrors,
+) {
+    if file.content.len() > EVALUATOR_BYTES {
+        errors.add(
+            field,
+            format!("\u{201c}{}\u{201d} has more than 256 KiB; nobody could read it.", file.name),
+        );
+        return;
+    }
+    let Ok(source) = std::str::from_utf8(&file.content) else {
+        errors.add(field, format!("\u{201c}{}\u{201d} is not UTF-8 text.", file.name));
+        return;
+    };
+    for finding in inspection::inspect_evaluator(source).findings {
+        let of_the_contract =
+            matches!(finding.rule, Rule::NoEvaluate | Rule::WrongSignature | Rule::UncheckedEvaluate);
+        if of_the_contract && !is_evaluator {
+            continue;
+        }
+        if finding.severity() == Severity::Refusal {
+            errors.add(field, refusal(&file.name, &finding));
+        } else {
+            findings.push(stored(&file.name, &finding));
+        }
+    }
+}
+
+/// Where, what, and what to do, for the form.
+fn refusal(file: &str, finding: &inspection::Finding) -> String {
+    format!("{}: {} {}", place(file, &finding.place), finding.sentence, finding.advice())
+}
+
+fn place(file: &str, within: &str) -> String {
+    if within.is_empty() || within == file { file.to_owned() } else { format!("{file}, {within}") }
+}
+
+fn stored(file: &str, finding: &inspection::Finding) -> Finding {
+    let rule = serde_json::to_value(finding.rule).ok();
+    Finding {
+        severity: finding.severity().as_str().to_owned(),
+        rule: rule.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+        place: place(file, &finding.place),
+        // Quotes of the source may hold what the database cannot.
+        sentence: finding.sentence.replace('\0', "\u{fffd}"),
+        advice: finding.advice().to_owned(),
+    }
+}
+
+fn reason_for_review(findings: &[Finding], evaluator: Option<&str>) -> Option<String> {
+    let cautions = findings.iter().filter(|finding| finding.is_caution()).count();
+    match (evaluator, cautions) {
+        (Some(_), 0) => Some("It brings an evaluator, which a person reads before it runs.".to_owned()),
+        (Some(_), count) => Some(format!(
+            "It brings an evaluator, which a person reads before it runs; {count} of the findings below call for a look."
+        )),
+        (None, 0) => None,
+        (None, 1) => {
+            Some("One of the findings below calls for a look by a person before it runs.".to_owned())
+        }
+        (None, count) => {
+            Some(format!("{count} of the findings below call for a look by a person before it runs."))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "def evaluate(file):\n    return ''\n";
+
+    fn upload(files: &[(&str, &[u8])]) -> Upload {
+        Upload {
+            form: SubmitForm {
+                name: "m".to_owned(),
+                organisation: "o".to_owned(),
+                licence: "MIT".to_owned(),
+                ..SubmitForm::default()
+            },
+            runtime: "pocketsphinx".to_owned(),
+            files: files
+                .iter()
+                .map(|(name, content)| UploadedFile { name: (*name).to_owned(), content: content.to_vec() })
+                .collect(),
+            ..Upload::default()
+        }
+    }
+
+    #[test]
+    fn plain_files_need_no_review() {
+        let checked = look(&mut upload(&[("task.lm", b"\\data\\"), ("words.dict", b"A AH")])).ok().unwrap();
+        assert_eq!((checked.findings, checked.review, checked.evaluator), (Vec::new(), None, None));
+    }
+
+    #[test]
+    fn a_pickle_is_taken_but_a_person_looks_first() {
+        let checked = look(&mut upload(&[("model.pt", &[0x80, 4])])).ok().unwrap();
+        assert_eq!(checked.findings.len(), 1);
+        assert_eq!(
+            (checked.findings[0].rule.as_str(), checked.findings[0].place.as_str()),
+            ("pickled-weights", "model.pt")
+        );
+        assert!(checked.review.unwrap().starts_with("One of the findings"));
+    }
+
+    #[test]
+    fn an_evaluator_is_found_in_its_field_by_its_name_or_as_the_only_python_file() {
+        let found =
+            |files: &[(&str, &[u8])]| look(&mut upload(files)).ok().and_then(|checked| checked.evaluator);
+        assert_eq!(found(&[("mine.py", GOOD.as_bytes())]).as_deref(), Some("mine.py"));
+        assert_eq!(
+            found(&[("helper.py", b"X = 1\n"), ("evaluator.py", GOOD.as_bytes())]).as_deref(),
+            Some("evaluator.py"),
+            "a helper needs no evaluate"
+        );
+        let errors = look(&mut upload(&[("a.py", b""), ("b.py", b"")])).err().unwrap();
+        assert!(errors.of("files").unwrap().contains("2 Python files"));
+    }
+
+    #[test]
+    fn an_evaluator_that_breaks_the_contract_is_refused_at_its_field_with_line_and_advice() {
+        let mut broken = upload(&[("mine.py", b"import os\ndef evaluate(a, b):\n    return ''\n")]);
+        broken.evaluator = Some("mine.py".to_owned());
+        let errors = look(&mut broken).err().unwrap();
+        let message = errors.of("evaluator").unwrap();
+        assert!(message.starts_with("mine.py, line 2:"), "{message}");
+        assert!(message.contains("exactly one argument"), "{message}");
+    }
+
+    #[test]
+    fn what_is_suspicious_is_a_finding_with_its_line() {
+        let source = format!("import socket\n{GOOD}");
+        let checked = look(&mut upload(&[("mine.py", source.as_bytes())])).ok().unwrap();
+        assert!(
+            checked
+                .findings
+                .iter()
+                .any(|finding| finding.rule == "network" && finding.place == "mine.py, line 1")
+        );
+        assert!(checked.findings.iter().any(|finding| finding.rule == "evaluator-not-run"));
+    }
+
+    fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, content) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            builder.append_data(&mut header, path, *content).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    const MANIFEST: &[u8] =
+        b"name = \"packed\"\norganisation = \"o\"\nlicence = \"MIT\"\nruntime = \"pocketsphinx\"\n[decoding]\nlm = \"task.lm\"\n";
+
+    #[test]
+    fn an_archive_counts_as_the_files_in_it_and_brings_its_description() {
+        let archive = tar(&[("model/ffasr.toml", MANIFEST), ("model/task.lm", b"\\data\\")]);
+        // A description in a folder is found as well: the folder is taken away.
+        let mut bundle = upload(&[("model.tar", &archive)]);
+        bundle.form = SubmitForm {
+            name: "by hand".to_owned(),
+            organisation: "o".to_owned(),
+            licence: "MIT".to_owned(),
+            ..SubmitForm::default()
+        };
+        assert_eq!(look(&mut bundle).ok().unwrap().manifest.name, "by hand", "the form counts");
+        assert_eq!(bundle.files.len(), 1);
+        let archive = tar(&[("ffasr.toml", MANIFEST), ("task.lm", b"\\data\\")]);
+        let mut bundle = Upload { form: SubmitForm::default(), ..upload(&[("model.tar", &archive)]) };
+        assert_eq!(look(&mut bundle).ok().unwrap().manifest.name, "packed");
+        assert_eq!(bundle.files[0].name, "task.lm");
+    }
+
+    #[test]
+    fn an_archive_that_expands_too_far_is_refused_at_the_files() {
+        let zeros = tar(&[("ffasr.toml", MANIFEST), ("zeros", &vec![0; 8 << 20])]);
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, &zeros).unwrap();
+        let bomb = encoder.finish().unwrap();
+        let errors = look(&mut upload(&[("bomb.tar.gz", &bomb)])).err().unwrap();
+        assert!(errors.of("files").unwrap().contains("Unpacked"), "{:?}", errors.of("files"));
+    }
+}

@@ -1,0 +1,151 @@
+//! Workers and releases, quotas, and the audit log.
+
+use askama::Template;
+use protocol::SubmissionId;
+
+use super::AdminSection;
+use crate::views::{
+    layout::Layout,
+    quantity::{Count, Timestamp},
+};
+
+/// `GET /admin/workers`.
+#[derive(Debug, Template)]
+#[template(path = "admin/workers.html")]
+pub struct WorkersPage {
+    /// The frame.
+    pub layout: Layout,
+    /// The time this page was made.
+    pub now: Timestamp,
+    /// Seconds after which a silent worker has lost its lease.
+    pub lease_seconds: u64,
+    /// Workers, the latest heard first.
+    pub workers: Vec<WorkerRow>,
+    /// Releases.
+    pub releases: Vec<ReleaseRow>,
+    /// A token that was just issued: for whom, and the token. Shown once.
+    pub issued: Option<(String, String)>,
+    /// The reader may change something.
+    pub is_admin: bool,
+    /// Hardware class that new submissions run on, as an example.
+    pub hardware_class: String,
+}
+
+impl WorkersPage {
+    pub(crate) fn section(&self) -> AdminSection {
+        AdminSection::Workers
+    }
+}
+
+/// One worker.
+#[derive(Debug, Clone)]
+pub struct WorkerRow {
+    /// Its name.
+    pub name: String,
+    /// Hardware classes its token is issued for.
+    pub hardware_classes: Vec<String>,
+    /// When it was last heard from.
+    pub last_seen: Option<Timestamp>,
+    /// It has been silent for longer than a lease.
+    pub silent: bool,
+    /// `taking jobs`, `draining` or `revoked`.
+    pub condition: &'static str,
+    /// What it runs now: in words, and the submission.
+    pub job: Option<(String, SubmissionId)>,
+    /// What it is made of, in words.
+    pub fingerprint: Option<String>,
+}
+
+/// One release.
+#[derive(Debug, Clone)]
+pub struct ReleaseRow {
+    /// Its slug.
+    pub slug: String,
+    /// Its state.
+    pub state: String,
+    /// How many items it has.
+    pub items: Count,
+    /// Hash of its manifest, once frozen.
+    pub manifest_sha256: Option<String>,
+    /// When it was frozen.
+    pub frozen_at: Option<Timestamp>,
+}
+
+/// `GET /admin/quota`.
+#[derive(Debug, Template)]
+#[template(path = "admin/quota.html")]
+pub struct QuotaPage {
+    /// The frame.
+    pub layout: Layout,
+    /// What holds without an exception, in words.
+    pub usual: String,
+    /// Submitters.
+    pub users: Vec<QuotaRow>,
+    /// The reader may change something.
+    pub is_admin: bool,
+}
+
+impl QuotaPage {
+    pub(crate) fn section(&self) -> AdminSection {
+        AdminSection::Quota
+    }
+}
+
+/// One submitter.
+#[derive(Debug, Clone)]
+pub struct QuotaRow {
+    /// Name.
+    pub name: String,
+    /// What they may do.
+    pub role: &'static str,
+    /// Submissions possible now.
+    pub left: u32,
+    /// What holds for them, in words.
+    pub rule: String,
+    /// The exception behind it.
+    pub exception: Option<Exception>,
+}
+
+/// An exception from the quota.
+#[derive(Debug, Clone)]
+pub struct Exception {
+    /// Why.
+    pub reason: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// `GET /admin/audit`.
+#[derive(Debug, Template)]
+#[template(path = "admin/audit.html")]
+pub struct AuditPage {
+    /// The frame.
+    pub layout: Layout,
+    /// Actions, newest first.
+    pub rows: Vec<AuditRow>,
+}
+
+impl AuditPage {
+    pub(crate) fn section(&self) -> AdminSection {
+        AdminSection::Audit
+    }
+}
+
+/// One action.
+#[derive(Debug, Clone)]
+pub struct AuditRow {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// The submission it was done to.
+    pub submission: Option<SubmissionId>,
+    /// Why.
+    pub reason: String,
+    /// Visitors may read of it.
+    pub public: bool,
+}

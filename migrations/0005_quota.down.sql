@@ -1,0 +1,1 @@
+DROP TABLE quota_entries, quota_overrides, quota_buckets;
