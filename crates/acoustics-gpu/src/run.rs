@@ -345,11 +345,11 @@ fn air(plan: &WavePlan) -> Vec<u32> {
     air
 }
 
-/// Place, missing weight, first patch and first cut of each boundary node, and the ends of the last two.
-fn nodes(plan: &WavePlan) -> Vec<[u32; 4]> {
+/// The boundary nodes as the kernels' structure `Node`, and one more with the ends of patches and cuts.
+fn nodes(plan: &WavePlan) -> Vec<[u32; 5]> {
     let boundary = plan.boundary();
     let mut cut = 0;
-    let mut nodes: Vec<[u32; 4]> = (0..boundary.nodes.len())
+    let mut nodes: Vec<[u32; 5]> = (0..boundary.nodes.len())
         .map(|number| {
             let first_cut = cut;
             while boundary.cuts.get(cut).is_some_and(|next| next.node as usize == number) {
@@ -358,12 +358,13 @@ fn nodes(plan: &WavePlan) -> Vec<[u32; 4]> {
             [
                 boundary.nodes[number],
                 boundary.missing_weight[number].to_bits(),
+                boundary.inverse_mass[number].to_bits(),
                 boundary.first_patch[number],
                 first_cut as u32,
             ]
         })
         .collect();
-    nodes.push([0, 0, boundary.patches() as u32, boundary.cuts.len() as u32]);
+    nodes.push([0, 0, 0, boundary.patches() as u32, boundary.cuts.len() as u32]);
     nodes
 }
 

@@ -12,6 +12,14 @@ override node_count: u32;
 override receivers: u32;
 override mouth_count: u32;
 
+struct Node {
+    place: u32,
+    missing_weight: f32,
+    inverse_mass: f32,
+    first_patch: u32,
+    first_cut: u32,
+}
+
 @group(0) @binding(0) var<storage, read_write> next: array<f32>;
 @group(0) @binding(1) var<storage, read> now: array<f32>;
 // One bit for each place: whether it is air.
@@ -21,8 +29,8 @@ override mouth_count: u32;
 @group(0) @binding(4) var<storage, read> signal: array<f32>;
 // Node and bits of the weight.
 @group(0) @binding(5) var<storage, read> mouths: array<vec2<u32>>;
-// Place, bits of the missing weight, first patch, first cut; and one more for the ends.
-@group(0) @binding(6) var<storage, read> nodes: array<vec4<u32>>;
+// And one more for the ends.
+@group(0) @binding(6) var<storage, read> nodes: array<Node>;
 // Wall and bits of the area.
 @group(0) @binding(7) var<storage, read> patch_list: array<vec2<u32>>;
 @group(0) @binding(8) var<storage, read> cuts: array<u32>;
@@ -57,19 +65,16 @@ fn update_air(@builtin(global_invocation_id) id: vec3<u32>) {
     if place / 32u >= arrayLength(&air) || (air[place / 32u] >> (place % 32u) & 1u) == 0u {
         return;
     }
-    let here = now[place];
+    var sum = 0.0;
     if fcc {
         let parity = (id.z + id.y) & 1u;
         let corners = beside(place - stride) + beside(place + stride);
-        let edges = edge(place + parity - 1u) + edge(place + parity);
-        next[place] = 0.25 * (corners + edges) - here - next[place];
+        sum = corners + (edge(place + parity - 1u) + edge(place + parity));
     } else {
-        let in_planes = beside(place);
         let in_rows = now[place - stride] + now[place + stride];
-        let in_row = now[place - 1u] + now[place + 1u];
-        let sum = in_planes + in_rows + in_row;
-        next[place] = (centre_weight * here - next[place]) + neighbour_weight * sum;
+        sum = (beside(place) + in_rows) + (now[place - 1u] + now[place + 1u]);
     }
+    next[place] = (centre_weight * now[place] - next[place]) + neighbour_weight * sum;
 }
 
 @compute @workgroup_size(64)
@@ -89,16 +94,17 @@ fn update_boundary(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
     }
     let node = nodes[number];
     let end = nodes[number + 1u];
-    var sum = next[node.x];
-    for (var cut = node.w; cut < end.w; cut += 1u) {
-        sum -= neighbour_weight * now[cuts[cut]];
+    var after = next[node.place];
+    for (var cut = node.first_cut; cut < end.first_cut; cut += 1u) {
+        after -= neighbour_weight * now[cuts[cut]];
     }
-    let here = now[node.x];
+    let here = now[node.place];
     let before = previous[number];
-    sum += bitcast<f32>(node.y) * here;
+    let sum = (2.0 * here - before)
+        + node.inverse_mass * ((after + before) + (node.missing_weight - 2.0) * here);
     var loss = 0.0;
     var taken = 0.0;
-    for (var index = node.z; index < end.z; index += 1u) {
+    for (var index = node.first_patch; index < end.first_patch; index += 1u) {
         let patch_here = patch_list[index];
         let area = bitcast<f32>(patch_here.y);
         var flow = 0.0;
@@ -112,8 +118,8 @@ fn update_boundary(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
         loss += area * 0.5 * drive;
         taken += area * flow;
     }
-    let after = (sum + loss * before - taken) / (1.0 + loss);
-    for (var index = node.z; index < end.z; index += 1u) {
+    after = sum + (loss * (before - sum) - taken) / (1.0 + loss);
+    for (var index = node.first_patch; index < end.first_patch; index += 1u) {
         let wall = patch_list[index].x;
         for (var branch = 0u; branch < branches; branch += 1u) {
             let coefficients = walls[wall * branches + branch];
@@ -123,7 +129,7 @@ fn update_boundary(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wo
         }
     }
     previous[number] = here;
-    next[node.x] = after;
+    next[node.place] = after;
 }
 
 @compute @workgroup_size(64)
