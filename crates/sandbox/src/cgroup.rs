@@ -5,6 +5,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -28,8 +29,8 @@ pub(crate) struct TreeLimits {
 pub(crate) enum Hierarchy {
     /// One tree with all controllers; groups are made in this directory.
     V2(PathBuf),
-    /// One tree a controller.
-    V1 { memory: PathBuf, pids: PathBuf, cpu: PathBuf },
+    /// One tree a controller; that which counts processor time is often the same as `cpu`, and not needed.
+    V1 { memory: PathBuf, pids: PathBuf, cpu: PathBuf, accounting: Option<PathBuf> },
     /// No usable controllers, and why.
     Unavailable(String),
 }
@@ -69,16 +70,16 @@ impl Hierarchy {
         let group = match self {
             Self::Unavailable(_) => return Ok(None),
             Self::V2(base) => Group { memory: base.join(&name), others: Vec::new(), version: 2 },
-            Self::V1 { memory, pids, cpu } => Group {
+            Self::V1 { memory, pids, cpu, accounting } => Group {
                 memory: memory.join(&name),
-                others: vec![pids.join(&name), cpu.join(&name)],
+                others: [pids, cpu].into_iter().chain(accounting).map(|it| it.join(&name)).collect(),
                 version: 1,
             },
         };
         for directory in group.directories() {
             fs::create_dir(directory)?;
         }
-        if let [pids, cpu] = group.others.as_slice() {
+        if let [pids, cpu, ..] = group.others.as_slice() {
             write(&group.memory, "memory.limit_in_bytes", limits.memory_bytes)?;
             // Only there with swap accounting; without it there is nothing to bound.
             let _ = write(&group.memory, "memory.memsw.limit_in_bytes", limits.memory_bytes);
@@ -108,7 +109,9 @@ impl Hierarchy {
     fn remove_stale(&self) {
         let bases = match self {
             Self::V2(base) => vec![base],
-            Self::V1 { memory, pids, cpu } => vec![memory, pids, cpu],
+            Self::V1 { memory, pids, cpu, accounting } => {
+                [memory, pids, cpu].into_iter().chain(accounting).collect()
+            }
             Self::Unavailable(_) => Vec::new(),
         };
         for entry in bases.into_iter().filter_map(|base| fs::read_dir(base).ok()).flatten().flatten() {
@@ -154,7 +157,6 @@ impl Group {
             let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
             return Some(usage.trim().parse::<f64>().ok()? * 1e-6);
         }
-        // The controllers `cpu` and `cpuacct` share a hierarchy on every common distribution.
         let usage = self.others.iter().find_map(|it| read(it.join("cpuacct.usage")).ok())?;
         Some(usage.trim().parse::<f64>().ok()? * 1e-9)
     }
@@ -225,7 +227,14 @@ fn v1(mounts: &str, own: &str) -> Result<Hierarchy, String> {
         let directory = directory(&mount, own_path(own, controller).unwrap_or("/"));
         writable(&directory).map(|()| directory)
     };
-    Ok(Hierarchy::V1 { memory: find("memory")?, pids: find("pids")?, cpu: find("cpu")? })
+    let (memory, pids, cpu) = (find("memory")?, find("pids")?, find("cpu")?);
+    let accounting = find("cpuacct").ok().filter(|it| same_place(it) != same_place(&cpu));
+    Ok(Hierarchy::V1 { memory, pids, cpu, accounting })
+}
+
+/// Two paths may be links to one mount.
+fn same_place(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
 }
 
 /// Version 2 allows groups with controllers only in a group that holds no process itself. So either this

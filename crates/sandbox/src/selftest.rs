@@ -82,7 +82,7 @@ const INSIDE: [Promise; 13] = [
     ),
     (
         "seccomp in force",
-        "ptrace, keyrings, bpf, perf, io_uring, mount, modules and 30 more system calls are tried",
+        "39 system calls are tried: ptrace, keyrings, bpf, perf, io_uring, mount, modules, …",
         "seccomp allow list",
     ),
     ("no user namespaces", "unshare, clone and clone3", "seccomp, limit of the user namespace"),

@@ -283,8 +283,12 @@ fn an_items_time_is_never_shorter_than_what_the_model_measures_itself() {
 }
 
 #[test]
-fn peak_memory_is_measured() {
-    let peak = Case::new("slow", &["audio"]).run().unwrap().peak_memory_bytes.unwrap();
+fn peak_memory_is_measured_and_processor_time_where_there_are_cgroups() {
+    let result = Case::new("slow", &["audio"]).run().unwrap();
+    let peak = result.peak_memory_bytes.unwrap();
+    // Starting Python alone takes some.
+    let processor = result.processor_seconds;
+    assert!(processor.map_or(SANDBOX.isolation().contains("no cgroup"), |it| it > 0.001), "{processor:?}");
     assert!((1 << 20..=256 << 20).contains(&peak), "{peak}");
 }
 
