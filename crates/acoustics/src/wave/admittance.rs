@@ -103,11 +103,11 @@ impl Wall {
     /// `None` for a rigid material: one that absorbs nothing in any octave.
     pub(crate) fn new(material: &Material, time: TimeGrid) -> Option<Self> {
         let absorption = material.absorption();
-        if absorption.iter().all(|a| *a == 0.0) {
+        if absorption.iter().all(|a| *a <= 0.0) {
             return None;
         }
         let branches =
-            if absorption.iter().all(|a| *a == 1.0) { vec![open(time)] } else { fit(absorption, time) };
+            if absorption.iter().all(|a| *a >= 1.0) { vec![open(time)] } else { fit(absorption, time) };
         let octaves = OCTAVES.into_iter().zip(absorption).filter(|(hz, _)| *hz <= time.f_max);
         let absorption = octaves
             .map(|(centre_hz, &wanted)| FittedAbsorption {
@@ -123,7 +123,8 @@ impl Wall {
     /// Largest error of the fit over the octaves of the plan, as a difference of absorption coefficients. Coefficients
     /// above [`MAX_RANDOM_ABSORPTION`] count as that.
     pub fn fit_error(&self) -> f64 {
-        let error = |octave: &FittedAbsorption| (octave.wanted.min(MAX_RANDOM_ABSORPTION) - octave.fitted).abs();
+        let error =
+            |octave: &FittedAbsorption| (octave.wanted.min(MAX_RANDOM_ABSORPTION) - octave.fitted).abs();
         self.absorption.iter().map(error).fold(0.0, f64::max)
     }
 }
@@ -314,7 +315,9 @@ mod tests {
 
     #[test]
     fn the_closed_form_of_paris_is_the_integral() {
-        for (re, im) in [(1.0, 0.0), (1.567, 0.0), (40.0, 0.0), (3.0, 2.0), (0.5, -1.5), (20.0, 60.0), (0.1, 4.0)] {
+        for (re, im) in
+            [(1.0, 0.0), (1.567, 0.0), (40.0, 0.0), (3.0, 2.0), (0.5, -1.5), (20.0, 60.0), (0.1, 4.0)]
+        {
             let impedance = Complex::new(re, im);
             let (closed, integral) = (random_absorption(impedance), by_quadrature(impedance));
             assert!((closed - integral).abs() < 1e-7, "{impedance}: {closed} against {integral}");
@@ -341,7 +344,11 @@ mod tests {
                 for octave in &wall.absorption {
                     let wanted = octave.wanted.min(MAX_RANDOM_ABSORPTION);
                     let error = (octave.fitted - wanted).abs();
-                    assert!(error < 0.01 + tolerance * wanted, "{} to {f_max} Hz: {octave:?}", material.name());
+                    assert!(
+                        error < 0.01 + tolerance * wanted,
+                        "{} to {f_max} Hz: {octave:?}",
+                        material.name()
+                    );
                 }
             }
         }

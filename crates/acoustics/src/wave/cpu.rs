@@ -55,11 +55,7 @@ impl CpuExecutor {
 
 impl WaveExecutor for CpuExecutor {
     fn name(&self) -> String {
-        if self.vectors {
-            format!("CPU, {}", Arch::new().dispatch(Lanes))
-        } else {
-            "CPU, scalar".to_owned()
-        }
+        if self.vectors { format!("CPU, {}", Arch::new().dispatch(Lanes)) } else { "CPU, scalar".to_owned() }
     }
 
     fn run(
@@ -83,7 +79,11 @@ impl WaveExecutor for CpuExecutor {
                         continue;
                     }
                     let step = PlaneStep { run: &mut run, plane, step: first + level };
-                    if self.vectors { arch.dispatch(step) } else { step.with_simd(pulp::Scalar::new()) }
+                    if self.vectors {
+                        arch.dispatch(step);
+                    } else {
+                        step.with_simd(pulp::Scalar::new());
+                    }
                     unreported += run.plane_updates[plane];
                 }
                 if unreported >= REPORT_UPDATES {
@@ -178,7 +178,8 @@ impl<'a> Run<'a> {
     fn new(plan: &'a WavePlan, source: &'a Excitation, receivers: &[Probe]) -> Self {
         let [planes, rows, stride] = plan.lattice().dimensions();
         let plane_of = |node: u32| node as usize / (rows * stride);
-        let mouths = source.probe.weights.iter().map(|&(node, weight)| (plane_of(node), (node as usize, weight)));
+        let mouths =
+            source.probe.weights.iter().map(|&(node, weight)| (plane_of(node), (node as usize, weight)));
         let ears = receivers.iter().enumerate().flat_map(|(probe, receiver)| {
             let ear = move |&(node, weight): &(u32, f32)| {
                 (plane_of(node), Ear { probe, node: node as usize, weight })
@@ -215,6 +216,7 @@ struct PlaneStep<'r, 'a> {
 impl WithSimd for PlaneStep<'_, '_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "the vectors of the chosen processor end where inlining ends")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { run, plane, step } = self;
@@ -236,4 +238,3 @@ impl WithSimd for PlaneStep<'_, '_> {
         }
     }
 }
-

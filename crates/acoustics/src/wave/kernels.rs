@@ -3,6 +3,11 @@
 //! Rows are worked on in whole vectors; at the ends of a span a vector may reach over places that are not the
 //! span's, which keep what they held. Everything is added in an order that does not depend on the width of vectors.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into the function that the processor was chosen for is compiled without its vectors"
+)]
+
 use pulp::Simd;
 
 use super::{
@@ -115,7 +120,12 @@ pub(super) fn fcc_plane<S: Simd>(
     for (row, spans) in rows_of_plane(plan, plane) {
         for needed in row - 1..=row + 1 {
             if !summed.contains(&needed) {
-                add_rows(simd, sums.beside[needed % 3].get_mut(), row_of(plane - 1, needed), row_of(plane + 1, needed));
+                add_rows(
+                    simd,
+                    sums.beside[needed % 3].get_mut(),
+                    row_of(plane - 1, needed),
+                    row_of(plane + 1, needed),
+                );
             }
         }
         summed = row - 1..row + 2;
@@ -187,13 +197,7 @@ fn add_three_rows<S: Simd>(simd: S, sum: &mut [f32], a: &[f32], b: &[f32], c: &[
 
 /// p⁺ = c₀ p + c₁ Σ pₙ − p⁻ over the six neighbours.
 #[inline(always)]
-pub(super) fn cartesian_plane<S: Simd>(
-    simd: S,
-    plan: &WavePlan,
-    new: &mut [f32],
-    now: &[f32],
-    plane: usize,
-) {
+pub(super) fn cartesian_plane<S: Simd>(simd: S, plan: &WavePlan, new: &mut [f32], now: &[f32], plane: usize) {
     let lattice = plan.lattice();
     let stride = lattice.dimensions()[2];
     let grid = lattice.grid();
@@ -201,11 +205,25 @@ pub(super) fn cartesian_plane<S: Simd>(
     let row_of = |plane: usize, row: usize| lattice.row_start(plane, row);
     for (row, spans) in rows_of_plane(plan, plane) {
         let start = row_of(plane, row);
-        let beside = [row_of(plane - 1, row), row_of(plane + 1, row), start - stride, start + stride, start - 1, start + 1]
-            .map(|start| &now[start..start + stride]);
+        let beside = [
+            row_of(plane - 1, row),
+            row_of(plane + 1, row),
+            start - stride,
+            start + stride,
+            start - 1,
+            start + 1,
+        ]
+        .map(|start| &now[start..start + stride]);
         for span in spans {
             let ends = [span.begin, span.end].map(|index| index as usize - start);
-            cartesian_span(simd, &mut new[start..start + stride], ends, &now[start..start + stride], beside, weights);
+            cartesian_span(
+                simd,
+                &mut new[start..start + stride],
+                ends,
+                &now[start..start + stride],
+                beside,
+                weights,
+            );
         }
     }
 }
@@ -281,10 +299,11 @@ fn rigid_run(
     nodes: std::ops::Range<usize>,
     states: &mut WallStates,
 ) {
-    let weights =
-        boundary.missing_weight[nodes.clone()].iter().zip(&boundary.inverse_mass[nodes.clone()]);
+    let weights = boundary.missing_weight[nodes.clone()].iter().zip(&boundary.inverse_mass[nodes.clone()]);
     let previous = &mut states.previous[nodes.clone()];
-    for ((&node, (&missing, &inverse_mass)), previous) in boundary.nodes[nodes].iter().zip(weights).zip(previous) {
+    for ((&node, (&missing, &inverse_mass)), previous) in
+        boundary.nodes[nodes].iter().zip(weights).zip(previous)
+    {
         let (after, here) = (&mut new[node as usize], now[node as usize]);
         *after = with_missing_links(*after, here, *previous, missing, inverse_mass);
         *previous = here;
@@ -361,7 +380,8 @@ fn mixed_node(plan: &WavePlan, new: &mut [f32], now: &[f32], node: usize, states
         taken += boundary.patch_area[patch] * flow;
     }
     let (here, previous) = (now[place], states.previous[node]);
-    let [missing, inverse_mass] = [&boundary.missing_weight, &boundary.inverse_mass].map(|values| values[node]);
+    let [missing, inverse_mass] =
+        [&boundary.missing_weight, &boundary.inverse_mass].map(|values| values[node]);
     let sum = with_missing_links(new[place], here, previous, missing, inverse_mass);
     let after = sum + (loss * (previous - sum) - taken) / (1.0 + loss);
     for patch in patches {

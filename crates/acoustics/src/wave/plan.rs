@@ -78,7 +78,8 @@ impl WavePlan {
         let air = room.air();
         let largest_spacing = air.speed_of_sound() / (settings.f_max_hz * settings.points_per_wavelength);
         let [low, high] = room.bounds();
-        let places = (high - low).to_array().iter().map(|side| side / largest_spacing + 20.0).product::<f64>();
+        let places =
+            (high - low).to_array().iter().map(|side| side / largest_spacing + 20.0).product::<f64>();
         let in_memory = places / settings.grid.cell_volume();
         if in_memory > 0.9 * f64::from(u32::MAX) {
             return Err(WaveError::TooLarge { places: in_memory });
@@ -272,7 +273,8 @@ impl WavePlan {
         let delay = distance / self.air.speed_of_sound();
         let level = self.sample_rate() / rate;
         let pulse = (0..count).map(|n| level * self.pulse.at((n as f64 - lead as f64) / rate - delay));
-        let heard = high_pass(high_pass(pulse.collect(), 1.0 / rate, &FOURTH_ORDER), 1.0 / rate, &SECOND_ORDER);
+        let heard =
+            high_pass(high_pass(pulse.collect(), 1.0 / rate, &FOURTH_ORDER), 1.0 / rate, &SECOND_ORDER);
         heard.into_iter().map(|value| value as f32).collect()
     }
 
@@ -298,7 +300,8 @@ fn walls(surfaces: &[Surface], time: TimeGrid) -> (Vec<Wall>, Vec<Option<u32>>) 
         .iter()
         .map(|Surface { material, .. }| {
             let same = |(other, _): &&(&crate::Material, Option<u32>)| {
-                other.name() == material.name() && other.absorption() == material.absorption()
+                let mut pairs = other.absorption().iter().zip(material.absorption());
+                other.name() == material.name() && pairs.all(|(a, b)| a.total_cmp(b).is_eq())
             };
             if let Some((_, number)) = distinct.iter().find(same) {
                 return *number;
