@@ -326,8 +326,7 @@ pub fn impedance_tube(
         .map(|octave| {
             let hz = octave.centre_hz;
             let impedance = effective_impedance(&wall.branches, time, hz);
-            let measured =
-                spectrum_at(reflected, rate, hz).norm() / spectrum_at(incident, rate, hz).norm();
+            let measured = spectrum_at(reflected, rate, hz).norm() / spectrum_at(incident, rate, hz).norm();
             TubeReflection {
                 hz,
                 reflection: Comparison { expected: reflection(impedance).norm(), found: measured },
@@ -370,8 +369,7 @@ pub fn energy(executor: &dyn WaveExecutor, grid: Grid) -> Result<[f64; 2], Check
     let rigid = material("rigid", 0.0);
     let boxes = [[DVec3::new(0.2, 0.1, 0.30), DVec3::new(0.7, 0.5, 0.32)]];
     let room = with_boxes(&box_room([1.0, 0.8, 0.9], &rigid)?, &boxes, &rigid);
-    let settings =
-        WaveSettings { grid, f_max_hz: 600.0, points_per_wavelength: 6.0, length_seconds: 1.5 };
+    let settings = WaveSettings { grid, f_max_hz: 600.0, points_per_wavelength: 6.0, length_seconds: 1.5 };
     let plan = WavePlan::new(&room, &settings)?;
     let lattice = plan.lattice();
     let nodes: Vec<u32> = plan.spans().iter().flat_map(|span| span.begin..span.end).collect();

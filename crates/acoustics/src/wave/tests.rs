@@ -106,7 +106,8 @@ fn by_the_book(plan: &WavePlan, source: &Excitation, ear: &Probe) -> Vec<f64> {
             let node = node as usize;
             let (missing, inverse) =
                 (f64::from(boundary.missing_weight[n]), f64::from(boundary.inverse_mass[n]));
-            let air = 2.0 * now[node] - old[node] + inverse * (new[node] + old[node] + (missing - 2.0) * now[node]);
+            let air =
+                2.0 * now[node] - old[node] + inverse * (new[node] + old[node] + (missing - 2.0) * now[node]);
             let patches = boundary.first_patch[n] as usize..boundary.first_patch[n + 1] as usize;
             let branches = |patch: usize| {
                 let wall = &plan.walls()[boundary.patch_material[patch] as usize];
@@ -164,7 +165,8 @@ fn a_slab_far_thinner_than_the_grid_parts_a_room() {
             let plan = WavePlan::new(&room, &settings(grid, 400.0, 0.1)).unwrap();
             assert!(!plan.boundary().cuts.is_empty());
             let turn = DMat3::from_rotation_z(degrees.to_radians());
-            let probe = |x: f64| plan.pressure_probe("probe", (turn * DVec3::new(x, 1.1, 0.9)).into()).unwrap();
+            let probe =
+                |x: f64| plan.pressure_probe("probe", (turn * DVec3::new(x, 1.1, 0.9)).into()).unwrap();
             let signal = vec![1.0];
             let source = Excitation { probe: probe(0.6), signal };
             let heard = CpuExecutor::new().run(&plan, &source, &[probe(0.9), probe(1.8)], &()).unwrap();
@@ -238,7 +240,8 @@ fn a_room_decays_alike_however_it_is_turned_and_not_faster_than_a_diffuse_one() 
                 let place = |x, y, z| Position::from(turn * DVec3::new(x, y, z));
                 let places = [place(2.5, 2.1, 1.9), place(0.4, 2.2, 1.1), place(1.7, 0.4, 1.7)];
                 let executor = CpuExecutor::new();
-                let heard = wave_responses(&plan, &executor, place(0.6, 0.5, 0.4), &places, 8_000, &()).unwrap();
+                let heard =
+                    wave_responses(&plan, &executor, place(0.6, 0.5, 0.4), &places, 8_000, &()).unwrap();
                 heard.iter().map(|response| decay_time(response, 8_000.0)).sum::<f64>() / 3.0
             })
             .collect();
@@ -317,7 +320,9 @@ fn air_takes_high_frequencies_by_the_way_they_went() {
         let room = BoxRoom::new(size, Surfaces::uniform(&material("rigid", 0.0)), air).unwrap();
         let plan = WavePlan::new(&Room::from(&room), &settings(Grid::Fcc, 1_000.0, 1.0)).unwrap();
         let places = [Position::new(2.1, 1.7, 0.9)];
-        wave_responses(&plan, &CpuExecutor::new(), Position::new(0.6, 0.5, 1.2), &places, 8_000, &()).unwrap().remove(0)
+        wave_responses(&plan, &CpuExecutor::new(), Position::new(0.6, 0.5, 1.2), &places, 8_000, &())
+            .unwrap()
+            .remove(0)
     };
     let dry = Air { relative_humidity_percent: 5.0, ..Air::default() };
     let humid = Air { relative_humidity_percent: 100.0, ..Air::default() };
