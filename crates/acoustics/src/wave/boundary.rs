@@ -180,7 +180,11 @@ impl Boundary {
                 let inverse = 1.0 / draft.mass;
                 // Rounded down: too little air could make a shortest wave grow.
                 let rounded = inverse as f32;
-                self.inverse_mass.push(if f64::from(rounded) > inverse { rounded.next_down() } else { rounded });
+                self.inverse_mass.push(if f64::from(rounded) > inverse {
+                    rounded.next_down()
+                } else {
+                    rounded
+                });
                 for &(material, area) in &draft.patches {
                     self.patch_material.push(material);
                     self.patch_area.push(area as f32);
@@ -250,9 +254,7 @@ fn torn_tetrahedra(lattice: &Lattice, voxels: &Voxels) -> BTreeMap<u32, u32> {
         .filter(|link| link.to_air)
         .map(|link| [link.node, lattice.index(end(link)[1]) as u32])
         .collect();
-    let joined = |a: u32, b: u32| {
-        air.holds(a as usize) && air.holds(b as usize) && !cuts.contains(&[a, b])
-    };
+    let joined = |a: u32, b: u32| air.holds(a as usize) && air.holds(b as usize) && !cuts.contains(&[a, b]);
     let mut seen = BTreeSet::new();
     for link in voxels.links.iter().filter(|link| link.to_air) {
         for mut corners in tetrahedra(end(link)).map(|corners| corners.map(|at| lattice.index(at) as u32)) {

@@ -273,7 +273,8 @@ impl WavePlan {
         let delay = distance / self.air.speed_of_sound();
         let level = self.sample_rate() / rate;
         let pulse = (0..count).map(|n| level * self.pulse.at((n as f64 - lead as f64) / rate - delay));
-        let heard = high_pass(high_pass(pulse.collect(), 1.0 / rate, &FOURTH_ORDER), 1.0 / rate, &SECOND_ORDER);
+        let heard =
+            high_pass(high_pass(pulse.collect(), 1.0 / rate, &FOURTH_ORDER), 1.0 / rate, &SECOND_ORDER);
         heard.into_iter().map(|value| value as f32).collect()
     }
 
@@ -299,7 +300,8 @@ fn walls(surfaces: &[Surface], time: TimeGrid) -> (Vec<Wall>, Vec<Option<u32>>) 
         .iter()
         .map(|Surface { material, .. }| {
             let same = |(other, _): &&(&crate::Material, Option<u32>)| {
-                other.name() == material.name() && other.absorption() == material.absorption()
+                let mut pairs = other.absorption().iter().zip(material.absorption());
+                other.name() == material.name() && pairs.all(|(a, b)| a.total_cmp(b).is_eq())
             };
             if let Some((_, number)) = distinct.iter().find(same) {
                 return *number;

@@ -32,8 +32,13 @@ impl Pulse {
         let order = ((STOP_BAND_DB - 8.0) / (2.285 * width)).ceil();
         let half = (order / 2.0).ceil() as i32;
         let cutoff = 2.0 * (1.0 + 0.5 * TRANSITION) * f_max * dt;
-        let mut pulse =
-            Self { taps: Vec::new(), dt, cutoff, sum: 1.0, calibration: calibration(grid, 2.0 * PI * f_max * dt) };
+        let mut pulse = Self {
+            taps: Vec::new(),
+            dt,
+            cutoff,
+            sum: 1.0,
+            calibration: calibration(grid, 2.0 * PI * f_max * dt),
+        };
         let taps: Vec<f64> = (-half..=half).map(|n| shape(f64::from(n), f64::from(half), cutoff)).collect();
         pulse.sum = taps.iter().sum();
         pulse.taps = taps.into_iter().map(|tap| tap / pulse.sum).collect();
@@ -58,11 +63,11 @@ impl Pulse {
     pub(crate) fn without_offset(&self) -> Vec<f64> {
         // The slowest pole decays by e in 0.04 s.
         let silence = (10.0 / (HIGH_PASS_HZ * self.dt)) as usize;
-        let count = self.taps.len() as i32;
-        let tap = |n: i32| usize::try_from(n).ok().and_then(|n| self.taps.get(n)).copied().unwrap_or(0.0);
+        let count = self.taps.len() + silence;
+        let tap = |n: Option<usize>| n.and_then(|n| self.taps.get(n)).copied().unwrap_or(0.0);
         let [here, beside, beyond] = self.calibration;
-        let calibrated = (0..count + silence as i32)
-            .map(|n| here * tap(n) + beside * (tap(n - 1) + tap(n + 1)) + beyond * (tap(n - 2) + tap(n + 2)));
+        let both = |n: usize, away: usize| tap(n.checked_sub(away)) + tap(Some(n + away));
+        let calibrated = (0..count).map(|n| here * tap(Some(n)) + beside * both(n, 1) + beyond * both(n, 2));
         high_pass(calibrated.collect(), self.dt, &FOURTH_ORDER)
     }
 
@@ -140,7 +145,12 @@ mod tests {
 
     fn gain(pulse: &Pulse, hz: f64, dt: f64) -> f64 {
         let middle = pulse.delay() as f64;
-        pulse.taps.iter().enumerate().map(|(n, tap)| tap * (2.0 * PI * hz * dt * (n as f64 - middle)).cos()).sum()
+        pulse
+            .taps
+            .iter()
+            .enumerate()
+            .map(|(n, tap)| tap * (2.0 * PI * hz * dt * (n as f64 - middle)).cos())
+            .sum()
     }
 
     #[test]
@@ -159,7 +169,13 @@ mod tests {
     fn the_differences_sum_up_to_the_pulse_and_to_nothing() {
         let pulse = Pulse::new(1_000.0, 1.0 / 7_700.0, Grid::Fcc);
         let mut sum = 0.0;
-        let summed: Vec<f64> = pulse.differences().map(|d| { sum += d; sum }).collect();
+        let summed: Vec<f64> = pulse
+            .differences()
+            .map(|d| {
+                sum += d;
+                sum
+            })
+            .collect();
         assert!(summed.iter().zip(&pulse.taps).all(|(a, b)| (a - b).abs() < 1e-12));
         assert!(summed.last().unwrap().abs() < 1e-12 && summed.len() == pulse.taps.len() + 1);
     }
