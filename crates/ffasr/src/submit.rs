@@ -148,9 +148,10 @@ impl Api {
                     let line = status_line(&submission);
                     if line != shown {
                         // On a terminal one line that changes, in a log one line a change of state.
-                        match live {
-                            true => eprint!("\r\x1b[K  {line}"),
-                            false => eprintln!("  {line}"),
+                        if live {
+                            eprint!("\r\x1b[K  {line}");
+                        } else {
+                            eprintln!("  {line}");
                         }
                         shown = line;
                     }

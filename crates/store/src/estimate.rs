@@ -34,7 +34,7 @@ pub async fn of(
     submission: SubmissionId,
     silent_after: Duration,
 ) -> Result<Option<Estimate>, StoreError> {
-    let row: Option<(Option<f64>, i64, i64, i64, Option<f64>)> = sqlx::query_as(
+    let row = sqlx::query_as::<_, EstimateRow>(
         "WITH mine AS (
              SELECT j.*, s.release_id FROM jobs j JOIN submissions s ON s.id = j.submission_id
              WHERE j.submission_id = $1 AND j.kind = 'evaluate' AND j.state IN ('queued', 'leased')),
@@ -43,15 +43,15 @@ pub async fn of(
              FROM mine m JOIN submissions o ON o.release_id = m.release_id AND o.hardware_class = m.hardware_class
                   JOIN jobs d ON d.submission_id = o.id AND d.kind = 'evaluate' AND d.state = 'succeeded'
              ORDER BY d.finished_at DESC LIMIT $2)
-         SELECT (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM measured),
-                (SELECT count(*) FROM measured),
+         SELECT (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM measured) AS typical,
+                (SELECT count(*) FROM measured) AS measured,
                 (SELECT count(*) FROM jobs o WHERE o.kind = 'evaluate' AND o.hardware_class = m.hardware_class
                    AND (o.state = 'leased'
-                        OR o.state = 'queued' AND (o.priority, o.turn, o.id) < (m.priority, m.turn, m.id))),
+                        OR o.state = 'queued' AND (o.priority, o.turn, o.id) < (m.priority, m.turn, m.id))) AS ahead,
                 (SELECT count(*) FROM workers w WHERE w.revoked_at IS NULL AND NOT w.draining
                    AND w.hardware_classes @> ARRAY[m.hardware_class]
-                   AND w.last_seen_at > now() - make_interval(secs => $3)),
-                CASE WHEN m.state = 'leased' THEN extract(epoch FROM now() - m.started_at)::float8 END
+                   AND w.last_seen_at > now() - make_interval(secs => $3)) AS workers,
+                CASE WHEN m.state = 'leased' THEN extract(epoch FROM now() - m.started_at)::float8 END AS passed
          FROM mine m",
     )
     .bind(submission.0)
@@ -59,14 +59,23 @@ pub async fn of(
     .bind(silent_after.as_secs_f64())
     .fetch_optional(pool)
     .await?;
-    Ok(row.and_then(|(typical, measured, ahead, workers, passed)| {
-        let typical = typical?;
+    Ok(row.and_then(|row| {
+        let typical = row.typical?;
         Some(Estimate {
             typical: Duration::from_secs_f64(typical.max(0.0)),
-            measured: u32::try_from(measured).unwrap_or(u32::MAX),
-            remaining: remaining(typical, ahead, workers, passed).map(Duration::from_secs_f64),
+            measured: u32::try_from(row.measured).unwrap_or(u32::MAX),
+            remaining: remaining(typical, row.ahead, row.workers, row.passed).map(Duration::from_secs_f64),
         })
     }))
+}
+
+#[derive(sqlx::FromRow)]
+struct EstimateRow {
+    typical: Option<f64>,
+    measured: i64,
+    ahead: i64,
+    workers: i64,
+    passed: Option<f64>,
 }
 
 fn remaining(typical: f64, ahead: i64, workers: i64, passed: Option<f64>) -> Option<f64> {

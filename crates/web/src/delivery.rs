@@ -259,7 +259,7 @@ mod tests {
         assert!(resolve(true).await.is_ok());
     }
 
-    /// Computed with Python 3.11: hmac.new(b"secret", b"1700000000.{}", "sha256").hexdigest().
+    /// Computed with Python 3.11: `hmac.new(b"secret", b"1700000000.{}", "sha256").hexdigest()`.
     #[test]
     fn the_signature_is_the_hmac_of_time_and_body() {
         assert_eq!(

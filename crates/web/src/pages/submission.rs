@@ -193,24 +193,24 @@ pub(crate) async fn quota_in_words(service: &Service, user: &User) -> Result<Opt
         return Ok(None);
     }
     let balance = quota::balance(&service.pool, user.id, service.settings.policy.quota).await?;
-    let mut text = match balance.left() {
+    let mut parts = vec![match balance.left() {
         0 => "No submission is left now".to_owned(),
         1 => "1 submission is left".to_owned(),
         left => format!("{left} submissions are left"),
-    };
+    }];
     if let Some(wait) = balance.next_in() {
         let seconds = wait.whole_seconds().unsigned_abs();
-        text.push_str(&format!("; one more comes in {}", Age(seconds)));
+        parts.push(format!("; one more comes in {}", Age(seconds)));
     }
-    text.push_str(&format!(" (at most {}).", in_words(balance.rule)));
+    parts.push(format!(" (at most {}).", in_words(balance.rule)));
     if let Some(exception) = balance.exception {
-        text.push_str(&format!(
+        parts.push(format!(
             " This is an exception until {}: {}.",
             Timestamp(exception.expires_at),
             exception.reason.trim_end_matches('.')
         ));
     }
-    Ok(Some(text))
+    Ok(Some(parts.concat()))
 }
 
 fn estimate_in_words(estimate: Estimate) -> String {

@@ -3,7 +3,7 @@
 use askama::Template;
 use protocol::{FailureClass, SubmissionId};
 
-use super::{AdminSection, ReasonTemplate};
+use super::ReasonTemplate;
 use crate::views::{
     layout::Layout,
     quantity::{Count, Timestamp},
@@ -32,10 +32,6 @@ pub struct InboxPage {
 }
 
 impl InboxPage {
-    pub(crate) fn section(&self) -> AdminSection {
-        AdminSection::Inbox
-    }
-
     /// The first filter, which shows what waits for the staff, is chosen.
     pub(crate) fn shows_waiting(&self) -> bool {
         self.filters.first().is_some_and(|filter| filter.current)

@@ -3,7 +3,6 @@
 use askama::Template;
 use protocol::SubmissionId;
 
-use super::AdminSection;
 use crate::views::{
     layout::Layout,
     quantity::{Count, Timestamp},
@@ -29,12 +28,6 @@ pub struct WorkersPage {
     pub is_admin: bool,
     /// Hardware class that new submissions run on, as an example.
     pub hardware_class: String,
-}
-
-impl WorkersPage {
-    pub(crate) fn section(&self) -> AdminSection {
-        AdminSection::Workers
-    }
 }
 
 /// One worker.
@@ -85,12 +78,6 @@ pub struct QuotaPage {
     pub is_admin: bool,
 }
 
-impl QuotaPage {
-    pub(crate) fn section(&self) -> AdminSection {
-        AdminSection::Quota
-    }
-}
-
 /// One submitter.
 #[derive(Debug, Clone)]
 pub struct QuotaRow {
@@ -123,12 +110,6 @@ pub struct AuditPage {
     pub layout: Layout,
     /// Actions, newest first.
     pub rows: Vec<AuditRow>,
-}
-
-impl AuditPage {
-    pub(crate) fn section(&self) -> AdminSection {
-        AdminSection::Audit
-    }
 }
 
 /// One action.

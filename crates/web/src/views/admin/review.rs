@@ -3,7 +3,6 @@
 use askama::Template;
 use protocol::SubmissionId;
 
-use super::AdminSection;
 use crate::views::{
     layout::{Choice, Layout},
     quantity::{Bytes, Timestamp},
@@ -62,10 +61,6 @@ pub struct ReviewPage {
 }
 
 impl ReviewPage {
-    pub(crate) fn section(&self) -> AdminSection {
-        AdminSection::Inbox
-    }
-
     pub(crate) fn words(&self) -> StateWords {
         state_words(&self.state)
     }
