@@ -21,6 +21,8 @@ mod plan;
 mod probe;
 mod pulse;
 mod response;
+#[cfg(test)]
+mod tests;
 mod voxels;
 
 use std::ops::ControlFlow;

@@ -103,11 +103,11 @@ impl Wall {
     /// `None` for a rigid material: one that absorbs nothing in any octave.
     pub(crate) fn new(material: &Material, time: TimeGrid) -> Option<Self> {
         let absorption = material.absorption();
-        if absorption.iter().all(|a| *a == 0.0) {
+        if absorption.iter().all(|a| *a <= 0.0) {
             return None;
         }
         let branches =
-            if absorption.iter().all(|a| *a == 1.0) { vec![open(time)] } else { fit(absorption, time) };
+            if absorption.iter().all(|a| *a >= 1.0) { vec![open(time)] } else { fit(absorption, time) };
         let octaves = OCTAVES.into_iter().zip(absorption).filter(|(hz, _)| *hz <= time.f_max);
         let absorption = octaves
             .map(|(centre_hz, &wanted)| FittedAbsorption {

@@ -204,7 +204,7 @@ impl DirectSound {
 /// # Errors
 /// What the executor says.
 pub fn free_field(executor: &dyn WaveExecutor, grid: Grid) -> Result<Vec<FreeFieldLevel>, CheckError> {
-    let points_per_wavelength = if grid == Grid::Fcc { 7.7 } else { 10.5 };
+    let points_per_wavelength = if grid == Grid::Fcc { 7.7 } else { 9.0 };
     let directions = [DVec3::new(1.0, 0.1, 0.2), DVec3::new(-0.5, 0.7, 0.1), DVec3::new(0.4, 0.5, -0.6)];
     let distances = [0.5, 1.0, 1.5, 2.0, 2.5];
     let ways: Vec<DVec3> =
@@ -369,7 +369,7 @@ pub fn energy(executor: &dyn WaveExecutor, grid: Grid) -> Result<[f64; 2], Check
     let rigid = material("rigid", 0.0);
     let boxes = [[DVec3::new(0.2, 0.1, 0.30), DVec3::new(0.7, 0.5, 0.32)]];
     let room = with_boxes(&box_room([1.0, 0.8, 0.9], &rigid)?, &boxes, &rigid);
-    let settings = WaveSettings { grid, f_max_hz: 700.0, points_per_wavelength: 6.0, length_seconds: 0.5 };
+    let settings = WaveSettings { grid, f_max_hz: 600.0, points_per_wavelength: 6.0, length_seconds: 1.5 };
     let plan = WavePlan::new(&room, &settings)?;
     let lattice = plan.lattice();
     let nodes: Vec<u32> = plan.spans().iter().flat_map(|span| span.begin..span.end).collect();

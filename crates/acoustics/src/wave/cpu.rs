@@ -80,9 +80,9 @@ impl WaveExecutor for CpuExecutor {
                     }
                     let step = PlaneStep { run: &mut run, plane, step: first + level };
                     if self.vectors {
-                        arch.dispatch(step)
+                        arch.dispatch(step);
                     } else {
-                        step.with_simd(pulp::Scalar::new())
+                        step.with_simd(pulp::Scalar::new());
                     }
                     unreported += run.plane_updates[plane];
                 }
@@ -216,6 +216,7 @@ struct PlaneStep<'r, 'a> {
 impl WithSimd for PlaneStep<'_, '_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "the vectors of the chosen processor end where inlining ends")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { run, plane, step } = self;

@@ -284,19 +284,19 @@ impl Lattice {
             Grid::Fcc => 2 * k + self.parity(i, j),
             Grid::Cartesian => k,
         };
-        [i as i32, j as i32, k as i32]
+        [i, j, k].map(|n| n.cast_signed() as i32)
     }
 
     /// Steps in memory to the neighbours of a node in a row of this parity: one each of opposite pairs in the order of
     /// [`Grid::directions`], then the opposite ones in the same order.
     pub fn offsets(&self, parity: usize) -> Vec<isize> {
-        let [_, rows, stride] = self.dimensions.map(|d| d as isize);
+        let [_, rows, stride] = self.dimensions.map(usize::cast_signed);
         let offset = |[i, j, k]: [i32; 3]| {
             let (i, j, k) = (i as isize, j as isize, k as isize);
             let k = match (self.grid, k) {
                 (Grid::Cartesian, _) | (Grid::Fcc, 0) => k,
-                (Grid::Fcc, 1) => parity as isize,
-                (Grid::Fcc, _) => parity as isize - 1,
+                (Grid::Fcc, 1) => parity.cast_signed(),
+                (Grid::Fcc, _) => parity.cast_signed() - 1,
             };
             (i * rows + j) * stride + k
         };
@@ -306,14 +306,14 @@ impl Lattice {
     }
 
     /// A place in the room as whole and broken spacings from the origin, in the order of the grid's axes.
-    pub(crate) fn from_room(&self, place: DVec3) -> DVec3 {
+    pub(crate) fn in_spacings(&self, place: DVec3) -> DVec3 {
         (DVec3::from(self.axes.map(|axis| place[axis])) - self.origin) / self.spacing
     }
 
     /// The same for a corner of a surface, moved out from the middle of the room by so much that walls across the axes
     /// lie half-way between nodes: nodes are found by which side of the surface they are on.
     pub(crate) fn stretched(&self, place: DVec3) -> DVec3 {
-        let at = self.from_room(place);
+        let at = self.in_spacings(place);
         let more = 0.5 - self.grid.wall_distance();
         at + more * (at - self.middle) / self.half_size
     }
@@ -376,7 +376,7 @@ mod tests {
     fn coefficients_are_exact_in_single_precision_and_within_the_limit_of_stability() {
         for grid in [Grid::Fcc, Grid::Cartesian] {
             for value in [grid.neighbour_weight(), grid.centre_weight()] {
-                assert_eq!(f64::from(value as f32), value);
+                assert!(f64::from(value as f32).total_cmp(&value).is_eq());
             }
         }
         assert!(Grid::Cartesian.neighbour_weight() < 1.0 / 3.0);
@@ -408,7 +408,7 @@ mod tests {
         for grid in [Grid::Fcc, Grid::Cartesian] {
             let lattice = Lattice::new(grid, 0.1, [DVec3::ZERO, size]);
             for place in [DVec3::ZERO, size] {
-                let at = lattice.from_room(place);
+                let at = lattice.in_spacings(place);
                 let behind = if place == DVec3::ZERO { grid.wall_distance() } else { -grid.wall_distance() };
                 for value in at.to_array() {
                     let node = value + behind;

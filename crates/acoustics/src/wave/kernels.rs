@@ -3,6 +3,11 @@
 //! Rows are worked on in whole vectors; at the ends of a span a vector may reach over places that are not the
 //! span's, which keep what they held. Everything is added in an order that does not depend on the width of vectors.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into the function that the processor was chosen for is compiled without its vectors"
+)]
+
 use pulp::Simd;
 
 use super::{

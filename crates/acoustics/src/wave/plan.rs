@@ -300,7 +300,8 @@ fn walls(surfaces: &[Surface], time: TimeGrid) -> (Vec<Wall>, Vec<Option<u32>>) 
         .iter()
         .map(|Surface { material, .. }| {
             let same = |(other, _): &&(&crate::Material, Option<u32>)| {
-                other.name() == material.name() && other.absorption() == material.absorption()
+                let mut pairs = other.absorption().iter().zip(material.absorption());
+                other.name() == material.name() && pairs.all(|(a, b)| a.total_cmp(b).is_eq())
             };
             if let Some((_, number)) = distinct.iter().find(same) {
                 return *number;

@@ -51,7 +51,7 @@ pub(crate) struct Neighbourhood {
 
 impl Surroundings<'_> {
     pub(crate) fn around(&self, what: &'static str, place: Position) -> Result<Neighbourhood, WaveError> {
-        let at = self.lattice.from_room(DVec3::from(place));
+        let at = self.lattice.in_spacings(DVec3::from(place));
         let too_close = || WaveError::Place { what, place };
         let candidates = self.candidates(at);
         let nearby: Vec<&Facet> = self.facets.iter().filter(|facet| facet.is_near(at, FCC_REACH)).collect();
@@ -91,7 +91,7 @@ impl Surroundings<'_> {
             Grid::Fcc => (FCC_REACH, 2),
             Grid::Cartesian => (CARTESIAN_REACH, 1),
         };
-        let [planes, rows, places] = self.lattice.dimensions.map(|d| d as i32);
+        let [planes, rows, places] = self.lattice.dimensions.map(|d| d.cast_signed() as i32);
         let limits = [planes, rows, grid * places];
         let range = |axis: usize| {
             ((at[axis] - reach).ceil() as i32).max(0)
@@ -133,7 +133,9 @@ impl Neighbourhood {
             });
             // A constant pressure has none.
             let mean = weights.iter().sum::<f64>() / weights.len() as f64;
-            weights.iter_mut().for_each(|weight| *weight -= mean);
+            for weight in &mut weights {
+                *weight -= mean;
+            }
             probes[room_axis] = weights;
         }
         probes.map(|weights| self.probe(&weights, 1.0 / self.spacing))
@@ -143,7 +145,7 @@ impl Neighbourhood {
     /// to the highest.
     pub(crate) fn error(&self) -> f64 {
         let to_place = |way: &DVec3| covariance(self.radians_per_spacing * way.length());
-        let weights = self.solve(&to_place);
+        let weights = self.solve(to_place);
         let known: f64 = weights.iter().zip(&self.ways).map(|(weight, way)| weight * to_place(way)).sum();
         (1.0 - known).max(0.0).sqrt()
     }

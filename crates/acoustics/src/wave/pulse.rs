@@ -63,11 +63,11 @@ impl Pulse {
     pub(crate) fn without_offset(&self) -> Vec<f64> {
         // The slowest pole decays by e in 0.04 s.
         let silence = (10.0 / (HIGH_PASS_HZ * self.dt)) as usize;
-        let count = self.taps.len() as i32;
-        let tap = |n: i32| usize::try_from(n).ok().and_then(|n| self.taps.get(n)).copied().unwrap_or(0.0);
+        let count = self.taps.len() + silence;
+        let tap = |n: Option<usize>| n.and_then(|n| self.taps.get(n)).copied().unwrap_or(0.0);
         let [here, beside, beyond] = self.calibration;
-        let calibrated = (0..count + silence as i32)
-            .map(|n| here * tap(n) + beside * (tap(n - 1) + tap(n + 1)) + beyond * (tap(n - 2) + tap(n + 2)));
+        let both = |n: usize, away: usize| tap(n.checked_sub(away)) + tap(Some(n + away));
+        let calibrated = (0..count).map(|n| here * tap(Some(n)) + beside * both(n, 1) + beyond * both(n, 2));
         high_pass(calibrated.collect(), self.dt, &FOURTH_ORDER)
     }
 

@@ -76,13 +76,13 @@ impl AirLoss {
     }
 
     fn apply(&self, samples: &mut Vec<f64>) {
-        let (hop, size) = (self.hop as isize, self.forward.len());
-        let margin = (size as isize - 2 * hop) / 2;
+        let (hop, size) = (self.hop.cast_signed(), self.forward.len());
+        let margin = (size.cast_signed() - 2 * hop) / 2;
         let mut absorbed = vec![0.0; samples.len()];
         let mut spectrum = self.forward.make_output_vec();
         let mut block = self.forward.make_input_vec();
         let mut first = -hop;
-        while first < samples.len() as isize {
+        while first < samples.len().cast_signed() {
             let at = |n: isize| usize::try_from(n).ok().filter(|n| *n < samples.len());
             block.fill(0.0);
             for n in 0..2 * hop {
@@ -96,7 +96,7 @@ impl AirLoss {
             }
             self.inverse.process(&mut spectrum, &mut block).expect(MADE_BY_PLAN);
             for (n, value) in block.iter().enumerate() {
-                if let Some(n) = at(first - margin + n as isize) {
+                if let Some(n) = at(first - margin + n.cast_signed()) {
                     absorbed[n] += value;
                 }
             }
@@ -148,7 +148,7 @@ impl Resampler {
     fn resample(&self, samples: &[f64]) -> Vec<f32> {
         let one = |(first, weights): &(isize, Vec<f64>)| {
             let terms = weights.iter().enumerate().map(|(n, weight)| {
-                let sample = usize::try_from(first + n as isize).ok().and_then(|n| samples.get(n));
+                let sample = usize::try_from(first + n.cast_signed()).ok().and_then(|n| samples.get(n));
                 weight * sample.copied().unwrap_or(0.0)
             });
             terms.sum::<f64>() as f32

@@ -246,7 +246,7 @@ fn crossings(facets: &[Facet], lattice: &Lattice, air: &AirMap) -> Vec<Crossing>
             let missing = air.holds(there)
                 && crossings.binary_search_by_key(&key, |other| (other.node, other.direction)).is_err();
             let (node, direction) = key;
-            missing.then(|| Crossing { node, direction, at: 1.0 - crossing.at, facet: crossing.facet })
+            missing.then_some(Crossing { node, direction, at: 1.0 - crossing.at, facet: crossing.facet })
         })
         .collect();
     crossings.extend(backward);
@@ -285,7 +285,7 @@ fn facet_crossings(facet: &Facet, number: u32, lattice: &Lattice, air: &AirMap) 
         .filter(|(_, _, rise)| *rise < 0.0)
         .collect();
     let reach = links.iter().map(|(_, _, rise)| -rise).fold(0.0, f64::max);
-    let dimensions = lattice.dimensions.map(|d| d as i32);
+    let dimensions = lattice.dimensions.map(|d| d.cast_signed() as i32);
     let range = |axis: usize, count: i32| {
         ((low[axis] - 1.0).ceil() as i32).max(1)..=((high[axis] + 1.0).floor() as i32).min(count - 2)
     };
