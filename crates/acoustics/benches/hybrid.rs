@@ -4,11 +4,15 @@
 //! has the pinned packages of `benches/requirements.txt`, the same rooms, materials, places, image order and number of
 //! rays are then given to pyroomacoustics in turn, and the ratio is printed. Both use all processors; times are medians
 //! of five runs from rooms to responses.
+//!
+//! The whole hybrid, waves included, has no peer; it runs once, with a budget of 10⁹ node updates a microphone
+//! (`BENCH_UPDATES` for another).
 
 use std::{error::Error, fs, ops::ControlFlow, path::Path, process::Command, time::Instant};
 
 use acoustics::{
-    Air, BoxRoom, GeometricSettings, Material, Position, Room, Source, Surfaces, geometric_rirs,
+    Air, BoxRoom, GeometricSettings, HybridSettings, Material, Position, Room, Source, Surfaces,
+    geometric_rirs, hybrid_rirs, wave::CpuExecutor,
 };
 
 const SIZES: [[f64; 3]; 5] =
@@ -96,6 +100,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     println!("{count} responses of {length:.2} s on average, 16 kHz, order {IMAGE_ORDER} and {RAYS} rays");
     report("geometrical part", geometric);
+
+    let updates = std::env::var("BENCH_UPDATES").map_or(Ok(1_000_000_000), |text| text.parse::<u64>())?;
+    let settings = HybridSettings {
+        rays: RAYS,
+        image_order: IMAGE_ORDER,
+        work_budget_updates: updates,
+        ..HybridSettings::default()
+    };
+    let start = Instant::now();
+    let mut done = 0.0;
+    for case in &cases {
+        let source = Source::omnidirectional(case.source);
+        let room = Room::from(&case.room);
+        let executor = CpuExecutor::new();
+        let watch = |_| ControlFlow::Continue(());
+        let simulation = hybrid_rirs(&room, &[source], &case.microphones, &settings, &executor, &watch)?;
+        done += simulation.record.updates as f64 * MICROPHONES as f64;
+        println!("{:.0} m³: crossover at {:.0} Hz", room.volume(), simulation.record.crossover_hz);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    report("hybrid", seconds);
+    println!("hybrid: {:.2} G node updates/s, geometry and all", 1e-9 * done / seconds);
 
     let Ok(python) = std::env::var("BENCH_PYTHON") else {
         println!("set BENCH_PYTHON to compare with the packages of benches/requirements.txt");
