@@ -28,9 +28,7 @@ pub(crate) enum Command {
     /// microphone; metrics.json with the room acoustics of every response; record.json with all that decided the
     /// simulation; plan.svg and section.svg, drawings of the room. Ctrl-C leaves nothing behind.
     ///
-    /// A room file is TOML: [shell.box] size_m, or [shell.plan] corners_m and height_m, or [shell.mesh] file; [surfaces];
-    /// [[patch]], [[table]], [[chair]], [[shelf]], [[person]] and other furniture; [[source]], [[microphone]], [[array]],
-    /// [[device]]. The built-in rooms are examples.
+    /// `ffasr acoustics rooms --example` prints a room file that explains every field.
     Simulate(simulate::Arguments),
     /// Measure impulse responses by ISO 3382-1, in octaves from 63 Hz to 8 kHz.
     ///

@@ -25,7 +25,7 @@ pub(super) const EXPERIMENTS: &[Experiment] = &[
     },
     Experiment {
         name: "hybrid-continuity",
-        title: "A furnished room of 20 m³ with the crossover at 500 Hz, against the same room as waves up to 2 kHz",
+        title: "A furnished room of 20 m³ with the crossover at 500 Hz, against the same room as waves up to 1.4 kHz",
         reference: "the wave solver itself: levels of octaves within 1.5 dB, T20 within 10 %, means over talkers and microphones",
         quick: false,
         known_miss: None,
@@ -37,7 +37,10 @@ pub(super) const EXPERIMENTS: &[Experiment] = &[
         reference: "R3VIVAL, measured: means of four omnidirectional sources. Absorption is the same on all surfaces, \
                     fitted to the measured T30 by Eyring's formula; heights are not published (1.2 m taken)",
         quick: false,
-        known_miss: None,
+        known_miss: Some(
+            "the real absorbers hang on some of the walls only, and where is not published; spread evenly they leave more \
+             late sound. Below 250 Hz a bare box of locally reacting surfaces rings on along its walls",
+        ),
         find: laboratory_twin,
     },
     Experiment {
@@ -50,6 +53,9 @@ pub(super) const EXPERIMENTS: &[Experiment] = &[
         find: seminar_room_twin,
     },
 ];
+
+/// Node updates granted to a microphone in the measured rooms: seconds on two cores.
+const BUDGET: u64 = 1_000_000_000;
 
 type Fault = Box<dyn Error + Send + Sync>;
 
@@ -128,16 +134,16 @@ fn continuity(context: &Context) -> Findings {
     let furnished: &FurnishedRoom =
         rooms().iter().find(|room| room.name() == "bathroom").or(furnished).ok_or("there are no rooms")?;
     let sources: Vec<Source> = furnished.sources().iter().map(|source| source.source).collect();
-    let microphones: Vec<Position> = furnished.arrays().iter().map(|array| array.microphones[0]).collect();
+    let microphones: Vec<Position> = furnished.arrays().iter().take(2).map(|array| array.microphones[0]).collect();
     let hybrid = HybridSettings { f_max_hz: 710.0, rays: 20_000, ..HybridSettings::default() };
-    let waves = HybridSettings { f_max_hz: 2_830.0, ..hybrid.clone() };
+    let waves = HybridSettings { f_max_hz: 2_000.0, ..hybrid.clone() };
     let simulate =
         |settings, part| simulate(context, furnished.room(), &sources, &microphones, settings, part);
     let low = simulate(&hybrid, [0.0, 0.1])?;
     let high = simulate(&waves, [0.1, 1.0])?;
     let mut figures = vec![
         Figure::near("crossover of the hybrid", low.record.crossover_hz, "Hz", 500.0, 20.0),
-        Figure::near("crossover of the reference", high.record.crossover_hz, "Hz", 2_000.0, 80.0),
+        Figure::near("crossover of the reference", high.record.crossover_hz, "Hz", 1_414.0, 60.0),
     ];
     let [low, high] = [low, high].map(|simulation| simulation.rirs.concat());
     let times = |rirs: &[Rir]| {
@@ -186,7 +192,8 @@ fn laboratory_twin(context: &Context) -> Findings {
         let measured = &responses[OMNIDIRECTIONAL];
         let t30 = octave_mean(measured, |field| field.t30.or(field.t20));
         let room = evenly_absorbing([9.7, 5.5, 2.7], t30)?;
-        let simulation = simulate(context, &room, &sources, &[centre], &HybridSettings::default(), part)?;
+        let settings = HybridSettings { work_budget_updates: BUDGET, ..HybridSettings::default() };
+        let simulation = simulate(context, &room, &sources, &[centre], &settings, part)?;
         let simulated: Vec<_> = simulation.rirs.concat().iter().map(room_acoustics).collect();
         let omni = &simulated[..4];
         let mut compare = |name: &str, unit, quantity: fn(&SoundField) -> Option<f64>, step: Step, limit| {
@@ -232,8 +239,8 @@ fn seminar_room_twin(context: &Context) -> Findings {
     let sources: Vec<Source> = furnished.sources().iter().map(|source| source.source).collect();
     let microphones: Vec<Position> =
         furnished.arrays().iter().flat_map(|array| &array.microphones).copied().collect();
-    let simulation =
-        simulate(context, furnished.room(), &sources, &microphones, &HybridSettings::default(), [0.0, 1.0])?;
+    let settings = HybridSettings { work_budget_updates: BUDGET, ..HybridSettings::default() };
+    let simulation = simulate(context, furnished.room(), &sources, &microphones, &settings, [0.0, 1.0])?;
     let measured: Vec<Vec<RoomAcoustics>> =
         simulation.rirs.iter().map(|rirs| rirs.iter().map(room_acoustics).collect()).collect();
     // Each loudspeaker stands in the file with its low and its high driver, which meet at 1.42 kHz.

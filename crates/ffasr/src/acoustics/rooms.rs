@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Write Markdown, with a table of octaves for each room.
     #[arg(long)]
     markdown: bool,
+    /// Print a room file that explains every field, and nothing else.
+    #[arg(long)]
+    example: bool,
     /// Only rooms of these names.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
@@ -38,7 +41,14 @@ struct Heard<'a> {
     wall_seconds: f64,
 }
 
+/// A room file with everything once.
+const EXAMPLE: &str = include_str!("../../../acoustics/rooms/example.toml");
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.example {
+        print!("{EXAMPLE}");
+        return Ok(());
+    }
     let chosen: Vec<&FurnishedRoom> = if arguments.names.is_empty() {
         rooms().iter().collect()
     } else {
