@@ -528,7 +528,7 @@ async fn meddle(
             }
             12 | 13 => queue::expire_leases(&pool).await.map(drop),
             14 | 15 => match queue::claim_scoring(&pool, LEASE).await {
-                Ok(Some(job)) => queue::publish(&pool, &job, &no_scores()).await,
+                Ok(Some(job)) => queue::publish(&pool, &job, std::slice::from_ref(&no_scores())).await,
                 other => other.map(drop),
             },
             16 => submissions::cancel(&pool, chosen, "sam", "r").await,

@@ -22,7 +22,7 @@ const BOOTSTRAP_SEED: u64 = 1;
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Scores {
     /// Profile and normaliser.
-    pub(super) scorer: &'static str,
+    pub(super) scorer: String,
     /// Rates and times, as on the board.
     pub(super) summary: Summary,
 }
@@ -74,7 +74,7 @@ pub(super) fn score(set: &DevSet, results: &AttemptResults) -> Result<Scores, sc
         repeat_passes: timings.len() as u32,
         latency: latency(&ranked),
     };
-    Ok(Scores { scorer: web::SCORER, summary })
+    Ok(Scores { scorer: ScoringProfile::FFASR.scorer(), summary })
 }
 
 /// One item with its counts and time.
