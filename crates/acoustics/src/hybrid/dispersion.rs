@@ -14,7 +14,7 @@ use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
 use crate::wave::WavePlan;
 
 /// Entries of the table of warped frequencies.
-const ENTRIES: usize = 48;
+const ENTRIES: usize = 24;
 /// How many times longer than the response the transform is that is read between its bins.
 const OVERSAMPLING: usize = 4;
 /// Bins on either side of the frequency that is read.
@@ -122,8 +122,8 @@ fn ratio(plan: &WavePlan, hz: f64) -> f64 {
         sum / count
     };
     let wanted = TAU * hz / speed;
-    // The ratio of the two changes slowly, so that a few corrections suffice.
-    let omega = (0..20).fold(TAU * hz, |omega, _| omega * wanted / wavenumber(omega));
+    // The ratio of the two changes slowly, so that each correction leaves a twentieth of the error.
+    let omega = (0..6).fold(TAU * hz, |omega, _| omega * wanted / wavenumber(omega));
     omega / (TAU * hz)
 }
 
