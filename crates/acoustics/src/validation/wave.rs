@@ -20,7 +20,7 @@ pub(super) const EXPERIMENTS: &[Experiment] = &[
         name: "wave-free-field",
         title: "Level of the direct sound from 0.5 to 2.5 m, before any reflection",
         reference: "theory, 1/r and air absorption (ISO 9613-1), 1 at 1 m; within 0.25 dB at 250 Hz to 1 kHz",
-        quick: true,
+        quick: false,
         known_miss: None,
         find: free_field,
     },
@@ -59,8 +59,9 @@ pub(super) const EXPERIMENTS: &[Experiment] = &[
     Experiment {
         name: "wave-materials",
         title: "Reflection from every material of the library in an impedance tube, 63 Hz to 1 kHz",
-        reference: "the reflection factor of the fitted circuit (within 1 dB), and the absorption coefficient of the \
-                    table (within 0.05; coefficients above 0.951 cannot be had from locally reacting surfaces and count as 0.951)",
+        reference: "the reflection factor of the fitted circuit, within 1 dB where it is -10 dB or more and within 3 % of \
+                    the incident wave where it is less; and the absorption coefficient of the table, within 0.05 (those above \
+                    0.951 cannot be had from locally reacting surfaces and count as that)",
         quick: false,
         known_miss: None,
         find: impedance_tube,
@@ -155,8 +156,12 @@ fn impedance_tube(context: &Context) -> Findings {
     for (index, material) in library.iter().enumerate() {
         let tube = checks::impedance_tube(context.executor, Grid::Fcc, material, 1_000.0)?;
         let name = material.name();
-        let reflection = largest(tube.iter().map(|point| point.reflection.level_error()));
-        figures.push(Figure::near(format!("{name}, worst reflection"), reflection, "dB", 0.0, 1.0));
+        let off = |point: &checks::TubeReflection| {
+            let checks::Comparison { expected, found } = point.reflection;
+            if expected >= 10_f64.powf(-0.5) { point.reflection.level_error() } else { (found - expected) / 0.03 }
+        };
+        let reflection = largest(tube.iter().map(off));
+        figures.push(Figure::near(format!("{name}, worst reflection over what is allowed"), reflection, "", 0.0, 1.0));
         let absorption = largest(tube.iter().map(|point| {
             let wanted = point.absorption.expected.min(crate::wave::MAX_RANDOM_ABSORPTION);
             point.absorption.found - wanted
