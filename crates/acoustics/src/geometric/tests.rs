@@ -286,23 +286,52 @@ fn round_the_corner_of_an_l_there_is_no_direct_sound_but_the_right_reflections()
     let room = l_shape(material(0.3, 0.0));
     let scene = Scene::new(&room);
     assert_eq!(scene.mirrors.len(), 8);
-    let (source, microphone) = (Position::new(5.0, 1.0, 1.2), Position::new(1.0, 5.0, 1.8));
-    let images = Images::new(&scene, &Source::omnidirectional(source), 1, 100, 1e3);
-    // The straight way and those over floor and ceiling pass beyond (3, 3) only if x + y < 6 nowhere: the line from
-    // (5, 1) to (1, 5) meets the corner itself, so move the source a little.
-    assert!(images.direct(&scene, DVec3::new(1.2, 5.2, 1.8)).is_none());
-    let heard = images.reflections(&scene, DVec3::new(1.2, 5.2, 1.8));
-    // By the walls at x = 0 and y = 0: image (-5, 1), seen from (1.2, 5.2) through x = 0 at y = 4.38; then straight to
-    // (5, 1), which passes x = 3 at y = 2.35, below the corner. Image (5, -1) is met at x = 4.38, y = 0, and the line on
-    // to (1.2, 5.2) passes y = 3 at x = 2.55. The walls of the corner face away from one of the two.
-    let distances: Vec<f64> = heard.iter().map(|arrival| arrival.distance).collect();
-    let expected =
-        [(-5.0, 1.0), (5.0, -1.0)].map(|(x, y)| DVec3::new(x, y, 1.2).distance(DVec3::new(1.2, 5.2, 1.8)));
+    let source = Source::omnidirectional(Position::new(5.0, 1.0, 1.2));
+    let images = Images::new(&scene, &source, 1, 100, 1e3);
+    // The line from (5, 1) to (1.2, 5.2) passes x = 3 at y = 3.21, beyond the corner; those over floor and ceiling too.
+    let microphone = DVec3::new(1.2, 5.2, 1.8);
+    assert!(images.direct(&scene, microphone).is_none());
+    // By the walls at x = 0 and y = 0: from the image (-5, 1) through x = 0 at y = 4.38, and on to (5, 1), which passes
+    // x = 3 at y = 2.35, below the corner; from (5, -1) through y = 0 at x = 4.38, and on, which passes y = 3 at x = 2.55.
+    // The walls of the corner face away from one of the two.
+    let distances: Vec<f64> =
+        images.reflections(&scene, microphone).iter().map(|arrival| arrival.distance).collect();
     assert_eq!(distances.len(), 2, "{distances:?}");
-    assert!(expected.iter().all(|e| distances.iter().any(|d| (d - e).abs() < 1e-9)), "{distances:?}");
-    // In the same leg all is as in a box: direct sound, floor, ceiling and the walls in sight.
+    for image in [DVec3::new(-5.0, 1.0, 1.2), DVec3::new(5.0, -1.0, 1.2)] {
+        let expected = image.distance(microphone);
+        assert!(distances.iter().any(|distance| (distance - expected).abs() < 1e-9), "{distances:?}");
+    }
     assert!(images.direct(&scene, DVec3::new(2.0, 2.0, 1.5)).is_some());
-    let _ = microphone;
+}
+
+#[test]
+fn a_ray_meets_first_what_is_nearest_of_all_surfaces() {
+    // The tree against a search through everything, in a room with sixty crates.
+    let crates = (0..60)
+        .map(|index| {
+            let (column, row, layer) = (index % 5, index / 5 % 4, index / 20);
+            let low = DVec3::new(0.3 + f64::from(column), 0.4 + f64::from(row), 0.1 + f64::from(layer));
+            solid(low, low + DVec3::new(0.5, 0.6, 0.4), 0)
+        })
+        .collect();
+    let scene = Scene::new(&with_solids(&box_room([6.0, 5.0, 3.5], |_| material(0.2, 0.2)), crates));
+    let mut dice = crate::dice::Dice::new(1, [1]);
+    for _ in 0..2_000 {
+        let origin = DVec3::new(5.4 + 0.5 * dice.roll(), 5.0 * dice.roll(), 3.5 * dice.roll());
+        let target = DVec3::new(4.0 * dice.roll(), 5.0 * dice.roll(), 3.5 * dice.roll());
+        let direction = (target - origin).normalize();
+        let distances = scene.facets.iter().filter_map(|facet| {
+            let distance = -facet.height(origin) / facet.normal.dot(direction);
+            let faces = facet.normal.dot(direction) < 0.0 && distance > 0.0;
+            (faces && facet.contains(origin + distance * direction)).then_some(distance)
+        });
+        let nearest = distances.fold(f64::INFINITY, f64::min);
+        let hit = scene.first_hit(origin, direction).unwrap();
+        assert!((hit.distance - nearest).abs() < 1e-12);
+        let before = origin + 0.999 * nearest * direction;
+        let behind = origin + 1.001 * nearest * direction;
+        assert!(scene.is_seen(origin, before) && !scene.is_seen(origin, behind));
+    }
 }
 
 #[test]
@@ -326,21 +355,27 @@ fn a_plate_between_source_and_microphone_hides_the_direct_sound_and_its_edge_sho
 
 #[test]
 fn furniture_shortens_the_decay_as_its_surface_tells() {
-    // Ten crates scatter and absorb: Eyring's time with their area, which a bare box does not have.
+    // Ten crates scatter and absorb. Eyring's time counts their area; sound lingers between them a little.
     let crates = (0..10)
         .map(|index| {
             let low = DVec3::new(0.4 + 1.1 * f64::from(index % 5), 0.5 + 2.5 * f64::from(index / 5), 0.0);
             solid(low, low + DVec3::new(0.7, 1.2, 1.1), 0)
         })
         .collect();
-    let room = with_solids(&box_room([6.0, 5.0, 3.0], |_| material(0.2, 0.6)), crates);
-    let microphone = [Position { z: 1.6, ..MICROPHONE }];
+    let empty = box_room([6.0, 5.0, 3.0], |_| material(0.2, 0.6));
+    let microphones: Vec<Position> =
+        (0..8).map(|n| Position::new(0.7 + 0.6 * f64::from(n), 1.0 + 0.4 * f64::from(n), 1.9)).collect();
     let source = Source::omnidirectional(SOURCE);
-    let settings = GeometricSettings::default();
-    let rir = geometric_rirs(&room, &source, &microphone, &settings, &quiet).unwrap().remove(0);
-    let t30 = room_acoustics(&rir).octaves[4].field.t30.unwrap();
-    let eyring = room.eyring_time()[4];
-    assert!((t30 / eyring - 1.0).abs() < 0.12, "{t30} s, Eyring {eyring} s");
+    let t30 = |room: &Room| {
+        let settings = GeometricSettings::default();
+        let rirs = geometric_rirs(room, &source, &microphones, &settings, &quiet).unwrap();
+        let times = rirs.iter().map(|rir| room_acoustics(rir).octaves[4].field.t30.unwrap());
+        times.sum::<f64>() / microphones.len() as f64
+    };
+    let room = with_solids(&empty, crates);
+    let (furnished, eyring, bare) = (t30(&room), room.eyring_time()[4], t30(&Room::from(&empty)));
+    assert!((0.95..1.2).contains(&(furnished / eyring)), "{furnished} s, Eyring {eyring} s");
+    assert!(furnished < bare, "{furnished} s, empty {bare} s");
 }
 
 #[test]

@@ -18,7 +18,7 @@ const ENTRIES: usize = 48;
 /// How many times longer than the response the transform is that is read between its bins.
 const OVERSAMPLING: usize = 4;
 /// Bins on either side of the frequency that is read.
-const REACH: usize = 8;
+const REACH: isize = 8;
 /// Width of the Gaussian that ends the sinc between bins, in bins: with this oversampling it errs by less than -75 dB.
 const WIDTH: f64 = 2.3;
 /// Why a transform cannot fail: it does so only on buffers of a wrong length.
@@ -93,8 +93,8 @@ impl Dispersion {
 
 /// A spectrum between its bins; those below 0 Hz are the conjugates of those above.
 fn between(spectrum: &[Complex<f64>], place: f64) -> Complex<f64> {
-    let first = place.floor() as isize + 1 - REACH as isize;
-    (first..first + 2 * REACH as isize)
+    let first = place.floor() as isize + 1 - REACH;
+    (first..first + 2 * REACH)
         .map(|bin| {
             let distance = place - bin as f64;
             let weight = sinc(distance) * (-0.5 * (distance / WIDTH).powi(2)).exp();

@@ -404,9 +404,10 @@ mod tests {
 
     #[test]
     fn walls_lie_where_the_scheme_wants_them() {
-        let size = DVec3::new(3.0, 2.4, 2.7);
-        for grid in [Grid::Fcc, Grid::Cartesian] {
-            let lattice = Lattice::new(grid, 0.1, [DVec3::ZERO, size]);
+        // Sides of whole spacings on the Cartesian grid, of half a spacing more on the other.
+        let size = DVec3::new(4.5, 2.5, 3.5);
+        for (grid, largest) in [(Grid::Fcc, 0.0915), (Grid::Cartesian, 0.1)] {
+            let lattice = Lattice::new(grid, largest, [DVec3::ZERO, size]);
             for place in [DVec3::ZERO, size] {
                 let at = lattice.in_spacings(place);
                 let behind = if place == DVec3::ZERO { grid.wall_distance() } else { -grid.wall_distance() };

@@ -71,31 +71,42 @@ fn vectors<S: Simd>(row: &[f32]) -> &[S::f32s] {
     S::as_simd_f32s(row).0
 }
 
-/// Writes `compute(n)` to vector n, for every vector with places from `begin` to `end`; places outside stay.
+/// New pressures, vector by vector. A trait and not a closure: closures are not inlined with certainty, and what is not
+/// inlined has no vectors.
+trait Stencil<S: Simd> {
+    /// Of vector `n` of a row, from its older pressures.
+    fn new_pressures(&self, simd: S, n: usize, old: S::f32s) -> S::f32s;
+}
+
+/// Writes new pressures to every vector with places from `begin` to `end`; places outside stay.
 #[inline(always)]
-fn write_between<S: Simd>(
-    simd: S,
-    row: &mut [f32],
-    [begin, end]: [usize; 2],
-    mut compute: impl FnMut(usize, S::f32s) -> S::f32s,
-) {
+fn write_between<S: Simd>(simd: S, row: &mut [f32], [begin, end]: [usize; 2], stencil: &impl Stencil<S>) {
     let lanes = S::F32_LANES;
     let row = S::as_mut_simd_f32s(row).0;
     let (first, last) = (begin / lanes, (end - 1) / lanes);
-    let mut write_part = |row: &mut [S::f32s], n: usize| {
-        let low = begin.saturating_sub(n * lanes) as u32;
-        let high = (end - n * lanes).min(lanes) as u32;
-        let part = simd.mask_between_m32s(low, high).mask();
-        row[n] = simd.select_f32s(part, compute(n, row[n]), row[n]);
-    };
-    write_part(row, first);
+    write_part(simd, row, first, [begin, end], stencil);
     if first == last {
         return;
     }
-    write_part(row, last);
+    write_part(simd, row, last, [begin, end], stencil);
     for (n, value) in row[first + 1..last].iter_mut().enumerate() {
-        *value = compute(first + 1 + n, *value);
+        *value = stencil.new_pressures(simd, first + 1 + n, *value);
     }
+}
+
+#[inline(always)]
+fn write_part<S: Simd>(
+    simd: S,
+    row: &mut [S::f32s],
+    n: usize,
+    [begin, end]: [usize; 2],
+    stencil: &impl Stencil<S>,
+) {
+    let lanes = S::F32_LANES;
+    let low = begin.saturating_sub(n * lanes) as u32;
+    let high = (end - n * lanes).min(lanes) as u32;
+    let part = simd.mask_between_m32s(low, high).mask();
+    row[n] = simd.select_f32s(part, stencil.new_pressures(simd, n, row[n]), row[n]);
 }
 
 /// p⁺ = c₀ p + c₁ Σ pₙ − p⁻ over the twelve neighbours.
@@ -166,17 +177,31 @@ struct FccRows<'a> {
 #[inline(always)]
 fn fcc_span<S: Simd>(simd: S, new: &mut [f32], ends: [usize; 2], rows: &FccRows, weights: [f32; 2]) {
     let count = new.len() / S::F32_LANES;
-    let whole = |row| &vectors::<S>(row)[..count];
-    let corners = rows.corners.map(whole);
-    let edges = rows.edges.map(whole);
-    let now = whole(rows.now);
-    let [centre, neighbour] = weights.map(|weight| simd.splat_f32s(weight));
-    write_between(simd, new, ends, |n, old| {
-        let corner = simd.add_f32s(corners[0][n], corners[1][n]);
-        let edge = simd.add_f32s(edges[0][n], edges[1][n]);
-        let here = simd.sub_f32s(simd.mul_f32s(centre, now[n]), old);
-        simd.add_f32s(here, simd.mul_f32s(neighbour, simd.add_f32s(corner, edge)))
-    });
+    let stencil = FccStencil::<S> {
+        corners: [&vectors::<S>(rows.corners[0])[..count], &vectors::<S>(rows.corners[1])[..count]],
+        edges: [&vectors::<S>(rows.edges[0])[..count], &vectors::<S>(rows.edges[1])[..count]],
+        now: &vectors::<S>(rows.now)[..count],
+        weights: [simd.splat_f32s(weights[0]), simd.splat_f32s(weights[1])],
+    };
+    write_between(simd, new, ends, &stencil);
+}
+
+/// [`FccRows`] in vectors, with c₀ and c₁.
+struct FccStencil<'a, S: Simd> {
+    corners: [&'a [S::f32s]; 2],
+    edges: [&'a [S::f32s]; 2],
+    now: &'a [S::f32s],
+    weights: [S::f32s; 2],
+}
+
+impl<S: Simd> Stencil<S> for FccStencil<'_, S> {
+    #[inline(always)]
+    fn new_pressures(&self, simd: S, n: usize, old: S::f32s) -> S::f32s {
+        let corner = simd.add_f32s(self.corners[0][n], self.corners[1][n]);
+        let edge = simd.add_f32s(self.edges[0][n], self.edges[1][n]);
+        let here = simd.sub_f32s(simd.mul_f32s(self.weights[0], self.now[n]), old);
+        simd.add_f32s(here, simd.mul_f32s(self.weights[1], simd.add_f32s(corner, edge)))
+    }
 }
 
 #[inline(always)]
@@ -238,18 +263,36 @@ fn cartesian_span<S: Simd>(
     weights: [f32; 2],
 ) {
     let count = new.len() / S::F32_LANES;
-    let whole = |row| &vectors::<S>(row)[..count];
-    let [a, b, c, d, e, f] = beside.map(whole);
-    let now = whole(now);
-    let [centre, neighbour] = weights.map(|weight| simd.splat_f32s(weight));
-    write_between(simd, new, ends, |n, old| {
-        let planes = simd.add_f32s(a[n], b[n]);
-        let rows = simd.add_f32s(c[n], d[n]);
-        let places = simd.add_f32s(e[n], f[n]);
+    let [a, b, c, d, e, f] = beside;
+    let stencil = CartesianStencil::<S> {
+        planes: [&vectors::<S>(a)[..count], &vectors::<S>(b)[..count]],
+        rows: [&vectors::<S>(c)[..count], &vectors::<S>(d)[..count]],
+        places: [&vectors::<S>(e)[..count], &vectors::<S>(f)[..count]],
+        now: &vectors::<S>(now)[..count],
+        weights: [simd.splat_f32s(weights[0]), simd.splat_f32s(weights[1])],
+    };
+    write_between(simd, new, ends, &stencil);
+}
+
+/// The row and its neighbours in the planes, rows and places before and after, with c₀ and c₁.
+struct CartesianStencil<'a, S: Simd> {
+    planes: [&'a [S::f32s]; 2],
+    rows: [&'a [S::f32s]; 2],
+    places: [&'a [S::f32s]; 2],
+    now: &'a [S::f32s],
+    weights: [S::f32s; 2],
+}
+
+impl<S: Simd> Stencil<S> for CartesianStencil<'_, S> {
+    #[inline(always)]
+    fn new_pressures(&self, simd: S, n: usize, old: S::f32s) -> S::f32s {
+        let planes = simd.add_f32s(self.planes[0][n], self.planes[1][n]);
+        let rows = simd.add_f32s(self.rows[0][n], self.rows[1][n]);
+        let places = simd.add_f32s(self.places[0][n], self.places[1][n]);
         let sum = simd.add_f32s(simd.add_f32s(planes, rows), places);
-        let here = simd.sub_f32s(simd.mul_f32s(centre, now[n]), old);
-        simd.add_f32s(here, simd.mul_f32s(neighbour, sum))
-    });
+        let here = simd.sub_f32s(simd.mul_f32s(self.weights[0], self.now[n]), old);
+        simd.add_f32s(here, simd.mul_f32s(self.weights[1], sum))
+    }
 }
 
 /// What the surfaces do to the new pressures of a plane: see [`Boundary`].

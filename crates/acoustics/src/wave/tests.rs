@@ -170,8 +170,9 @@ fn a_slab_far_thinner_than_the_grid_parts_a_room() {
             let signal = vec![1.0];
             let source = Excitation { probe: probe(0.6), signal };
             let heard = CpuExecutor::new().run(&plan, &source, &[probe(0.9), probe(1.8)], &()).unwrap();
-            assert!(heard[0].iter().any(|&sample| sample.abs() > 1e-3));
-            assert!(heard[1].iter().all(|&sample| sample == 0.0), "{grid:?} {degrees}");
+            // What the sum over all neighbours takes from behind the slab is given back, but for rounding.
+            let [here, behind] = [0, 1].map(|n| heard[n].iter().fold(0.0_f32, |peak, p| peak.max(p.abs())));
+            assert!(here > 1e-3 && behind < 1e-5 * here, "{grid:?} {degrees}: {behind} of {here}");
         }
     }
 }
