@@ -138,7 +138,8 @@ fn continuity(context: &Context) -> Findings {
     let furnished: &FurnishedRoom =
         rooms().iter().find(|room| room.name() == "bathroom").or(furnished).ok_or("there are no rooms")?;
     let sources: Vec<Source> = furnished.sources().iter().map(|source| source.source).collect();
-    let microphones: Vec<Position> = furnished.arrays().iter().take(2).map(|array| array.microphones[0]).collect();
+    let microphones: Vec<Position> =
+        furnished.arrays().iter().take(2).map(|array| array.microphones[0]).collect();
     // Left to itself the crossover of so small a room would lie higher: three times the Schroeder frequency.
     let seconds = 0.7;
     let cost = |f_max_hz| {

@@ -158,10 +158,20 @@ fn impedance_tube(context: &Context) -> Findings {
         let name = material.name();
         let off = |point: &checks::TubeReflection| {
             let checks::Comparison { expected, found } = point.reflection;
-            if expected >= 10_f64.powf(-0.5) { point.reflection.level_error() } else { (found - expected) / 0.03 }
+            if expected >= 10_f64.powf(-0.5) {
+                point.reflection.level_error()
+            } else {
+                (found - expected) / 0.03
+            }
         };
         let reflection = largest(tube.iter().map(off));
-        figures.push(Figure::near(format!("{name}, worst reflection over what is allowed"), reflection, "", 0.0, 1.0));
+        figures.push(Figure::near(
+            format!("{name}, worst reflection over what is allowed"),
+            reflection,
+            "",
+            0.0,
+            1.0,
+        ));
         let absorption = largest(tube.iter().map(|point| {
             let wanted = point.absorption.expected.min(crate::wave::MAX_RANDOM_ABSORPTION);
             point.absorption.found - wanted
