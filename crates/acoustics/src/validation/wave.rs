@@ -95,16 +95,11 @@ fn free_field(context: &Context) -> Findings {
     let mut figures = Vec::new();
     for (grid, name) in GRIDS {
         let levels = checks::free_field(context.executor, grid)?;
-        for distance in [0.5, 1.0, 1.5, 2.0, 2.5] {
-            let errors = levels.iter().filter(|level| level.distance == distance);
-            let worst = largest(errors.map(|level| level.amplitude.level_error()));
-            figures.push(Figure::near(
-                format!("{name}, worst level at {distance} m"),
-                worst,
-                "dB",
-                0.0,
-                0.25,
-            ));
+        // The levels come by distance, nearest first.
+        for levels in levels.chunk_by(|a, b| a.distance >= b.distance) {
+            let worst = largest(levels.iter().map(|level| level.amplitude.level_error()));
+            let quantity = format!("{name}, worst level at {} m", levels[0].distance);
+            figures.push(Figure::near(quantity, worst, "dB", 0.0, 0.25));
         }
     }
     Ok(figures)
