@@ -3,8 +3,6 @@
 use acoustics::wave::{CpuExecutor, WaveExecutor};
 use clap::ValueEnum;
 
-use crate::error::Failure;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Backend {
     /// The processor.
@@ -13,9 +11,9 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    pub(crate) fn executor(self) -> Result<Box<dyn WaveExecutor>, Failure> {
+    pub(crate) fn executor(self) -> Box<dyn WaveExecutor> {
         match self {
-            Self::Cpu => Ok(Box::new(CpuExecutor::new())),
+            Self::Cpu => Box::new(CpuExecutor::new()),
         }
     }
 }

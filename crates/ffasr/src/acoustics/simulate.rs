@@ -106,7 +106,7 @@ impl Simulator {
         microphones: &[acoustics::Position],
         interrupt: &Interrupt,
     ) -> Result<Simulation, Failure> {
-        let executor = self.backend.executor()?;
+        let executor = self.backend.executor();
         let sources: Vec<_> = sources.iter().map(|source| source.source).collect();
         let started = Instant::now();
         let bar = crate::progress::percent("simulating");

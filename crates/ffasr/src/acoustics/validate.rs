@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let chosen = choose(arguments)?;
-    let executor = arguments.backend.executor()?;
+    let executor = arguments.backend.executor();
     let mut report = Report { backend: executor.name(), checks: Vec::new() };
     for (index, experiment) in chosen.iter().enumerate() {
         crate::progress::step(&format!("{}/{} {}", index + 1, chosen.len(), experiment.title));
