@@ -16,7 +16,7 @@ fn file(path: &str) -> String {
 }
 
 fn measured(name: &str) -> String {
-    file("../acoustics/validation").to_owned() + "/" + name
+    file(&format!("../acoustics/validation/{name}"))
 }
 
 /// Exit code 2, nothing on standard output, and one message with all the words.

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Air, BAND_COUNT, BoxRoom, FurnishedRoom, HybridSettings, Material, OCTAVES, Octaves, Position, Rir, Room,
     RoomAcoustics, Simulation, SoundField, Source, Surfaces, hybrid_rirs, octave_name, room_acoustics, rooms,
+    wave::WaveSettings,
 };
 
 pub(super) const EXPERIMENTS: &[Experiment] = &[
@@ -25,10 +26,13 @@ pub(super) const EXPERIMENTS: &[Experiment] = &[
     },
     Experiment {
         name: "hybrid-continuity",
-        title: "A furnished room of 20 m³ with the crossover at 500 Hz, against the same room as waves up to 1.4 kHz",
+        title: "A furnished room of 20 m³ with the crossover at 354 Hz, against the same room as waves up to 1.2 kHz",
         reference: "the wave solver itself: levels of octaves within 1.5 dB, T20 within 10 %, means over talkers and microphones",
         quick: false,
-        known_miss: None,
+        known_miss: Some(
+            "above the crossover sound does not bend: in a small room with flat, shiny walls mirror paths last longer than the \
+             waves say, which lose them at the edges of furniture",
+        ),
         find: continuity,
     },
     Experiment {
@@ -49,7 +53,10 @@ pub(super) const EXPERIMENTS: &[Experiment] = &[
         reference: "BRAS CR2, measured: means of ten pairs of source and microphone; published absorption, which its \
                     authors matched to the measured reverberation time. Steps are just noticeable differences",
         quick: false,
-        known_miss: None,
+        known_miss: Some(
+            "at 125 and 250 Hz flat walls that react locally ring on: waves along them lose half as much as Eyring's formula, \
+             by which the absorption was matched, takes for granted. The real walls give way and scatter",
+        ),
         find: seminar_room_twin,
     },
 ];
@@ -134,16 +141,29 @@ fn continuity(context: &Context) -> Findings {
     let furnished: &FurnishedRoom =
         rooms().iter().find(|room| room.name() == "bathroom").or(furnished).ok_or("there are no rooms")?;
     let sources: Vec<Source> = furnished.sources().iter().map(|source| source.source).collect();
-    let microphones: Vec<Position> = furnished.arrays().iter().take(2).map(|array| array.microphones[0]).collect();
-    let hybrid = HybridSettings { f_max_hz: 710.0, rays: 20_000, ..HybridSettings::default() };
-    let waves = HybridSettings { f_max_hz: 2_000.0, ..hybrid.clone() };
+    let microphones: Vec<Position> =
+        furnished.arrays().iter().take(2).map(|array| array.microphones[0]).collect();
+    // Left to itself the crossover of so small a room would lie higher: three times the Schroeder frequency.
+    let seconds = 0.7;
+    let cost = |f_max_hz| {
+        let waves = WaveSettings { f_max_hz, length_seconds: seconds, ..WaveSettings::default() };
+        waves.estimated_updates(furnished.room()) as u64
+    };
+    let top = |f_max_hz| HybridSettings {
+        f_max_hz,
+        work_budget_updates: cost(f_max_hz + 5.0),
+        length_seconds: Some(seconds),
+        rays: 20_000,
+        ..HybridSettings::default()
+    };
+    let (hybrid, waves) = (top(500.0), top(1_700.0));
     let simulate =
         |settings, part| simulate(context, furnished.room(), &sources, &microphones, settings, part);
     let low = simulate(&hybrid, [0.0, 0.1])?;
     let high = simulate(&waves, [0.1, 1.0])?;
     let mut figures = vec![
-        Figure::near("crossover of the hybrid", low.record.crossover_hz, "Hz", 500.0, 20.0),
-        Figure::near("crossover of the reference", high.record.crossover_hz, "Hz", 1_414.0, 60.0),
+        Figure::near("crossover of the hybrid", low.record.crossover_hz, "Hz", 353.6, 15.0),
+        Figure::near("crossover of the reference", high.record.crossover_hz, "Hz", 1_202.0, 40.0),
     ];
     let [low, high] = [low, high].map(|simulation| simulation.rirs.concat());
     let times = |rirs: &[Rir]| {
@@ -151,7 +171,7 @@ fn continuity(context: &Context) -> Findings {
         octave_mean(&measured, |field| field.t20)
     };
     let (low_times, high_times) = (times(&low), times(&high));
-    for band in 1..=4 {
+    for band in 1..=3 {
         let level = |rirs: &[Rir]| {
             let energy: f64 = rirs.iter().map(|rir| super::measured::octave_energy(rir, OCTAVES[band])).sum();
             10.0 * energy.log10()
@@ -282,8 +302,8 @@ impl Step {
     }
 }
 
-/// A quantity octave by octave beside its measured values, then the mean distance from 500 Hz to 4 kHz in steps, which
-/// may not be more than `limit`.
+/// A quantity octave by octave beside its measured values, then the mean distances in steps of the low and of the middle
+/// octaves, which may not be more than `limit`.
 fn comparison(
     name: &str,
     setting: &str,
@@ -303,8 +323,11 @@ fn comparison(
         })
         .collect();
     let distance = |band: usize| ((found[band] - expected[band]) / step.at(expected[band])).abs();
-    let mean = (3..=6).map(distance).sum::<f64>() / 4.0;
-    let quantity = format!("{name}, mean distance from 500 Hz to 4 kHz{setting}");
-    figures.push(Figure::at_most(quantity, mean, "steps", limit));
+    for (range, words) in [(1..=2, "125 and 250 Hz"), (3..=6, "500 Hz to 4 kHz")] {
+        let count = range.clone().count() as f64;
+        let mean = range.map(distance).sum::<f64>() / count;
+        let quantity = format!("{name}, mean distance, {words}{setting}");
+        figures.push(Figure::at_most(quantity, mean, "steps", limit));
+    }
     figures
 }

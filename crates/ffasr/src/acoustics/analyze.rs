@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use acoustics::{DecayWarning, OCTAVES, Rir, RoomAcoustics, SoundField, octave_name, room_acoustics};
+use acoustics::{DecayWarning, Rir, RoomAcoustics, SoundField, octave_name, room_acoustics};
 use clap::Args;
 use serde::Serialize;
 
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn measure(name: String, rir: &Rir) -> ResponseReport {
     let acoustics = room_acoustics(rir);
     let fields = bands(&acoustics)
-        .map(|(centre_hz, field)| BandWarning { centre_hz, warnings: field.warnings(centre_hz) });
+        .map(|(_, centre_hz, field)| BandWarning { centre_hz, warnings: field.warnings(centre_hz) });
     ResponseReport {
         name,
         sample_rate: rir.sample_rate(),
@@ -85,10 +85,14 @@ fn measure(name: String, rir: &Rir) -> ResponseReport {
     }
 }
 
-/// Every octave and then the whole.
-fn bands(acoustics: &RoomAcoustics) -> impl Iterator<Item = (Option<f64>, &SoundField)> {
-    let octaves = acoustics.octaves.iter().map(|octave| (Some(octave.centre_hz), &octave.field));
-    octaves.chain([(None, &acoustics.broadband)])
+/// Every octave and then the whole, with their names.
+fn bands(acoustics: &RoomAcoustics) -> impl Iterator<Item = (String, Option<f64>, &SoundField)> {
+    let octaves = acoustics.octaves.iter().enumerate();
+    octaves.map(|(band, octave)| (octave_name(band), Some(octave.centre_hz), &octave.field)).chain([(
+        "all".to_owned(),
+        None,
+        &acoustics.broadband,
+    )])
 }
 
 impl FileReport {
@@ -127,12 +131,12 @@ impl ResponseReport {
             "DRR dB",
             "range",
         );
-        for (centre_hz, field) in bands(&self.acoustics) {
+        for (band, centre_hz, field) in bands(&self.acoustics) {
             let warnings = field.warnings(centre_hz).into_iter().map(in_words).collect::<Vec<_>>().join(", ");
             let _ = writeln!(
                 text,
                 "{:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>7} {:>7} {:>6}  {warnings}",
-                centre_hz.map_or_else(|| "all".to_owned(), band_name),
+                band,
                 number(field.edt, 2),
                 number(field.t20, 2),
                 number(field.t30, 2),
@@ -150,10 +154,6 @@ impl ResponseReport {
 
 fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
-}
-
-fn band_name(centre_hz: f64) -> String {
-    OCTAVES.iter().position(|&hz| hz == centre_hz).map_or_else(|| format!("{centre_hz} Hz"), octave_name)
 }
 
 fn in_words(warning: DecayWarning) -> &'static str {

@@ -1,8 +1,8 @@
 //! Impulse responses out of SOFA files (AES69), which are HDF5.
 //!
-//! Read are the conventions whose data type is FIR, with `Data.IR` as measurements x receivers x samples: SingleRoomSRIR,
-//! SimpleFreeFieldHRIR, GeneralFIR and the like. FIR-E (several emitters in one measurement, as in MultiSpeakerBRIR),
-//! transfer functions and second-order sections are not, nor are links to other files.
+//! Read are the conventions whose data type is FIR, with `Data.IR` as measurements x receivers x samples: `SingleRoomSRIR`,
+//! `SimpleFreeFieldHRIR`, `GeneralFIR` and the like. FIR-E (several emitters in one measurement, as in
+//! `MultiSpeakerBRIR`), transfer functions and second-order sections are not, nor are links to other files.
 
 use acoustics::Rir;
 use hdf5_reader::{Dataset, Hdf5File, OpenOptions};
@@ -58,12 +58,10 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<SofaFile, String> {
         ));
     };
     let rates = numbers(&file, "Data.SamplingRate")?.1;
-    let sample_rate = match rates.as_slice() {
-        [first, rest @ ..]
-            if *first >= 1.0 && *first <= f64::from(u32::MAX) && rest.iter().all(|r| r == first) =>
-        {
-            *first as u32
-        }
+    // One for all, or one for each measurement, all alike.
+    let rate_is_one = rates.windows(2).all(|pair| pair[0].total_cmp(&pair[1]).is_eq());
+    let sample_rate = match rates.first() {
+        Some(&rate) if rate_is_one && (1.0..=1e9).contains(&rate) => rate as u32,
         _ => return Err("Data.SamplingRate is not one rate in hertz".to_owned()),
     };
     let delays = file.dataset("Data.Delay").map_or(Ok((vec![], vec![])), |_| numbers(&file, "Data.Delay"))?;
