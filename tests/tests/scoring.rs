@@ -264,11 +264,11 @@ async fn two_results_are_compared_and_their_items_downloaded() {
     }
     let said = Program::run(site.directory(), &["score", "compare", &files[0], &files[1]]);
     let from_files: Value = serde_json::from_str(&said).unwrap();
-    for (field, of_api) in
-        [("difference", &average["difference"]), ("probability_a_better", &average["probability_a_better"])]
-    {
-        let (file, api) = (from_files[field].as_f64().unwrap(), of_api.as_f64().unwrap());
-        assert!((file - api).abs() < 1e-9, "{field}: {file} and {api}");
+    // The file has the items in another order, so that the bootstrap draws others: a share of 10 000 draws has a standard
+    // error of 0.005 at most.
+    for (field, tolerance) in [("difference", 1e-9), ("probability_a_better", 0.025)] {
+        let (file, api) = (from_files[field].as_f64().unwrap(), average[field].as_f64().unwrap());
+        assert!((file - api).abs() < tolerance, "{field}: {file} and {api}");
     }
     let said = Program::run(site.directory(), &["score", "items", &files[1], "--track", "near"]);
     assert_eq!(said.lines().count(), 2);

@@ -258,7 +258,7 @@ async fn a_quarantined_result_leaves_the_board_stays_on_record_and_comes_back() 
             until("the board", || async {
                 (site.get("/").await.1.contains("doubtful") == wanted).then_some(())
             })
-            .await
+            .await;
         }
     };
     on_board(true).await;

@@ -132,8 +132,8 @@ async fn fill(pool: &PgPool, release: ReleaseId, count: usize, state: &str) {
 async fn claims(pool: &PgPool, workers: &[Worker], what: &str) {
     let started = Instant::now();
     let mut tasks = JoinSet::new();
-    for worker in workers.iter().cloned() {
-        let pool = pool.clone();
+    for worker in workers {
+        let (pool, worker) = (pool.clone(), worker.clone());
         tasks.spawn(async move {
             let runtimes = ["pocketsphinx".to_owned()];
             let mut times = Vec::new();
@@ -170,9 +170,9 @@ async fn pickup(pool: &PgPool, workers: &[Worker], release: ReleaseId) {
     let (claimed, mut picked_up) = tokio::sync::mpsc::unbounded_channel();
     let done = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
-    for worker in workers.iter().cloned() {
-        let (pool, mut woken, claimed, done) =
-            (pool.clone(), woken.subscribe(), claimed.clone(), done.clone());
+    for worker in workers {
+        let (pool, worker, mut woken, claimed, done) =
+            (pool.clone(), worker.clone(), woken.subscribe(), claimed.clone(), done.clone());
         tasks.spawn(async move {
             let runtimes = ["pocketsphinx".to_owned()];
             while done.load(Ordering::Relaxed) < PICKUPS {

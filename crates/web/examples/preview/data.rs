@@ -6,7 +6,17 @@ use protocol::{AttemptId, DecodingValue, FailureClass, ModelManifest, NodeFinger
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
-    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, Bytes, Chart, Choice, ClassRow, ComparePage, Comparison, ConfusionRow, Corpus, Count, Deadline, Details, Difference, Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow, FieldErrors, FileRow, Filter, FindingView, HistoryRow, InboxEntry, InboxPage, Interval, Layout, LiveProgress, LoginPage, Makeup, MessageView, MethodPage, ModelPage, NamedAction, Notice, ObjectionView, OpenObjection, Params, Piece, Provenance, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable, ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort, SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage, WorkerRow, WorkersPage,
+    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, Bytes, Chart, Choice, ClassRow,
+    ComparePage, Comparison, ConfusionRow, Corpus, Count, Deadline, Details, Difference, Elsewhere,
+    EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow,
+    FieldErrors, FileRow, Filter, FindingView, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
+    LiveProgress, LoginPage, Makeup, MessageView, MethodPage, ModelPage, NamedAction, Notice, ObjectionView,
+    OpenObjection, Params, Piece, Provenance, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate,
+    ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable, ReviewPage,
+    Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort, SourceLine, SourceView,
+    StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent,
+    Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage,
+    WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.

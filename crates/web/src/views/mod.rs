@@ -52,7 +52,7 @@ pub use submission::{
     TimelineEvent, TokenMove,
 };
 pub use submit::{FieldErrors, Revised, SubmitForm, SubmitPage};
-pub use webhooks::{WebhookRow, WebhooksPage};
 pub use weakness::{
     ClassRow, ConfusionRow, EntityRow, FaultRow, ReachedRow, ResponseRow, ResponseTable, Weakness,
 };
+pub use webhooks::{WebhookRow, WebhooksPage};
