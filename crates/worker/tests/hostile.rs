@@ -55,7 +55,9 @@ impl Ends {
             Self::Memory(&Self::Fails(FailureClass::OutOfMemory)) => {
                 Self::Fails(FailureClass::OutOfMemory).words()
             }
-            Self::Memory(without) => format!("`out_of_memory`; without a cgroup: {}", without.words()),
+            Self::Memory(without) => {
+                format!("`out_of_memory`; without a cgroup: {}, or the same", without.words())
+            }
         }
     }
 }
@@ -359,7 +361,8 @@ fn is(expected: Ends, ended: &Ended, charged: bool) -> bool {
         (Fails(class), Ended::Failed(fail)) => fail.class == class,
         (FailsEither(one, other), Ended::Failed(fail)) => fail.class == one || fail.class == other,
         (Memory(_), ended) if charged => is(Fails(OutOfMemory), ended, charged),
-        (Memory(without), ended) => is(*without, ended, charged),
+        // The limit of the process and the watchdog that adds up all of them: whichever is met first.
+        (Memory(without), ended) => is(*without, ended, charged) || is(Fails(OutOfMemory), ended, charged),
         _ => false,
     }
 }
