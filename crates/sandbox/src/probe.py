@@ -175,8 +175,12 @@ def user_namespaces(_config):
 def processes_hidden(_config):
     names = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        with open(f"/proc/{pid}/comm") as file:
-            names.append(file.read().strip())
+        try:
+            with open(f"/proc/{pid}/comm") as file:
+                names.append(file.read().strip())
+        except (FileNotFoundError, ProcessLookupError):
+            # It ended in between, which is no reason not to look at the others.
+            continue
     return None if len(names) <= 3 else f"visible: {sorted(names)}"
 
 
