@@ -2,6 +2,7 @@
 //!
 //! - `Base`: a private PostgreSQL cluster and an S3 protocol server;
 //! - `Site`: the service in this process, over a `Base`;
+//! - `Operator`: the service and workers as processes, with a release of recorded speech;
 //! - `Program`: the built `ffasr` binary, as a process that can be killed;
 //! - `Browser`: Chromium.
 //!
@@ -15,6 +16,7 @@
 mod base;
 mod browser;
 mod node;
+mod operator;
 mod program;
 mod site;
 
@@ -26,6 +28,7 @@ use std::{
 pub use base::{Base, short_directory};
 pub use browser::Browser;
 pub use node::{Node, fingerprint};
+pub use operator::{Operator, SLOW_DECODING};
 pub use program::Program;
 pub use site::Site;
 

@@ -24,6 +24,7 @@ pub mod releases;
 pub mod review;
 pub mod scores;
 mod secrets;
+pub mod self_reports;
 pub mod state;
 pub mod submissions;
 pub mod webhooks;

@@ -21,6 +21,7 @@ mod ranking;
 mod routes;
 mod runtimes;
 mod scorer;
+mod self_report;
 mod submit;
 pub mod views;
 mod worker_api;
