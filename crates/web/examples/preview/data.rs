@@ -15,12 +15,12 @@ use web::views::{
     EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow,
     FieldErrors, FileRow, Filter, FindingView, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
     LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage, NamedAction, Notice,
-    ObjectionView, OpenObjection, Params, Piece, Provenance, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank,
-    Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable,
-    ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort, SourceLine,
-    SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage,
-    TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow,
-    WebhooksPage, WorkerRow, WorkersPage,
+    ObjectionView, OpenObjection, Params, Piece, Probability, Provenance, QueueJob, QueuePage, QuotaPage,
+    QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow,
+    ResponseTable, ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort,
+    SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm,
+    SubmitPage, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness,
+    WebhookRow, WebhooksPage, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -212,6 +212,7 @@ fn rows(model: &str) -> Vec<BoardRow> {
                 latency_p95: Some(Seconds(17.0 / speed)),
                 num_params: params.map(Params),
                 on_front: !beaten(speed, mean),
+                front_probability: Probability(if beaten(speed, mean) { 0.004 } else { 0.93 }),
             }
         })
         .collect()
@@ -469,6 +470,7 @@ fn model_page(model: &str) -> ModelPage {
         rank: Some(Rank { place: 1, low: 1, high: 2 }),
         ranked: 12,
         on_front: true,
+        front_probability: Probability(0.93),
         avg_wer: Estimate::new(0.134, Some((0.127, 0.141))),
         tracks: vec![
             track("near", true, 0.039, 0),

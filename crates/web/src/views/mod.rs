@@ -45,7 +45,7 @@ pub use measured::{Batches, LengthRow, Measured, Remark};
 pub use method::{Corpus, Makeup, MethodPage, RoomView};
 pub use model::{ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
 pub use quantity::{
-    Age, Bytes, Count, Difference, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp,
+    Age, Bytes, Count, Difference, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp,
 };
 pub use queue::{QueueJob, QueuePage, StateCount};
 pub use record::{ObjectionView, RecordPage};
