@@ -106,6 +106,53 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// Send one line of a stream, however slowly it is read; lines that come meanwhile stay where they are.
+    pub(crate) fn push(&mut self, message: &impl serde::Serialize, deadline: &Deadline) -> Result<(), Fault> {
+        let mut line = serde_json::to_vec(message).map_err(io::Error::other)?;
+        line.push(b'\n');
+        let mut left = line.as_slice();
+        while !left.is_empty() {
+            match self.confined.requests.write(left) {
+                Ok(length) => left = &left[length..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.look_around(deadline)?;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(self.ended()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next line of a stream, if there is one before `until`.
+    pub(crate) fn next_line(&mut self, until: Instant, deadline: &Deadline) -> Result<Option<Line>, Fault> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let rest = self.buffer.split_off(end + 1);
+                let mut bytes = std::mem::replace(&mut self.buffer, rest);
+                bytes.truncate(end);
+                return Ok(Some(Line { bytes, arrived: Instant::now() }));
+            }
+            if self.buffer.len() > self.line_limit {
+                return Err(BadAnswer::TooLong.into());
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            match self.read()? {
+                Received::Bytes => {}
+                Received::End => return Err(self.ended()),
+                Received::Nothing => {
+                    self.look_around(deadline)?;
+                    let next = until.min(deadline.at).min(Instant::now() + TICK);
+                    wait_readable(&self.confined.answers, next)?;
+                }
+            }
+        }
+    }
+
     /// Pass on what was printed since the last time.
     pub(crate) fn ship_log(&mut self, over: bool) {
         let fresh = self.confined.log.take_fresh(over);

@@ -97,7 +97,10 @@ pub fn load(directory: &Path) -> Result<Installed, RuntimeError> {
     }
     digest.update(format!("python {}\n", python_version(directory)?));
     let digest = hex::encode(digest.finalize());
-    Ok(Installed { declaration, digest, directory: directory.to_path_buf() })
+    // The launcher works elsewhere, so a path that starts here would lead nowhere.
+    let absolute = std::path::absolute(directory)
+        .map_err(|error| RuntimeError::Unreadable { path: directory.to_path_buf(), error })?;
+    Ok(Installed { declaration, digest, directory: absolute })
 }
 
 /// Every runtime installed below `root`, by name. A directory without `runtime.toml` is not one.

@@ -10,7 +10,7 @@ use protocol::ModelManifest;
 use store::findings::Finding;
 
 use crate::{
-    runtimes::{self, EVALUATOR_SETTING, runs_evaluators},
+    runtimes::{self, EVALUATOR_SETTING, FRONT_END_SETTING, runs_evaluators},
     submit::{self, Upload, UploadedFile},
     views::{FieldErrors, SubmitForm},
 };
@@ -37,12 +37,14 @@ pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
     let mut errors = FieldErrors::default();
     let mut findings = Vec::new();
     unpack(upload, &mut findings, &mut errors);
-    let evaluator = evaluator_name(upload, &mut errors);
+    let front_end = front_end_name(upload);
+    let evaluator = evaluator_name(upload, front_end.as_deref(), &mut errors);
     if let Some(name) = &evaluator {
         declare(name, upload);
     }
     let manifest = submit::understand(upload);
     inspect(upload, evaluator.as_deref(), &mut findings, &mut errors);
+    check_front_end(upload, front_end.as_deref(), &mut errors);
     let manifest = match manifest {
         Ok(manifest) if errors.is_empty() => manifest,
         other => {
@@ -76,8 +78,10 @@ pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
     }
     // Stable, so that findings of equal weight stay in the order of the files.
     findings.sort_by_key(|finding| !finding.is_caution());
-    let review = reason_for_review(&findings, evaluator.as_deref());
-    Ok(Checked { manifest, findings, evaluator, review })
+    // A front end is somebody's code as much as an evaluator: a person reads it, in the same place.
+    let code = evaluator.map(|name| (name, "an evaluator")).or(front_end.map(|name| (name, "a front end")));
+    let review = reason_for_review(&findings, code.as_ref().map(|(_, kind)| *kind));
+    Ok(Checked { manifest, findings, evaluator: code.map(|(name, _)| name), review })
 }
 
 /// One archive by itself is unpacked: its files count as if they had been chosen one by one, its `ffasr.toml` as the
@@ -127,7 +131,7 @@ fn flat(files: Vec<(String, Vec<u8>)>, form: &mut SubmitForm, described: bool) -
 }
 
 /// Which file is the evaluator: the one in the field for it, else `evaluator.py`, else the only Python file.
-fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
+fn evaluator_name(upload: &Upload, front_end: Option<&str>, errors: &mut FieldErrors) -> Option<String> {
     if let Some(name) = &upload.evaluator {
         if !is_python(name) {
             errors.add(
@@ -137,8 +141,12 @@ fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
         }
         return Some(name.clone());
     }
-    let python: Vec<&str> =
-        upload.files.iter().map(|file| file.name.as_str()).filter(|name| is_python(name)).collect();
+    let python: Vec<&str> = upload
+        .files
+        .iter()
+        .map(|file| file.name.as_str())
+        .filter(|name| is_python(name) && Some(*name) != front_end)
+        .collect();
     match python.as_slice() {
         [] => None,
         [only] => Some((*only).to_owned()),
@@ -153,6 +161,30 @@ fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
             );
             None
         }
+    }
+}
+
+/// The front end that the decoding settings name, in the description or in the form's field. What cannot be read is
+/// refused elsewhere.
+fn front_end_name(upload: &Upload) -> Option<String> {
+    let (text, place) = match upload.form.manifest.trim() {
+        "" => (&upload.form.decoding, None),
+        _ => (&upload.form.manifest, Some("decoding")),
+    };
+    let table: toml::Table = toml::from_str(text).ok()?;
+    let settings = place.map_or(Some(&table), |place| table.get(place)?.as_table())?;
+    Some(settings.get(FRONT_END_SETTING)?.as_str()?.to_owned())
+}
+
+fn check_front_end(upload: &Upload, front_end: Option<&str>, errors: &mut FieldErrors) {
+    let file = upload.files.iter().find(|file| Some(file.name.as_str()) == front_end);
+    if let Some(file) = file
+        && !String::from_utf8_lossy(&file.content).lines().any(|line| line.starts_with("def enhance("))
+    {
+        errors.add(
+            "files",
+            format!("{}: A front end defines `enhance(samples, rate)`; this file does not.", file.name),
+        );
     }
 }
 
@@ -242,12 +274,13 @@ fn stored(file: &str, finding: &inspection::Finding) -> Finding {
     }
 }
 
-fn reason_for_review(findings: &[Finding], evaluator: Option<&str>) -> Option<String> {
+/// `code` is what kind of code comes along, in words.
+fn reason_for_review(findings: &[Finding], code: Option<&str>) -> Option<String> {
     let cautions = findings.iter().filter(|finding| finding.is_caution()).count();
-    match (evaluator, cautions) {
-        (Some(_), 0) => Some("It brings an evaluator, which a person reads before it runs.".to_owned()),
-        (Some(_), count) => Some(format!(
-            "It brings an evaluator, which a person reads before it runs; {count} of the findings below call for a look."
+    match (code, cautions) {
+        (Some(code), 0) => Some(format!("It brings {code}, which a person reads before it runs.")),
+        (Some(code), count) => Some(format!(
+            "It brings {code}, which a person reads before it runs; {count} of the findings below call for a look."
         )),
         (None, 0) => None,
         (None, 1) => {
@@ -311,6 +344,24 @@ mod tests {
         );
         let errors = look(&mut upload(&[("a.py", b""), ("b.py", b"")])).err().unwrap();
         assert!(errors.of("files").unwrap().contains("2 Python files"));
+    }
+
+    #[test]
+    fn a_front_end_is_no_evaluator_and_is_read_by_a_person() {
+        let with = |code: &str| {
+            let mut upload = upload(&[("spectral.py", code.as_bytes())]);
+            upload.form.decoding = "front_end = \"spectral.py\"\n".to_owned();
+            look(&mut upload)
+        };
+        let checked = with("def enhance(samples, rate):\n    return samples\n").ok().unwrap();
+        assert_eq!(checked.evaluator.as_deref(), Some("spectral.py"), "its source is shown to the reviewer");
+        assert_eq!(
+            checked.review.as_deref(),
+            Some("It brings a front end, which a person reads before it runs.")
+        );
+        assert!(checked.findings.iter().all(|finding| finding.rule != "evaluator-not-run"));
+        let errors = with("def improve(samples):\n    return samples\n").err().unwrap();
+        assert!(errors.of("files").unwrap().contains("enhance(samples, rate)"));
     }
 
     #[test]

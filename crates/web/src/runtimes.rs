@@ -2,10 +2,13 @@
 
 use std::sync::LazyLock;
 
-use protocol::{RuntimeDeclaration, Setting};
+use protocol::{Decoding, DecodingValue, ModelManifest, RuntimeDeclaration, Setting};
 
 /// The setting by which a runtime says that it runs evaluators, and by which a model names its evaluator.
 pub(crate) const EVALUATOR_SETTING: &str = "evaluator";
+
+/// The setting by which a model names its front end: a Python file that defines `enhance(samples, rate)`.
+pub(crate) const FRONT_END_SETTING: &str = "front_end";
 
 /// Name of the runtime that runs evaluators on the packages of any other (`evaluator-NAME`).
 const EVALUATOR: &str = "evaluator";
@@ -54,6 +57,21 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// Whether models of this runtime are evaluators.
 pub(crate) fn runs_evaluators(runtime: &RuntimeDeclaration) -> bool {
     matches!(runtime.settings.get(EVALUATOR_SETTING), Some(Setting::File { .. }))
+}
+
+/// The front end that these settings name.
+pub(crate) fn front_end(decoding: &Decoding) -> Option<&str> {
+    match decoding.get(FRONT_END_SETTING) {
+        Some(DecodingValue::Text(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// Whether two models are one recogniser by their descriptions, the first with a front end and the second without.
+pub(crate) fn is_pair(with: &ModelManifest, bare: &ModelManifest) -> bool {
+    let mut rest = with.decoding.clone();
+    rest.remove(FRONT_END_SETTING);
+    front_end(&with.decoding).is_some() && with.runtime == bare.runtime && rest == bare.decoding
 }
 
 #[cfg(test)]

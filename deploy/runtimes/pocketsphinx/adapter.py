@@ -36,12 +36,12 @@ def load_front_end(settings):
     return module.enhance
 
 
-def make_decoder(settings):
+def make_decoder(settings, means="batch"):
     settings = {name: value for name, value in settings.items() if name not in ADAPTER_SETTINGS}
     for name in FILE_SETTINGS:
         if name in settings:
             settings[name] = os.path.join(MODEL, os.path.basename(settings[name]))
-    return Decoder(**{**settings, "cmn": "batch"})
+    return Decoder(**{**settings, "cmn": means})
 
 
 def transcribe(decoder, front_end, path):
@@ -60,6 +60,37 @@ def transcribe(decoder, front_end, path):
     decoder.end_utt()
     hypothesis = decoder.hyp()
     return hypothesis.hypstr if hypothesis else ""
+
+
+class Stream:
+    """Decodes in pieces. Means over the whole utterance cannot be known yet: they start from the model's own and follow
+    the audio, anew for each utterance. A front end wants whole recordings, so it has no part here."""
+
+    def __init__(self, settings):
+        self.decoder = make_decoder(settings, "live")
+        self.means = self.decoder.get_cmn(False)
+        self.told = ""
+
+    def begin(self):
+        self.decoder.set_cmn(self.means)
+        self.decoder.start_stream()
+        self.decoder.start_utt()
+        self.told = ""
+
+    def words(self):
+        hypothesis = self.decoder.hyp()
+        return hypothesis.hypstr if hypothesis else ""
+
+    def hear(self, samples):
+        """What is heard so far, if that has changed."""
+        self.decoder.process_raw(samples, full_utt=False)
+        heard = self.words()
+        changed, self.told = heard != self.told, heard
+        return heard if changed else None
+
+    def end(self):
+        self.decoder.end_utt()
+        return self.words()
 
 
 def count_parameters(directory):
@@ -113,6 +144,22 @@ def mixture_weights(directory):
     return streams * rows * columns
 
 
+def stream(recogniser, requests, answer, parameters):
+    answer({"ready": {"num_params": parameters, "streaming": True}})
+    current = None
+    for line in requests:
+        request = json.loads(line)
+        if "stream" in request:
+            current = request["stream"]
+            recogniser.begin()
+        elif "chunk" in request:
+            heard = recogniser.hear(bytes.fromhex(request["chunk"]))
+            if heard is not None:
+                answer({"id": current, "partial": heard})
+        else:
+            answer({"id": current, "final": recogniser.end()})
+
+
 def main():
     requests = os.fdopen(3, "r", encoding="utf-8")
     answers = os.fdopen(4, "w", encoding="utf-8")
@@ -127,8 +174,14 @@ def main():
     set_loglevel("ERROR")
     with open(MANIFEST, encoding="utf-8") as file:
         settings = json.load(file).get("decoding", {})
+    parameters = count_parameters(get_model_path("en-us/en-us"))
+    if hello.get("streaming"):
+        if "front_end" in settings:
+            sys.exit("a front end hears whole recordings; it cannot be streamed")
+        stream(Stream(settings), requests, answer, parameters)
+        return
     decoder, front_end = make_decoder(settings), load_front_end(settings)
-    answer({"ready": {"num_params": count_parameters(get_model_path("en-us/en-us"))}})
+    answer({"ready": {"num_params": parameters}})
     for line in requests:
         request = json.loads(line)
         try:

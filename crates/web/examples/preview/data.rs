@@ -13,7 +13,7 @@ use web::views::{
     AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, Bytes, Chart, Choice, ClassRow,
     ComparePage, Comparison, ConfusionRow, Corpus, Count, Deadline, Details, Difference, Elsewhere,
     EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow,
-    FieldErrors, FileRow, Filter, FindingView, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
+    FieldErrors, FileRow, Filter, FindingView, FrontEnd, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
     LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage, NamedAction, Notice,
     ObjectionView, OpenObjection, Params, Piece, Probability, Provenance, QueueJob, QueuePage, QuotaPage,
     QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow,
@@ -491,6 +491,10 @@ fn model_page(model: &str) -> ModelPage {
             peak_memory: Some(Bytes(5_612_000_000)),
         },
         measured: Measured::new(&measurements()),
+        front_end: Some(FrontEnd {
+            name: "spectral_subtraction.py".to_owned(),
+            bare: Some(("Otolith 1.7B".to_owned(), "/compare?a=1&b=2".to_owned())),
+        }),
         scoring: scoring("ffasr"),
         weakness: Some(weakness()),
         by_scorer: vec![
@@ -649,6 +653,7 @@ fn compare(model: &str) -> ComparePage {
             mcnemar: "p = 0.044".to_owned(),
             only: [Count(402), Count(345)],
             resampled: "talkers and rooms".to_owned(),
+            front_end: None,
         }),
     }
 }

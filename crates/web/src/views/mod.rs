@@ -43,7 +43,7 @@ pub use layout::{Banner, Choice, Layout, Notice, Section, User};
 pub(crate) use measured::remarks;
 pub use measured::{Batches, LengthRow, Measured, Remark};
 pub use method::{Corpus, Makeup, MethodPage, RoomView};
-pub use model::{ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
+pub use model::{FrontEnd, ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
 pub use quantity::{
     Age, Bytes, Count, Difference, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp,
 };

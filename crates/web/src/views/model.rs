@@ -41,6 +41,8 @@ impl fmt::Display for Rank {
 pub struct ModelPage {
     /// The frame.
     pub layout: Layout,
+    /// What cleans the audio before the recogniser, if anything does.
+    pub front_end: Option<FrontEnd>,
     /// What the submitter says about the model.
     pub manifest: ModelManifest,
     /// Number of parameters: what the model reported, else what the submitter states.
@@ -77,6 +79,15 @@ pub struct ModelPage {
     pub items_href: String,
     /// Where the numbers come from.
     pub provenance: Provenance,
+}
+
+/// A front end and the recogniser behind it.
+#[derive(Debug, Clone)]
+pub struct FrontEnd {
+    /// Name of its file.
+    pub name: String,
+    /// The recogniser alone, if it is on the board: its name, and the comparison of both.
+    pub bare: Option<(String, String)>,
 }
 
 /// The result under one scorer.
