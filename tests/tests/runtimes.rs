@@ -10,7 +10,7 @@ use std::{
 
 use end_to_end::{Browser, Operator, Program};
 use ezk_g722::libg722::{Bitrate, decoder::Decoder};
-use fantoccini::{Locator, form::Form};
+use fantoccini::{Locator, elements::Form};
 
 const PROMPTS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison/digits";
 
