@@ -12,7 +12,7 @@ mod results;
 mod runtime;
 
 pub use failure::{FailureClass, FaultOwner, UnknownFailureClass};
-pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
+pub use ids::{AttemptId, BuildId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
 pub use manifest::{Decoding, DecodingValue, ModelManifest};
 pub use measurements::{
     Calibration, DeviceUse, Flag, FlagKind, LatencyBucket, LatencyByDuration, LatencyPercentiles,
@@ -20,7 +20,8 @@ pub use measurements::{
 };
 pub use messages::{
     AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply,
-    Job, Limits, ModelFile, Progress, Stage, UnknownStage, Work,
+    Job, Limits, ModelFile, Progress, Recording, RenderUpload, RenderUploadReply, RenderWork, Rendered,
+    Stage, UnknownStage, Work,
 };
 pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
 pub use runtime::{RuntimeDeclaration, Setting, SettingProblem};

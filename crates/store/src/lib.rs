@@ -21,6 +21,7 @@ pub mod objects;
 pub mod queue;
 pub mod quota;
 pub mod releases;
+pub mod rendering;
 pub mod review;
 pub mod scores;
 mod secrets;

@@ -1,6 +1,6 @@
 //! Object storage over the S3 protocol.
 //!
-//! Keys are made here and nowhere else: `audio/<sha256>`, `model/<sha256>`, `results/<attempt>`. They are short, never
+//! Keys are made here and nowhere else: `audio/<sha256>`, `recording/<sha256>`, `model/<sha256>`, `results/<attempt>`. They are short, never
 //! contain a user's text, and none is a prefix directory of another.
 
 use std::time::Duration;
@@ -41,6 +41,11 @@ pub struct ObjectStore {
 /// Key of an audio file.
 pub fn audio_key(sha256: &str) -> String {
     format!("audio/{sha256}")
+}
+
+/// Key of a dry recording that releases are rendered from.
+pub fn recording_key(sha256: &str) -> String {
+    format!("recording/{sha256}")
 }
 
 /// Key of a file of a model.

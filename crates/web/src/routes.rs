@@ -101,6 +101,8 @@ fn for_workers() -> Router<Service> {
         .route("/worker/v1/events", post(worker_api::events))
         .route("/worker/v1/complete", post(worker_api::complete))
         .route("/worker/v1/fail", post(worker_api::fail))
+        .route("/worker/v1/render-upload", post(worker_api::render_upload))
+        .route("/worker/v1/rendered", post(worker_api::rendered))
 }
 
 fn uploads() -> Router<Service> {

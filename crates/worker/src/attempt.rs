@@ -35,7 +35,8 @@ const MOST_WAV_OVERHEAD_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) service: Service,
-    pub(crate) sandbox: Sandbox,
+    /// Nothing on a node that renders only.
+    pub(crate) sandbox: Option<Sandbox>,
     pub(crate) runtimes: Vec<Installed>,
     pub(crate) work_directory: PathBuf,
     pub(crate) accelerators: usize,
@@ -59,7 +60,7 @@ impl Next {
 
 /// Why an attempt has no results.
 #[derive(Debug)]
-enum Setback {
+pub(crate) enum Setback {
     /// It is not ours any more.
     Over(Ending),
     /// It failed, and the service is to know.
@@ -73,11 +74,11 @@ impl From<Ending> for Setback {
 }
 
 impl Setback {
-    fn new(class: FailureClass, message: impl Into<String>) -> Self {
+    pub(crate) fn new(class: FailureClass, message: impl Into<String>) -> Self {
         Self::Failed(Failure { class, message: message.into(), log_tail: String::new() })
     }
 
-    fn disk(error: &io::Error) -> Self {
+    pub(crate) fn disk(error: &io::Error) -> Self {
         Self::new(FailureClass::WorkerLost, format!("the node's disk failed: {error}"))
     }
 }
@@ -99,9 +100,11 @@ impl Node {
         let attempt = job.attempt;
         tracing::info!(%attempt, "claimed");
         let lease = Lease::hold(self.service.clone(), &job, Instant::now(), self.stop.clone());
-        let Work::Evaluate(evaluate) = job.work;
         let directory = self.work_directory.join(format!("{DIRECTORY_PREFIX}{attempt}"));
-        let result = self.evaluate(*evaluate, &directory, &lease).await;
+        let result = match job.work {
+            Work::Evaluate(evaluate) => self.evaluate(*evaluate, &directory, &lease).await,
+            Work::Render(render) => self.render(*render, &directory, &lease).await,
+        };
         if let Err(error) = fs::remove_dir_all(&directory).await {
             tracing::warn!(%attempt, %error, "the attempt's files could not be removed");
         }
@@ -205,7 +208,11 @@ impl Node {
         let repeats: Vec<Vec<Item>> = passes.collect();
         let (model, scratch) = (places.model.clone(), places.scratch.clone());
         let (manifest, seed, limits) = (job.model.clone(), job.seed, job.limits);
-        let (sandbox, golden) = (self.sandbox.clone(), self.golden.clone());
+        let sandbox = self
+            .sandbox
+            .clone()
+            .ok_or_else(|| Setback::new(FailureClass::WorkerLost, "this node runs no models"))?;
+        let golden = self.golden.clone();
         let (cancel, reporter) = (lease.cancel(), lease.reporter());
         let running = tokio::task::spawn_blocking(move || {
             let evaluation = Evaluation {

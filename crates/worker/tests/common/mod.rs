@@ -23,7 +23,7 @@ use protocol::{
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use worker::{Config, WorkerError};
+use worker::{Config, Duties, WorkerError};
 
 pub(crate) const TOKEN: &str = "ffw_test-token";
 
@@ -222,6 +222,7 @@ impl World {
             name: "test".into(),
             accelerators: 0,
             accelerator_locks: directory.path().join("accelerators"),
+            duties: Duties::Evaluate,
             golden: None,
         };
         Self { service, base, config, directory }
