@@ -23,9 +23,11 @@ pub mod quota;
 pub mod releases;
 pub mod review;
 pub mod scores;
+pub mod sealed;
 mod secrets;
 pub mod state;
 pub mod submissions;
+pub mod uploads;
 pub mod webhooks;
 
 pub use error::StoreError;

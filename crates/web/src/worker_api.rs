@@ -13,6 +13,7 @@ use store::{
     objects,
     queue::{self, ClaimedAttempt, LeaseStatus},
     releases::{self, Audio, Part},
+    sealed,
 };
 use tokio::time::Instant;
 
@@ -39,7 +40,7 @@ pub(crate) async fn claim(
     match job_for(&service, &claimed).await {
         Ok(job) => Ok(Json(ClaimReply { job: Some(job) })),
         Err(error) => {
-            let message = "The audio could not be made available.";
+            let message = "What the attempt needs could not be made available.";
             let class = FailureClass::StorageError;
             queue::fail(&service.pool, claimed.attempt, claimed.fencing_token, class, message, "").await?;
             Err(error.into())
@@ -95,11 +96,20 @@ async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, Sto
     for file in &claimed.files {
         files.push(ModelFile {
             name: file.name.clone(),
-            url: service.objects.presign_get(&objects::model_key(&file.sha256), lifetime).await?,
+            url: match &claimed.manifest.hub {
+                Some(hub) if !file.in_storage => service.hub.file_url(hub, &file.name),
+                _ => service.objects.presign_get(&objects::model_key(&file.sha256), lifetime).await?,
+            },
+            from_hub: !file.in_storage,
             sha256: file.sha256.clone(),
             bytes: file.bytes.unsigned_abs(),
         });
     }
+    let hub_token = if files.iter().any(|file| file.from_hub) {
+        sealed::token(&service.pool, claimed.submission, service.settings.policy.sealing_key.as_ref()).await?
+    } else {
+        None
+    };
     let (mut warm_up, mut items, mut repeats) = (Vec::new(), Vec::new(), Vec::<Vec<AudioItem>>::new());
     for audio in releases::audio(&service.pool, claimed.release).await? {
         let part = audio.part;
@@ -126,6 +136,7 @@ async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, Sto
         work: Work::Evaluate(Box::new(EvaluateJob {
             model: claimed.manifest.clone(),
             files,
+            hub_token,
             warm_up,
             items,
             repeats,

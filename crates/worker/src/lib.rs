@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `service` | the calls of `/worker/v1/` and what their failures mean |
 //! | `lease` | heartbeats, log shipping, and when an attempt is over |
-//! | `fetch` | files from presigned URLs, checked |
+//! | `fetch` | files from presigned URLs and hubs, checked, kept |
 //! | `attempt` | one attempt from claim to `complete` or `fail` |
 //! | `evaluation` | one model over one set of audio, measured; also what `ffasr eval` runs |
 //! | `timing` | latency by the length of the audio, doubts for a reviewer |
@@ -46,7 +46,7 @@ pub use evaluation::{Evaluation, Item};
 pub use fingerprint::fingerprint;
 pub use service::CallError;
 
-use crate::{attempt::Node, calibration::Golden, service::Service};
+use crate::{attempt::Node, calibration::Golden, fetch::Cache, service::Service};
 
 /// How long one `claim` waits for a job, in seconds.
 const CLAIM_WAIT_SECONDS: u32 = 30;
@@ -79,6 +79,8 @@ pub struct Config {
     pub accelerators: usize,
     /// Directory that all workers of this machine share, to keep their accelerators apart.
     pub accelerator_locks: PathBuf,
+    /// Most bytes of models from a hub that are kept on this node for the next attempt.
+    pub cache_bytes: u64,
     /// The node's usual pace, if attempts must keep it to count.
     pub golden: Option<Golden>,
 }
@@ -168,8 +170,12 @@ pub async fn run(config: Config) -> Result<(), WorkerError> {
         fingerprint: fingerprint(),
         wait_seconds: CLAIM_WAIT_SECONDS,
     };
+    let cache = Cache::open(config.work_directory.join("cache"), config.cache_bytes)
+        .await
+        .map_err(|error| WorkerError::WorkDirectory { path: config.work_directory.clone(), error })?;
     let node = Node {
         service,
+        cache,
         sandbox,
         runtimes,
         work_directory: config.work_directory,
