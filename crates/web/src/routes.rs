@@ -88,6 +88,8 @@ fn for_staff() -> Router<Service> {
         .route("/admin/workers", get(operations::workers).post(operations::issue_token))
         .route("/admin/workers/{name}", post(operations::change_worker))
         .route("/admin/quota", get(operations::quota).post(operations::make_exception))
+        .route("/admin/users", post(operations::create_user))
+        .route("/admin/users/{name}", post(operations::change_role))
         .route("/admin/audit", get(operations::audit_log))
 }
 

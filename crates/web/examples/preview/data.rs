@@ -1065,6 +1065,7 @@ fn workers(model: &str) -> WorkersPage {
 
 fn quota(model: &str) -> QuotaPage {
     QuotaPage {
+        issued: None,
         layout: staff(),
         usual: "A submitter may hand in 10 at once, 5 a day.".to_owned(),
         users: vec![QuotaRow {
