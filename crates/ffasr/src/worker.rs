@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// Accelerators each attempt gets for itself.
     #[arg(long, env = "FFASR_ACCELERATORS", default_value_t = 0)]
     accelerators: usize,
+    /// Gibibytes of models from a hub that are kept here for the next attempt.
+    #[arg(long, env = "FFASR_CACHE_GIB", default_value_t = 20)]
+    cache_gib: u64,
     /// Measure this node's usual pace, keep it and stop. From then on an attempt during which the node was not at that
     /// pace does not count and is repeated. Only for machines with nothing else to do.
     #[arg(long, conflicts_with = "check")]
@@ -94,6 +97,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Work::Render => Duties::Render,
             Work::Both => Duties::Both,
         },
+        cache_bytes: arguments.cache_gib << 30,
         golden,
     };
     worker::run(config).await.map_err(Failure::failed)

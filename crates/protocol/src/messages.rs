@@ -1,6 +1,6 @@
 //! Requests and replies of `/worker/v1/{claim,heartbeat,events,complete,fail,render-upload,rendered}`.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,9 @@ pub struct EvaluateJob {
     pub model: ModelManifest,
     /// Files that belong to the model.
     pub files: Vec<ModelFile>,
+    /// What the hub wants to see before it gives out the files that come from it; for the fetch alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub_token: Option<HubToken>,
     /// Items that warm the model up; never scored, never timed.
     pub warm_up: Vec<AudioItem>,
     /// Items of the scored and timed pass, each exactly once.
@@ -138,14 +141,28 @@ pub struct EvaluateJob {
 /// A file of the model, fetched before isolation and mounted read-only.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelFile {
-    /// Plain file name (no directory).
+    /// Path within the model's directory, see [`crate::is_model_path`].
     pub name: String,
-    /// Presigned URL.
+    /// Presigned URL, or the address on the hub.
     pub url: String,
+    /// It comes from a hub, which may redirect, and wants the token.
+    #[serde(default)]
+    pub from_hub: bool,
     /// SHA-256 of the content, hexadecimal.
     pub sha256: String,
     /// Size in bytes.
     pub bytes: u64,
+}
+
+/// A submitter's token for a private model on a hub. Never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HubToken(pub String);
+
+impl fmt::Debug for HubToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HubToken(\u{2026})")
+    }
 }
 
 /// One audio file: 16-bit PCM WAV, 16 kHz, mono.

@@ -172,7 +172,7 @@ pub async fn claim(
             .fetch_one(&mut *transaction)
             .await?;
     let files = sqlx::query_as(
-        "SELECT name, sha256, bytes FROM submission_files WHERE submission_id = $1 ORDER BY name",
+        "SELECT name, sha256, bytes, from_hub, in_storage FROM submission_files WHERE submission_id = $1 ORDER BY name",
     )
     .bind(submission.0)
     .fetch_all(&mut *transaction)

@@ -16,6 +16,7 @@ use store::{
     queue::{self, ClaimedAttempt, LeaseStatus},
     releases::{self, Audio, Part},
     rendering::{self, ClaimedShard},
+    sealed,
 };
 use tokio::time::Instant;
 
@@ -47,7 +48,7 @@ pub(crate) async fn claim(
     match job {
         Ok(job) => Ok(Json(ClaimReply { job: Some(job) })),
         Err(error) => {
-            let message = "The audio could not be made available.";
+            let message = "What the attempt needs could not be made available.";
             let class = FailureClass::StorageError;
             let (attempt, token) = match &claimed {
                 Claimed::Attempt(it) => (it.attempt, it.fencing_token),
@@ -128,11 +129,20 @@ async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, Sto
     for file in &claimed.files {
         files.push(ModelFile {
             name: file.name.clone(),
-            url: service.objects.presign_get(&objects::model_key(&file.sha256), lifetime).await?,
+            url: match &claimed.manifest.hub {
+                Some(hub) if !file.in_storage => service.hub.file_url(hub, &file.name),
+                _ => service.objects.presign_get(&objects::model_key(&file.sha256), lifetime).await?,
+            },
+            from_hub: !file.in_storage,
             sha256: file.sha256.clone(),
             bytes: file.bytes.unsigned_abs(),
         });
     }
+    let hub_token = if files.iter().any(|file| file.from_hub) {
+        sealed::token(&service.pool, claimed.submission, service.settings.policy.sealing_key.as_ref()).await?
+    } else {
+        None
+    };
     let (mut warm_up, mut items, mut repeats) = (Vec::new(), Vec::new(), Vec::<Vec<AudioItem>>::new());
     for audio in releases::audio(&service.pool, claimed.release).await? {
         let part = audio.part;
@@ -159,6 +169,7 @@ async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, Sto
         work: Work::Evaluate(Box::new(EvaluateJob {
             model: claimed.manifest.clone(),
             files,
+            hub_token,
             warm_up,
             items,
             repeats,

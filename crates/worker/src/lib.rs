@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `service` | the calls of `/worker/v1/` and what their failures mean |
 //! | `lease` | heartbeats, log shipping, and when an attempt is over |
-//! | `fetch` | files from presigned URLs, checked |
+//! | `fetch` | files from presigned URLs and hubs, checked, kept |
 //! | `attempt` | one attempt from claim to `complete` or `fail` |
 //! | `render` | one part of a release from claim to `rendered` or `fail` |
 //! | `evaluation` | one model over one set of audio, measured; also what `ffasr eval` runs |
@@ -48,7 +48,7 @@ pub use evaluation::{Evaluation, Item};
 pub use fingerprint::fingerprint;
 pub use service::CallError;
 
-use crate::{attempt::Node, calibration::Golden, service::Service};
+use crate::{attempt::Node, calibration::Golden, fetch::Cache, service::Service};
 
 /// How long one `claim` waits for a job, in seconds.
 const CLAIM_WAIT_SECONDS: u32 = 30;
@@ -83,6 +83,8 @@ pub struct Config {
     pub accelerator_locks: PathBuf,
     /// What it does.
     pub duties: Duties,
+    /// Most bytes of models from a hub that are kept on this node for the next attempt.
+    pub cache_bytes: u64,
     /// The node's usual pace, if attempts must keep it to count.
     pub golden: Option<Golden>,
 }
@@ -188,8 +190,12 @@ pub async fn run(config: Config) -> Result<(), WorkerError> {
         evaluates: config.duties.evaluates(),
         renderer: config.duties.renders().then(|| benchmark::release::RENDERER.to_owned()),
     };
+    let cache = Cache::open(config.work_directory.join("cache"), config.cache_bytes)
+        .await
+        .map_err(|error| WorkerError::WorkDirectory { path: config.work_directory.clone(), error })?;
     let node = Node {
         service,
+        cache,
         sandbox,
         runtimes,
         work_directory: config.work_directory,

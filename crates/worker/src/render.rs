@@ -65,6 +65,7 @@ impl Node {
             path: directory.join(format!("{}.wav", recording.sha256)),
             sha256: recording.sha256.clone(),
             most_bytes: MOST_RECORDING_BYTES,
+            token: None,
         });
         let reporter = lease.reporter();
         reporter.stage(Stage::Fetching, 0, work.recordings.len() as u32);

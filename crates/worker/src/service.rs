@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Silence after which a transfer is given up; longer than a `claim` may wait.
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The service, as one worker sees it.
 #[derive(Debug, Clone)]

@@ -48,7 +48,7 @@ pub use record::{ObjectionView, RecordPage};
 pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
 pub use submission::{
-    AttemptView, Deadline, Details, Failure, FindingView, LiveProgress, MessageView, SubmissionPage,
+    AttemptView, Deadline, Details, Failure, FindingView, HubLink, LiveProgress, MessageView, SubmissionPage,
     TimelineEvent, TokenMove,
 };
 pub use submit::{FieldErrors, Revised, SubmitForm, SubmitPage};
