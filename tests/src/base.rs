@@ -153,6 +153,7 @@ pub fn no_scores() -> NewScores {
             repeat_passes: 0,
             latency: Latency { p50: 0.0, p90: 0.0, p95: 0.0, p99: 0.0 },
         },
+        measurements: protocol::Measurements::default(),
         report: protocol::RunReport {
             runtime: "r".to_owned(),
             runtime_digest: "d".to_owned(),

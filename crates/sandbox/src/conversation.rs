@@ -32,6 +32,8 @@ pub(crate) struct Conversation<'a> {
     buffer: Vec<u8>,
     /// Bytes of a line at most.
     pub(crate) line_limit: usize,
+    /// Bytes of log at most.
+    pub(crate) log_limit: u64,
 }
 
 /// A line, and when its last byte was here.
@@ -42,7 +44,14 @@ pub(crate) struct Line {
 
 impl<'a> Conversation<'a> {
     pub(crate) fn new(confined: Confined, cancel: &'a Cancel, progress: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { confined, cancel, progress, buffer: Vec::new(), line_limit: ANSWER_BYTES }
+        Self {
+            confined,
+            cancel,
+            progress,
+            buffer: Vec::new(),
+            line_limit: ANSWER_BYTES,
+            log_limit: LOG_TOTAL_BYTES,
+        }
     }
 
     /// Send one line; returns when it was sent. Anything the model sent unasked is a fault.
@@ -82,6 +91,10 @@ impl<'a> Conversation<'a> {
                     let arrived = Instant::now();
                     if let Some(bytes) = self.take_line()? {
                         return Ok(Line { bytes, arrived });
+                    }
+                    // Bytes that come without a pause leave no moment to look around.
+                    if arrived >= deadline.at {
+                        return Err(Fault::Timeout(deadline.what.clone()));
                     }
                 }
                 Received::End => return Err(self.ended()),
@@ -138,7 +151,7 @@ impl<'a> Conversation<'a> {
         if self.confined.is_out_of_memory() {
             return Err(self.out_of_memory());
         }
-        if self.confined.log.overflowed() {
+        if self.confined.log.total_bytes() > self.log_limit {
             let limit = LOG_TOTAL_BYTES / (1024 * 1024);
             return Err(Fault::RuntimeError(format!("the model printed more than {limit} MiB")));
         }

@@ -121,9 +121,12 @@ pub fn installed(root: &Path) -> Result<Vec<Installed>, RuntimeError> {
         .collect()
 }
 
-/// Where runtimes are installed unless told otherwise: `/var/lib/ffasr/runtimes` for root, else
+/// Where runtimes are installed unless told otherwise: `$FFASR_RUNTIMES`, else `/var/lib/ffasr/runtimes` for root, else
 /// `$XDG_DATA_HOME/ffasr/runtimes` or `~/.local/share/ffasr/runtimes`.
 pub fn default_root() -> PathBuf {
+    if let Some(root) = env::var_os("FFASR_RUNTIMES").filter(|it| !it.is_empty()) {
+        return PathBuf::from(root);
+    }
     if rustix::process::geteuid().is_root() {
         return PathBuf::from("/var/lib/ffasr/runtimes");
     }

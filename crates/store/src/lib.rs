@@ -26,6 +26,7 @@ pub mod review;
 pub mod scores;
 pub mod sealed;
 mod secrets;
+pub mod self_reports;
 pub mod state;
 pub mod submissions;
 pub mod uploads;

@@ -10,6 +10,7 @@ use store::{
     external::{self, ExternalBoard},
     releases::{self, Release, Size},
     scores::{self, ByScorer, Published},
+    self_reports::{self, SelfReport},
 };
 use time::OffsetDateTime;
 
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub boards: Vec<Board>,
     /// Boards published elsewhere.
     pub external: Vec<ExternalBoard>,
+    /// Results that their senders vouch for alone.
+    pub self_reports: Vec<SelfReport>,
     sizes: Vec<(ReleaseId, Size)>,
     by_scorer: BTreeMap<AttemptId, Vec<ByScorer>>,
     unscored: BTreeMap<(ReleaseId, &'static str), usize>,
@@ -93,6 +96,7 @@ impl Snapshot {
             releases,
             boards,
             external,
+            self_reports: self_reports::list(pool).await?,
             sizes,
             by_scorer,
             unscored,

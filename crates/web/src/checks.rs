@@ -6,11 +6,11 @@
 use std::io::Cursor;
 
 use inspection::{FileKind, Limits, Rule, Severity};
-use protocol::{ModelManifest, RuntimeDeclaration, Setting};
+use protocol::ModelManifest;
 use store::findings::Finding;
 
 use crate::{
-    runtimes,
+    runtimes::{self, EVALUATOR_SETTING, runs_evaluators},
     submit::{self, Content, PinnedSource, Upload, UploadedFile},
     views::{FieldErrors, SubmitForm},
 };
@@ -21,8 +21,6 @@ const BUNDLE: Limits = Limits { entries: 256, unpacked_bytes: 256 << 20, expansi
 const EVALUATOR_BYTES: u64 = 256 * 1024;
 /// The file of an archive that describes the model.
 pub(crate) const MANIFEST: &str = "ffasr.toml";
-/// The setting by which a runtime says that it runs evaluators.
-const EVALUATOR_SETTING: &str = "evaluator";
 
 /// An upload that may be accepted.
 pub(crate) struct Checked {
@@ -55,6 +53,17 @@ pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
         }
     };
     let runtime = runtimes::find(&manifest.runtime);
+    if evaluator.is_none() && runtime.is_some_and(runs_evaluators) {
+        let mut errors = FieldErrors::default();
+        errors.add(
+            "evaluator",
+            format!(
+                "The runtime \u{201c}{}\u{201d} runs an evaluator: hand in a Python file with \u{201c}def evaluate(file: Path) -> str\u{201d}.",
+                manifest.runtime
+            ),
+        );
+        return Err(errors);
+    }
     if let (Some(name), Some(runtime)) = (&evaluator, runtime)
         && !runs_evaluators(runtime)
     {
@@ -181,10 +190,6 @@ fn declare(name: &str, upload: &mut Upload) {
     {
         upload.form.decoding.insert_str(0, &line);
     }
-}
-
-fn runs_evaluators(runtime: &RuntimeDeclaration) -> bool {
-    matches!(runtime.settings.get(EVALUATOR_SETTING), Some(Setting::File { .. }))
 }
 
 fn inspect(upload: &Upload, evaluator: Option<&str>, findings: &mut Vec<Finding>, errors: &mut FieldErrors) {

@@ -22,6 +22,7 @@ mod ranking;
 mod routes;
 mod runtimes;
 mod scorer;
+mod self_report;
 mod submit;
 mod uploads;
 pub mod views;

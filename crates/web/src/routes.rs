@@ -61,6 +61,8 @@ fn for_people() -> Router<Service> {
         .route("/models/{submission}", get(pages::model::show))
         .route("/compare", get(pages::compare::show))
         .route("/external", get(pages::external::show))
+        .route("/self-reported", get(pages::self_reports::show))
+        .route("/self-reported/{report}/remove", post(pages::self_reports::remove))
         .route("/queue", get(pages::queue::show))
         .route("/method", get(pages::method::show))
         .route("/submissions", get(pages::submission::list))
@@ -102,6 +104,7 @@ fn for_programs() -> Router<Service> {
         .route("/api/v1/boards/{release}/csv", get(api::board_csv))
         .route("/api/v1/boards/{release}/pareto.svg", get(api::board_chart))
         .route("/api/v1/compare", get(api::compare))
+        .route("/api/v1/results/{attempt}", get(api::result))
         .route("/api/v1/results/{attempt}/items.parquet", get(api::items))
         .route("/api/v1/external", get(api::external))
         .route("/api/v1/submissions/{submission}", get(api::submission))
@@ -127,6 +130,7 @@ fn submitting() -> Router<Service> {
     Router::new()
         .route("/submit", get(pages::submit::show).post(pages::submit::send))
         .route("/api/v1/submissions", post(api::submit))
+        .route("/api/v1/self-reported", get(api::self_reports).post(api::report))
 }
 
 fn limited(router: Router<Service>, bytes: usize, time: Duration) -> Router<Service> {

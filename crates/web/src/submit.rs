@@ -298,7 +298,8 @@ fn check_files(files: &[UploadedFile], errors: &mut FieldErrors) {
     }
 }
 
-fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut FieldErrors) {
+/// What people will read of a model: there, not too long, and fit to be stored and shown.
+pub(crate) fn check_description(manifest: &ModelManifest, errors: &mut FieldErrors) {
     let single_line: [(&str, &str, usize); 3] = [
         ("name", &manifest.name, 100),
         ("organisation", &manifest.organisation, 100),
@@ -322,6 +323,10 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
             errors.add(field, format!("The {name} hold a control character."));
         }
     }
+}
+
+fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut FieldErrors) {
+    check_description(manifest, errors);
     match runtimes::find(&manifest.runtime) {
         Some(runtime) => {
             let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();

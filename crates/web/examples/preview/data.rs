@@ -2,7 +2,11 @@
 
 use askama::Template;
 use charts::{Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
-use protocol::{AttemptId, DecodingValue, FailureClass, ModelManifest, NodeFingerprint, Stage, SubmissionId};
+use protocol::{
+    AttemptId, Calibration, DecodingValue, FailureClass, Flag, FlagKind, ItemId, LatencyBucket,
+    LatencyByDuration, LatencyPercentiles, Measurements, ModelManifest, NodeFingerprint, Stage, SubmissionId,
+    Throughput,
+};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
@@ -10,13 +14,13 @@ use web::views::{
     ComparePage, Comparison, ConfusionRow, Corpus, Count, Deadline, Details, Difference, Elsewhere,
     EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow,
     FieldErrors, FileRow, Filter, FindingView, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
-    LiveProgress, LoginPage, Makeup, MessageView, MethodPage, ModelPage, NamedAction, Notice, ObjectionView,
-    OpenObjection, Params, Piece, Probability, Provenance, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank,
-    Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable,
-    ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort, SourceLine,
-    SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage,
-    TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow,
-    WebhooksPage, WorkerRow, WorkersPage,
+    LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage, NamedAction, Notice,
+    ObjectionView, OpenObjection, Params, Piece, Probability, Provenance, QueueJob, QueuePage, QuotaPage,
+    QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow,
+    ResponseTable, ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort,
+    SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm,
+    SubmitPage, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness,
+    WebhookRow, WebhooksPage, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -394,6 +398,46 @@ fn manifest(model: &str) -> ModelManifest {
     }
 }
 
+fn measurements() -> Measurements {
+    let latency = |p50: f64| LatencyPercentiles { p50, p90: 1.4 * p50, p95: 1.6 * p50, p99: 2.1 * p50 };
+    let bucket = |above_seconds, up_to_seconds, items, p50| LatencyBucket {
+        above_seconds,
+        up_to_seconds,
+        items,
+        latency: latency(p50),
+        rtfx: 19.4,
+    };
+    Measurements {
+        latency: Some(LatencyByDuration {
+            all: latency(0.313),
+            buckets: vec![
+                bucket(0.0, Some(5.0), 812, 0.182),
+                bucket(5.0, Some(15.0), 1_204, 0.391),
+                bucket(15.0, Some(30.0), 61, 0.958),
+            ],
+            fixed_seconds: Some(0.041),
+            seconds_per_audio_second: Some(0.048),
+        }),
+        processor_seconds: Some(1_412.0),
+        throughput: Some(Throughput {
+            batch: 8,
+            audio_seconds: 12_400.0,
+            makespan_seconds: 312.0,
+            rtfx: 39.7,
+            p95_seconds: 2.1,
+            agreement: 0.994,
+        }),
+        calibration: Some(Calibration { golden_seconds: 0.1, before_seconds: 0.1004, after_seconds: 0.1011 }),
+        devices: Vec::new(),
+        flags: vec![Flag {
+            kind: FlagKind::TimeOutliers,
+            message: "3 of 2077 items took more than 3 times longer or shorter than others of their length."
+                .to_owned(),
+            items: vec![ItemId(id(3))],
+        }],
+    }
+}
+
 fn node() -> NodeFingerprint {
     NodeFingerprint {
         cpu: "AMD EPYC 9R14".to_owned(),
@@ -447,6 +491,7 @@ fn model_page(model: &str) -> ModelPage {
             latency_p99: Some(Seconds(1.342)),
             peak_memory: Some(Bytes(5_612_000_000)),
         },
+        measured: Measured::new(&measurements()),
         scoring: scoring("ffasr"),
         weakness: Some(weakness()),
         by_scorer: vec![
@@ -980,6 +1025,7 @@ fn review(model: &str) -> ReviewPage {
         deadline: Some(deadline(-1_120)),
         facts: vec![("Licence".to_owned(), "MIT".to_owned()), ("Notes".to_owned(), model.to_owned())],
         findings: findings(model),
+        remarks: Measured::new(&measurements()).remarks,
         files: vec![FileRow {
             name: "mine.py".to_owned(),
             from_hub: false,

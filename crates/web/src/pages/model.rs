@@ -15,8 +15,8 @@ use crate::{
     extract::{Path, Query},
     scorer,
     views::{
-        Bytes, Choice, Count, Estimate, Interval, ModelPage, Params, Probability, Provenance, Rank, Rtfx,
-        ScorerResult, Seconds, Section, TRACKS, Timestamp, Timing, TrackResult, url_component,
+        Bytes, Choice, Count, Estimate, Interval, Measured, ModelPage, Params, Probability, Provenance, Rank,
+        Rtfx, ScorerResult, Seconds, Section, TRACKS, Timestamp, Timing, TrackResult, url_component,
     },
 };
 
@@ -64,6 +64,7 @@ pub(crate) async fn show(
         avg_wer: average(row),
         tracks: tracks(row),
         timing: timing(row),
+        measured: Measured::new(&row.result.measurements),
         scoring: scoring_view(&snapshot, Some(board.release), profile),
         weakness: shown,
         by_scorer,

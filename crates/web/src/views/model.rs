@@ -8,6 +8,7 @@ use protocol::{AttemptId, ModelManifest, NodeFingerprint, SubmissionId};
 use super::{
     board::Scoring,
     layout::{Choice, Layout},
+    measured::Measured,
     quantity::{Bytes, Count, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp},
     weakness::Weakness,
 };
@@ -62,6 +63,8 @@ pub struct ModelPage {
     pub tracks: Vec<TrackResult>,
     /// How fast.
     pub timing: Timing,
+    /// What else was measured.
+    pub measured: Measured,
     /// How the texts are scored.
     pub scoring: Scoring,
     /// Where it fails; nothing if this scorer makes no such analysis or it cannot be read now.
