@@ -21,6 +21,8 @@ pub struct Operator {
     port: u16,
     /// Given to `serve` as well.
     options: Vec<String>,
+    /// Of every process: where database and object storage are, if they are not the program's own.
+    environment: Vec<(String, String)>,
     /// Of the submitter `sam`.
     pub password: String,
     /// A personal token of `sam`.
@@ -35,18 +37,38 @@ impl Operator {
 
     /// The same, with more options for `serve`.
     pub fn set_up_with(options: &[&str]) -> (Self, Program) {
+        Self::set_up_over(options, &[])
+    }
+
+    /// The same, with a database and an object storage of somebody else.
+    pub fn set_up_over(options: &[&str], environment: &[(&str, &str)]) -> (Self, Program) {
         let data = short_directory();
         // A port that was free a moment ago, to be used again after the kill.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let release = tiny_release(data.path());
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut operator = Self { data, port, options, password: String::new(), token: String::new() };
+        let environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (password, token) = (String::new(), String::new());
+        let mut operator = Self { data, port, options, environment, password, token };
         let service = operator.serve();
-        let said = Program::run(operator.path(), &["admin", "user", "add", "sam"]);
+        let said = operator.run(&["admin", "user", "add", "sam"]);
         said.rsplit(' ').next().unwrap().clone_into(&mut operator.password);
-        operator.token = Program::run(operator.path(), &["admin", "user", "token", "sam"]);
-        Program::run(operator.path(), &["admin", "release", "freeze", release.to_str().unwrap()]);
+        operator.token = operator.run(&["admin", "user", "token", "sam"]);
+        operator.run(&["admin", "release", "freeze", release.to_str().unwrap()]);
         (operator, service)
+    }
+
+    fn environment(&self) -> Vec<(&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    /// Runs `ffasr` over the same data; it must succeed: its standard output.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = Program::output_in(self.path(), arguments, &self.environment());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ffasr {}: {errors}", arguments.join(" "));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// The data directory.
@@ -65,7 +87,7 @@ impl Operator {
         let mut arguments =
             vec!["serve", "--listen", &listen, "--lease-seconds", "6", "--hardware-class", "cpu-2core"];
         arguments.extend(self.options.iter().map(String::as_str));
-        let service = Program::start(self.path(), &arguments);
+        let service = Program::start_in(self.path(), &arguments, &self.environment());
         service.said("listening on ");
         service
     }
@@ -78,7 +100,7 @@ impl Operator {
     /// Starts a worker with a token of its own that reaches the service at another address.
     pub fn worker_of(&self, name: &str, service: &str) -> Program {
         let class = ["--hardware-class", "cpu-2core"];
-        let token = Program::run(self.path(), &["admin", "worker", "add", name, class[0], class[1]]);
+        let token = self.run(&["admin", "worker", "add", name, class[0], class[1]]);
         let file = self.path().join(format!("{name}.token"));
         fs::write(&file, token).unwrap();
         let token_file = file.to_str().unwrap();

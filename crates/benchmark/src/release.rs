@@ -12,7 +12,7 @@ mod verify;
 mod workshop;
 
 pub use build::build;
-pub use job::{AudioFile, JobResult, RenderJob, RenderTask, RenderedItem};
+pub use job::{AudioFile, JobResult, RENDERER, RenderJob, RenderTask, RenderedItem};
 pub use manifest::{Conditions, Header, Item, ReleaseManifest, Role};
 pub use plan::{Plan, PlannedItem};
 pub use recipe::{NoiseRecipe, Recipe, SceneRecipe};

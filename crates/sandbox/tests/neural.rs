@@ -82,6 +82,7 @@ impl World {
             num_params: None,
             training_data: String::new(),
             notes: String::new(),
+            hub: None,
             decoding,
         };
         let backwards: Vec<Audio> = self.audio.iter().rev().cloned().collect();

@@ -21,12 +21,15 @@ pub mod objects;
 pub mod queue;
 pub mod quota;
 pub mod releases;
+pub mod rendering;
 pub mod review;
 pub mod scores;
+pub mod sealed;
 mod secrets;
 pub mod self_reports;
 pub mod state;
 pub mod submissions;
+pub mod uploads;
 pub mod webhooks;
 
 pub use error::StoreError;

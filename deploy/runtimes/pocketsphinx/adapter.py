@@ -40,7 +40,7 @@ def make_decoder(settings, means="batch"):
     settings = {name: value for name, value in settings.items() if name not in ADAPTER_SETTINGS}
     for name in FILE_SETTINGS:
         if name in settings:
-            settings[name] = os.path.join(MODEL, os.path.basename(settings[name]))
+            settings[name] = os.path.join(MODEL, settings[name])
     return Decoder(**{**settings, "cmn": means})
 
 

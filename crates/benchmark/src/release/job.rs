@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::{Conditions, Recipe};
 use crate::{Error, Room, staging::sha256};
 
-/// What renders: another version may give other bytes.
-pub(super) const RENDERER: &str = concat!("ffasr ", env!("CARGO_PKG_VERSION"));
+/// What renders, program and version: another version may give other bytes.
+pub const RENDERER: &str = concat!("ffasr ", env!("CARGO_PKG_VERSION"));
 
 /// Items of one room to render.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,11 @@ impl RenderJob {
 }
 
 impl AudioFile {
+    /// Whether this is its content.
+    pub fn is(&self, content: &[u8]) -> bool {
+        sha256(content) == self.sha256
+    }
+
     /// Where it lies, relative to a release or a workshop.
     pub fn path(&self) -> PathBuf {
         PathBuf::from("audio").join(format!("{}.wav", self.sha256))

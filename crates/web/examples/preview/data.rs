@@ -388,6 +388,7 @@ fn manifest(model: &str) -> ModelManifest {
         num_params: None,
         training_data: format!("60 000 h of read and conversational English; no simulated rooms. {model}"),
         notes: format!("Beam search, no external language model. {model}"),
+        hub: None,
         decoding: [
             ("beam".to_owned(), DecodingValue::Real(1e-48)),
             ("lm".to_owned(), DecodingValue::Text("en-us.lm.bin".to_owned())),
@@ -893,8 +894,11 @@ fn submit(form: SubmitForm, errors: FieldErrors) -> SubmitPage {
             choice("transformers", "transformers", false),
         ],
         releases: vec![choice("demo-1", "demo-1", true), choice("2026-10", "2026-10", false)],
-        upload_limit: Bytes(2 << 30),
+        upload_limit: Bytes(64 << 20),
+        large_limit: Bytes(20 << 30),
         quota: Some("No submission is left now; one more comes in 2 h.".to_owned()),
+        hub: "huggingface.co".to_owned(),
+        takes_tokens: true,
         is_spent: true,
         revises: None,
     }
@@ -1029,6 +1033,7 @@ fn review(model: &str) -> ReviewPage {
         remarks: Measured::new(&measurements()).remarks,
         files: vec![FileRow {
             name: "mine.py".to_owned(),
+            from_hub: false,
             bytes: Bytes(2_048),
             sha256: "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
             change: "changed",
@@ -1113,6 +1118,7 @@ fn workers(model: &str) -> WorkersPage {
 
 fn quota(model: &str) -> QuotaPage {
     QuotaPage {
+        issued: None,
         layout: staff(),
         usual: "A submitter may hand in 10 at once, 5 a day.".to_owned(),
         users: vec![QuotaRow {

@@ -53,7 +53,7 @@ pub use self_reports::{SelfReportRow, SelfReportSet, SelfReportsPage};
 pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
 pub use submission::{
-    AttemptView, Deadline, Details, Failure, FindingView, LiveProgress, MessageView, SubmissionPage,
+    AttemptView, Deadline, Details, Failure, FindingView, HubLink, LiveProgress, MessageView, SubmissionPage,
     TimelineEvent, TokenMove,
 };
 pub use submit::{FieldErrors, Revised, SubmitForm, SubmitPage};
