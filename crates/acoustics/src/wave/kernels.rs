@@ -127,7 +127,7 @@ pub(super) fn fcc_plane<S: Simd>(
     }
 }
 
-/// A stretch of a row of parity `P`.
+/// A stretch of a row of parity `P`. (Rows are taken one by one: what takes a closure is not inlined with certainty.)
 #[inline(always)]
 fn fcc_stretch<S: Simd, const P: usize>(
     simd: S,
@@ -138,40 +138,66 @@ fn fcc_stretch<S: Simd, const P: usize>(
 ) {
     let lanes = S::F32_LANES;
     let [_, rows, stride] = lattice.dimensions();
+    let plane = rows * stride;
     let &Stretch { start, ends: [begin, end], .. } = stretch;
     let (first, last) = (begin / lanes, (end - 1) / lanes);
     let count = last + 1 - first;
     let here = start + first * lanes;
-    let row = |places: usize| &vectors::<S>(&now[places..places + count * lanes])[..count];
-    let corners = [[0, 0], [2, 0], [0, 2], [2, 2]]
-        .map(|[i, j]| row(here + i * rows * stride + j * stride - (rows + 1) * stride));
-    // The rows that share an edge, from the last of the two vectors on that the first place needs.
-    let edges = [here - rows * stride, here + rows * stride, here - stride, here + stride];
-    let later = edges.map(|places| row(places + P * lanes));
-    let earlier = edges.map(|places| vectors::<S>(&now[places + P * lanes - lanes..places + P * lanes])[0]);
+    // The rows that share an edge are needed one vector further on where the parity is 1.
+    let edge = here + P * lanes;
     let grid = lattice.grid();
-    let weights =
-        [grid.centre_weight(), grid.neighbour_weight()].map(|weight| simd.splat_f32s(weight as f32));
     let seam = if P == 0 { 0 } else { lanes as u32 - 1 };
-    let seam = simd.mask_between_m32s(seam, seam + 1).mask();
-    let stencil = FccStencil::<S, P> { corners, edges: later, here: row(here), weights, seam };
+    let stencil = FccStencil::<S, P> {
+        corners: [
+            part_of::<S>(now, here - plane - stride, count),
+            part_of::<S>(now, here + plane - stride, count),
+            part_of::<S>(now, here - plane + stride, count),
+            part_of::<S>(now, here + plane + stride, count),
+        ],
+        edges: [
+            part_of::<S>(now, edge - plane, count),
+            part_of::<S>(now, edge + plane, count),
+            part_of::<S>(now, edge - stride, count),
+            part_of::<S>(now, edge + stride, count),
+        ],
+        here: part_of::<S>(now, here, count),
+        weights: [
+            simd.splat_f32s(grid.centre_weight() as f32),
+            simd.splat_f32s(grid.neighbour_weight() as f32),
+        ],
+        seam: simd.mask_between_m32s(seam, seam + 1).mask(),
+    };
+    let before = edge - lanes;
+    let mut sums = edge_sum(
+        simd,
+        part_of::<S>(now, before - plane, 1)[0],
+        part_of::<S>(now, before + plane, 1)[0],
+        part_of::<S>(now, before - stride, 1)[0],
+        part_of::<S>(now, before + stride, 1)[0],
+    );
 
     let new = &mut S::as_mut_simd_f32s(&mut new[here..here + count * lanes]).0[..count];
-    let mut sums = edge_sum(simd, earlier);
-    let part = |n: usize| {
-        let places = (first + n) * lanes;
-        simd.mask_between_m32s(begin.saturating_sub(places) as u32, (end - places).min(lanes) as u32).mask()
-    };
+    let head = begin - first * lanes;
+    let tail = end - last * lanes;
+    let head_end = if count == 1 { tail } else { lanes };
     let fresh = stencil.new_pressures(simd, 0, new[0], &mut sums);
-    new[0] = simd.select_f32s(part(0), fresh, new[0]);
+    let part = simd.mask_between_m32s(head as u32, head_end as u32).mask();
+    new[0] = simd.select_f32s(part, fresh, new[0]);
     if count == 1 {
         return;
     }
-    for (n, value) in new[..count - 1].iter_mut().enumerate().skip(1) {
-        *value = stencil.new_pressures(simd, n, *value, &mut sums);
+    for (n, value) in new[1..count - 1].iter_mut().enumerate() {
+        *value = stencil.new_pressures(simd, n + 1, *value, &mut sums);
     }
     let fresh = stencil.new_pressures(simd, count - 1, new[count - 1], &mut sums);
-    new[count - 1] = simd.select_f32s(part(count - 1), fresh, new[count - 1]);
+    let part = simd.mask_between_m32s(0, tail as u32).mask();
+    new[count - 1] = simd.select_f32s(part, fresh, new[count - 1]);
+}
+
+/// So many vectors from a place on.
+#[inline(always)]
+fn part_of<S: Simd>(values: &[f32], from: usize, count: usize) -> &[S::f32s] {
+    &vectors::<S>(&values[from..from + count * S::F32_LANES])[..count]
 }
 
 /// Where the new pressures of an FCC stretch come from, in vectors.
@@ -193,15 +219,15 @@ impl<S: Simd, const P: usize> FccStencil<'_, S, P> {
     /// places of another one; those are heard by places without air alone.)
     #[inline(always)]
     fn new_pressures(&self, simd: S, n: usize, old: S::f32s, sums: &mut S::f32s) -> S::f32s {
-        let Self { corners: [a, b, c, d], edges, here, weights, seam } = self;
-        let (before, next) = (*sums, edge_sum(simd, edges.each_ref().map(|row| row[n])));
+        let Self { corners: [a, b, c, d], edges: [e, f, g, h], here, weights, seam } = self;
+        let (before, next) = (*sums, edge_sum(simd, e[n], f[n], g[n], h[n]));
         *sums = next;
         let edge = if P == 0 {
-            let turned = [before, next].map(|sums| simd.rotate_right_f32s(sums, 1));
-            simd.add_f32s(simd.select_f32s(*seam, turned[0], turned[1]), next)
+            let (from_before, from_next) = (simd.rotate_right_f32s(before, 1), simd.rotate_right_f32s(next, 1));
+            simd.add_f32s(simd.select_f32s(*seam, from_before, from_next), next)
         } else {
-            let turned = [before, next].map(|sums| simd.rotate_left_f32s(sums, 1));
-            simd.add_f32s(before, simd.select_f32s(*seam, turned[1], turned[0]))
+            let (from_before, from_next) = (simd.rotate_left_f32s(before, 1), simd.rotate_left_f32s(next, 1));
+            simd.add_f32s(before, simd.select_f32s(*seam, from_next, from_before))
         };
         let corner = simd.add_f32s(simd.add_f32s(a[n], b[n]), simd.add_f32s(c[n], d[n]));
         let here = simd.sub_f32s(simd.mul_f32s(weights[0], here[n]), old);
@@ -210,7 +236,7 @@ impl<S: Simd, const P: usize> FccStencil<'_, S, P> {
 }
 
 #[inline(always)]
-fn edge_sum<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> S::f32s {
+fn edge_sum<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s, d: S::f32s) -> S::f32s {
     simd.add_f32s(simd.add_f32s(simd.add_f32s(a, b), c), d)
 }
 
@@ -226,13 +252,19 @@ pub(super) fn cartesian_plane<S: Simd>(
     let lattice = plan.lattice();
     let [_, rows, stride] = lattice.dimensions();
     let grid = lattice.grid();
-    let weights = [grid.centre_weight(), grid.neighbour_weight()].map(|weight| weight as f32);
+    let weights = [grid.centre_weight() as f32, grid.neighbour_weight() as f32];
+    let plane = rows * stride;
     for &Stretch { start, ends, .. } in stretches {
-        let row = |start: usize| &now[start..start + stride];
-        let (plane, next) = (rows * stride, stride);
-        let beside =
-            [start - plane, start + plane, start - next, start + next, start - 1, start + 1].map(row);
-        cartesian_span(simd, &mut new[start..start + stride], ends, row(start), beside, weights);
+        let here = &now[start..start + stride];
+        let beside = [
+            &now[start - plane..start - plane + stride],
+            &now[start + plane..start + plane + stride],
+            &now[start - stride..start],
+            &now[start + stride..start + 2 * stride],
+            &now[start - 1..start - 1 + stride],
+            &now[start + 1..start + 1 + stride],
+        ];
+        cartesian_span(simd, &mut new[start..start + stride], ends, here, beside, weights);
     }
 }
 
