@@ -83,9 +83,8 @@ fn a_hybrid_simulation_is_the_processors_and_says_what_ran_it() {
         ..HybridSettings::default()
     };
     let go_on = |_| ControlFlow::Continue(());
-    let [here, there] = [&executor as &dyn WaveExecutor, &CpuExecutor::new()].map(|executor| {
-        hybrid_rirs(&room(), &[talker], &microphones, &settings, executor, &go_on).unwrap()
-    });
+    let [here, there] = [&executor as &dyn WaveExecutor, &CpuExecutor::new()]
+        .map(|executor| hybrid_rirs(&room(), &[talker], &microphones, &settings, executor, &go_on).unwrap());
     assert_eq!(here.record.executor, executor.name());
     assert_eq!(SimulationRecord { executor: there.record.executor.clone(), ..here.record }, there.record);
     for (here, there) in here.rirs[0].iter().zip(&there.rirs[0]) {

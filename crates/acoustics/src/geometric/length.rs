@@ -42,8 +42,11 @@ pub(crate) fn decay_seconds(room: &Room, waves_below_hz: f64) -> f64 {
             let as_waves = OCTAVES[band] < waves_below_hz;
             let surfaces = room.surfaces().iter().map(|surface| {
                 let absorption = surface.material.absorption()[band];
-                let law =
-                    if as_waves { Law::ByAngle(real_impedance(absorption)) } else { Law::Even(1.0 - absorption) };
+                let law = if as_waves {
+                    Law::ByAngle(real_impedance(absorption))
+                } else {
+                    Law::Even(1.0 - absorption)
+                };
                 Reflection { scattered: surface.material.scattering()[band], law }
             });
             let air_loss = room.air().energy_loss()[band];

@@ -223,7 +223,8 @@ impl<S: Simd, const P: usize> FccStencil<'_, S, P> {
         let (before, next) = (*sums, edge_sum(simd, e[n], f[n], g[n], h[n]));
         *sums = next;
         let edge = if P == 0 {
-            let (from_before, from_next) = (simd.rotate_right_f32s(before, 1), simd.rotate_right_f32s(next, 1));
+            let (from_before, from_next) =
+                (simd.rotate_right_f32s(before, 1), simd.rotate_right_f32s(next, 1));
             simd.add_f32s(simd.select_f32s(*seam, from_before, from_next), next)
         } else {
             let (from_before, from_next) = (simd.rotate_left_f32s(before, 1), simd.rotate_left_f32s(next, 1));
