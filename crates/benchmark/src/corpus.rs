@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use import::{Import, ImportReport, LeftOut, Limits, Reason, import};
 pub use sources::Source;
 
-use crate::{Error, audio, staging::sha256};
+use crate::{Error, audio};
 
 /// Where a corpus comes from and what one may do with it. Goes into every release made from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +66,6 @@ impl Utterance {
 /// A corpus on disk.
 #[derive(Debug, Clone)]
 pub struct Corpus {
-    directory: PathBuf,
     /// Where it comes from.
     pub description: Description,
     /// What is in it, in the order of the manifest.
@@ -84,20 +83,53 @@ impl Corpus {
         let description =
             toml::from_str(&description).map_err(|error| Error::file(&description_file, error.message()))?;
         let utterances = read_lines(&directory.join("manifest.jsonl"))?;
-        Ok(Self { directory: directory.to_owned(), description, utterances })
+        Ok(Self { description, utterances })
+    }
+}
+
+/// Dry recordings by the hash of their WAV file.
+#[derive(Debug, Clone)]
+pub struct Recordings {
+    directories: Vec<PathBuf>,
+}
+
+impl Recordings {
+    /// Recordings that lie as `<sha256>.wav` in any of these directories.
+    pub fn in_directories(directories: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { directories: directories.into_iter().collect() }
     }
 
-    /// The recording of an utterance, mono at [`audio::SAMPLE_RATE`].
+    /// The recordings of corpora.
+    pub fn of_corpora<'a>(corpora: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self::in_directories(corpora.into_iter().map(|corpus| corpus.join("audio")))
+    }
+
+    /// A recording as it lies there: a WAV file.
     ///
     /// # Errors
-    /// If the file is missing or is not the one that was imported.
-    pub(crate) fn recording(&self, utterance: &Utterance) -> Result<Vec<i16>, Error> {
-        let path = self.directory.join(&utterance.audio_filepath);
+    /// If no directory has it, or the file is not the one that was imported.
+    pub fn file(&self, sha256: &str) -> Result<Vec<u8>, Error> {
+        let name = format!("{sha256}.wav");
+        let place =
+            self.directories.iter().map(|directory| directory.join(&name)).find(|path| path.is_file());
+        let path = place.ok_or_else(|| {
+            Error::file(&name, "is in none of the directories of recordings: import or fetch it")
+        })?;
         let bytes = fs::read(&path).map_err(Error::io(&path))?;
-        if sha256(&bytes) != utterance.sha256 {
+        if crate::staging::sha256(&bytes) != sha256 {
             return Err(Error::file(&path, "is not the file that was imported: import the corpus again"));
         }
-        audio::decode_wav(&bytes).map_err(|problem| Error::file(&path, problem))
+        Ok(bytes)
+    }
+
+    /// A recording, mono at [`crate::SAMPLE_RATE`], full scale 1.0.
+    ///
+    /// # Errors
+    /// If no directory has it, or the file is not the one that was imported.
+    pub(crate) fn read(&self, sha256: &str) -> Result<Vec<f32>, Error> {
+        let samples = audio::decode_wav(&self.file(sha256)?)
+            .map_err(|problem| Error::file(format!("{sha256}.wav"), problem))?;
+        Ok(samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect())
     }
 }
 

@@ -50,6 +50,24 @@ pub enum Error {
     /// The specification of a release contradicts itself.
     #[error("release specification: {0}")]
     Specification(String),
+    /// A job for another version of the renderer.
+    #[error(
+        "the job is for {asked}, this is {here}: another version may render other bytes, so run that one"
+    )]
+    OtherRenderer {
+        /// What the job was made for.
+        asked: String,
+        /// What this program is.
+        here: String,
+    },
+    /// Not all jobs of a plan have a result.
+    #[error("{missing} of {of} items are not rendered yet: run the jobs that are missing")]
+    NotRendered {
+        /// Items without a result.
+        missing: usize,
+        /// Items of the plan.
+        of: usize,
+    },
     /// A release is not what it should be.
     #[error("{} wrong in the release:\n{}", count(.0.len()), .0.join("\n"))]
     Unsound(Vec<String>),

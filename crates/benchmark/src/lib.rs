@@ -5,8 +5,10 @@
 //! - A [`corpus`] is a directory of dry recordings with their texts, licence and origin. [`corpus::import`] makes
 //!   one from Asterisk prompts, the `LibriSpeech` layout or a JSONL manifest.
 //! - A [`release::ReleaseSpec`] says in TOML what a release shall be: [`Track`]s, [`Room`]s, noise, a seed.
-//! - [`release::build`] chooses utterances, draws a [`release::Recipe`] for every item, simulates the rooms and
-//!   renders the audio. [`release::verify`] checks what lies on disk.
+//! - A [`release::Plan`] chooses utterances and draws a [`release::Recipe`] for every item. Its
+//!   [`release::RenderJob`]s, plain data without any text, are rendered in a [`release::Workshop`], by this process
+//!   ([`release::build`]) or by any number of others, and [`release::Plan::assemble`] makes the manifest of what they
+//!   gave. [`release::verify`] checks what lies on disk.
 //! - A [`dev::DevSet`] is a release with its references, to be given away and evaluated on anywhere.
 //!
 //! # A release on disk

@@ -1,19 +1,25 @@
 //! Releases: frozen benchmarks, from a readable specification to verified files.
 
 mod build;
+mod draw;
+mod job;
 mod manifest;
 mod plan;
 mod recipe;
 mod render;
 mod spec;
 mod verify;
+mod workshop;
 
 pub use build::build;
+pub use job::{AudioFile, JobResult, RENDERER, RenderJob, RenderTask, RenderedItem};
 pub use manifest::{Conditions, Header, Item, ReleaseManifest, Role};
+pub use plan::{Plan, PlannedItem};
 pub use recipe::{NoiseRecipe, Recipe, SceneRecipe};
-pub use render::{Audio, Renderer};
+use render::Renderer;
 pub use spec::{Noise, NoiseKind, ReleaseSpec, Speech, Speed};
 pub use verify::{Report, verify};
+pub use workshop::Workshop;
 
 use crate::corpus::Corpus;
 

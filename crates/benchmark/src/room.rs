@@ -99,7 +99,7 @@ pub enum Side {
 }
 
 /// A place where something sounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub(crate) enum Place {
     /// Index into [`Room::talkers`].
     Talker(usize),
@@ -185,13 +185,7 @@ impl Room {
 
     /// The response from a place to a microphone.
     pub(crate) fn response(&self, from: Place, to: usize) -> Result<Response, String> {
-        let source = match from {
-            Place::Talker(index) => self.talkers.get(index),
-            Place::Outlet(index) => self.outlets.get(index),
-            Place::Bystander(index) => self.bystanders.get(index),
-        };
-        let source = *source.ok_or_else(|| format!("it has no {from:?}"))?;
-        let microphone = *self.microphones.get(to).ok_or_else(|| format!("it has no microphone {to}"))?;
+        let [source, microphone] = self.ends(from, to)?;
         let settings = ImageSourceSettings {
             sample_rate: SAMPLE_RATE,
             scattering: self.scattering,
@@ -200,6 +194,23 @@ impl Room {
         let mut rirs = image_source_rirs(&self.to_box()?, source, &[microphone], &settings).map_err(text)?;
         let rir = rirs.pop().ok_or("the simulation gave no response")?;
         Response::measure(rir, source.distance(microphone))
+    }
+
+    /// A response that was simulated before.
+    pub(crate) fn measured(&self, from: Place, to: usize, rir: Rir) -> Result<Response, String> {
+        let [source, microphone] = self.ends(from, to)?;
+        Response::measure(rir, source.distance(microphone))
+    }
+
+    fn ends(&self, from: Place, to: usize) -> Result<[Position; 2], String> {
+        let source = match from {
+            Place::Talker(index) => self.talkers.get(index),
+            Place::Outlet(index) => self.outlets.get(index),
+            Place::Bystander(index) => self.bystanders.get(index),
+        };
+        let source = *source.ok_or_else(|| format!("it has no {from:?}"))?;
+        let microphone = *self.microphones.get(to).ok_or_else(|| format!("it has no microphone {to}"))?;
+        Ok([source, microphone])
     }
 
     /// Checks what the types cannot.

@@ -46,6 +46,15 @@ impl Staging {
         fs::write(&path, content).map_err(Error::io(&path))
     }
 
+    /// Takes a file over: as a link where the file system allows it, since what is named by its content never changes.
+    pub(crate) fn take(&self, from: &Path, name: &Path) -> Result<(), Error> {
+        let to = self.directory.path().join(name);
+        if fs::hard_link(from, &to).is_err() {
+            fs::copy(from, &to).map_err(Error::io(from))?;
+        }
+        Ok(())
+    }
+
     /// Writes one JSON object a line.
     pub(crate) fn write_lines<T: Serialize>(
         &self,

@@ -13,9 +13,10 @@ use std::{
 
 use benchmark::{
     Error, SpeechPath, Track,
-    corpus::Corpus,
+    corpus::{Corpus, Recordings},
     release::{
-        self, Item, NoiseKind, ReleaseManifest, ReleaseSpec, Renderer, Role, SceneRecipe, text_not_in_release,
+        self, Item, NoiseKind, Plan, ReleaseManifest, ReleaseSpec, RenderJob, RenderTask, Role, SceneRecipe,
+        Workshop, text_not_in_release,
     },
 };
 use common::{import_lines, line, speech_like, write_wav};
@@ -270,18 +271,106 @@ fn a_recipe_alone_renders_its_item_again_byte_for_byte() {
 }
 
 fn renders_again(built: &Built) {
-    let Built { corpus, release, .. } = built;
-    let manifest = ReleaseManifest::read(release).unwrap();
-    let corpus = Corpus::open(corpus).unwrap();
-    let recipes = manifest.items.iter().map(|item| &item.recipe);
-    let renderer = Renderer::new(&manifest.release.spec.rooms, &corpus, recipes).unwrap();
+    let manifest = ReleaseManifest::read(&built.release).unwrap();
+    let recordings = Recordings::of_corpora([built.corpus.as_path()]);
+    let workshop = Workshop::open(&built.temporary.path().join("again"), recordings).unwrap();
     for item in &manifest.items {
-        let utterance = corpus.utterances.iter().find(|utterance| utterance.id == item.utterance).unwrap();
-        let audio = renderer.render(utterance, &item.recipe).unwrap();
-        let mut written = hound::WavReader::open(release.join(&item.audio_filepath)).unwrap();
-        assert!(written.samples::<i16>().map(Result::unwrap).eq(audio.samples));
-        assert_eq!(audio.conditions, item.conditions);
+        let room = item.recipe.scene.as_ref().map(|scene| &scene.room);
+        let job = RenderJob {
+            renderer: manifest.release.renderer.clone(),
+            room: manifest.release.spec.rooms.iter().find(|it| Some(&it.name) == room).cloned(),
+            items: vec![RenderTask { id: item.id, recipe: item.recipe.clone() }],
+        };
+        let rendered = workshop.render(&job, &|| ()).unwrap().items.remove(0);
+        assert_eq!(
+            (rendered.audio.sha256, rendered.conditions),
+            (item.sha256.clone(), item.conditions.clone())
+        );
     }
+}
+
+#[test]
+fn jobs_rendered_by_two_workers_in_any_order_give_the_same_release() {
+    let built = built();
+    let plan = Plan::new(&tiny_spec(), &built.corpus, 6).unwrap();
+    // As a queue would carry it.
+    let jobs: Vec<RenderJob> = plan
+        .jobs()
+        .iter()
+        .map(|job| serde_json::from_str(&serde_json::to_string(job).unwrap()).unwrap())
+        .collect();
+    assert_eq!(jobs, plan.jobs());
+    let place = |name: &str| built.temporary.path().join(name);
+    let workers = ["one", "two"].map(|name| {
+        // A worker has the recordings that the job names, and nothing else.
+        let recordings = place(&format!("recordings-{name}"));
+        fs::create_dir(&recordings).unwrap();
+        Workshop::open(&place(name), Recordings::in_directories([recordings])).unwrap()
+    });
+    let mut results = Vec::new();
+    for (number, job) in jobs.iter().enumerate().rev() {
+        let name = ["one", "two"][number % 2];
+        for sha256 in job.recordings() {
+            let file = format!("{sha256}.wav");
+            let to = place(&format!("recordings-{name}")).join(&file);
+            fs::copy(built.corpus.join("audio").join(&file), to).unwrap();
+        }
+        results.push(workers[number % 2].render(job, &|| ()).unwrap());
+    }
+    let manifest = plan.assemble(&results).unwrap();
+    assert_eq!(manifest, built.manifest);
+
+    let error = plan.assemble(&results[1..]).unwrap_err();
+    let missing = results[0].items.len();
+    assert!(matches!(error, Error::NotRendered { missing: m, of } if m == missing && of == plan.items.len()));
+}
+
+#[test]
+fn a_job_names_no_text_no_utterance_and_no_talker() {
+    let built = built();
+    let plan = Plan::new(&tiny_spec(), &built.corpus, 6).unwrap();
+    let jobs = serde_json::to_string(&plan.jobs()).unwrap();
+    for item in &plan.items {
+        assert!(!jobs.contains(&item.reference) && !jobs.contains(&item.utterance));
+        assert!(!jobs.contains(&format!("\"{}\"", item.talker)));
+    }
+    assert!(plan.jobs().iter().all(|job| !job.items.is_empty() && job.items.len() <= 64));
+}
+
+#[test]
+fn what_was_rendered_before_an_interruption_is_not_rendered_again() {
+    let built = built();
+    let plan = Plan::new(&tiny_spec(), &built.corpus, 6).unwrap();
+    let jobs = plan.jobs();
+    let job = jobs.iter().max_by_key(|job| job.items.len()).unwrap();
+    let recordings = || Recordings::of_corpora([built.corpus.as_path()]);
+    let place = built.temporary.path().join("work");
+    let workshop = Workshop::open(&place, recordings()).unwrap();
+    let whole = workshop.render(job, &|| ()).unwrap();
+
+    // Somebody pulled the plug: one file is half there, one is gone. And the recordings are out of reach.
+    let audio = |item: usize| place.join(whole.items[item].audio.path());
+    let half = fs::read(audio(0)).unwrap();
+    fs::write(audio(0), &half[..half.len() / 2]).unwrap();
+    fs::remove_file(audio(1)).unwrap();
+    let nothing = Workshop::open(&place, Recordings::in_directories([])).unwrap();
+    let done = RenderJob { items: job.items[2..].to_vec(), ..job.clone() };
+    assert_eq!(nothing.render(&done, &|| ()).unwrap().items, whole.items[2..]);
+    assert!(nothing.render(job, &|| ()).is_err());
+
+    assert_eq!(workshop.render(job, &|| ()).unwrap(), whole);
+    assert_eq!(fs::read(audio(0)).unwrap(), half);
+}
+
+#[test]
+fn a_job_for_another_version_is_refused() {
+    let built = built();
+    let mut job = Plan::new(&tiny_spec(), &built.corpus, 6).unwrap().jobs().remove(0);
+    job.renderer = "ffasr 99.0.0".to_owned();
+    let workshop =
+        Workshop::open(&built.temporary.path().join("work"), Recordings::in_directories([])).unwrap();
+    let error = workshop.render(&job, &|| ()).unwrap_err().to_string();
+    assert!(error.starts_with("the job is for ffasr 99.0.0, this is ffasr "), "{error}");
 }
 
 #[test]

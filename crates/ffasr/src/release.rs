@@ -1,6 +1,6 @@
 //! `ffasr release`: benchmarks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use benchmark::{
     dev::{AudioForm, DevSet},
@@ -70,20 +70,20 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 }
 
 fn run_build(arguments: &BuildArguments) -> Result<(), Failure> {
-    let spec = match &arguments.spec {
-        None => ReleaseSpec::demo().map_err(Failure::failed)?,
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::input(format!("{} cannot be read: {error}", path.display())))?;
-            ReleaseSpec::from_toml(&text)
-                .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?
-        }
-    };
+    let spec = specification(arguments.spec.as_deref())?;
     let progress = crate::progress::percent("rendering");
     let manifest = build(&spec, &arguments.corpus, &arguments.destination, arguments.items, &progress)
         .map_err(Failure::input)?;
     println!("{}", manifest.sha256().map_err(Failure::failed)?);
     Ok(())
+}
+
+/// The specification in a file, or the demo's.
+pub(crate) fn specification(path: Option<&Path>) -> Result<ReleaseSpec, Failure> {
+    let Some(path) = path else { return ReleaseSpec::demo().map_err(Failure::failed) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::input(format!("{} cannot be read: {error}", path.display())))?;
+    ReleaseSpec::from_toml(&text).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
 }
 
 fn run_export(arguments: &ExportArguments) -> Result<(), Failure> {

@@ -21,11 +21,14 @@ pub mod objects;
 pub mod queue;
 pub mod quota;
 pub mod releases;
+pub mod rendering;
 pub mod review;
 pub mod scores;
+pub mod sealed;
 mod secrets;
 pub mod state;
 pub mod submissions;
+pub mod uploads;
 pub mod webhooks;
 
 pub use error::StoreError;

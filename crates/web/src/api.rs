@@ -123,7 +123,10 @@ fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
             .to_vec();
     head.extend(["avg_wer_low", "avg_wer_high"].map(str::to_owned));
     head.extend(TRACKS.iter().map(|track| track.name.replace('-', "_") + "_wer"));
-    head.extend(["rtfx", "latency_p50_s", "latency_p95_s", "num_params", "pareto"].map(str::to_owned));
+    head.extend(
+        ["rtfx", "latency_p50_s", "latency_p95_s", "num_params", "pareto", "pareto_probability"]
+            .map(str::to_owned),
+    );
     writer.write_record(&head)?;
     for row in rows {
         let summary = &row.result.summary;
@@ -147,6 +150,7 @@ fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
             number(Some(summary.latency.p95)),
             row.num_params().map(|count| count.to_string()).unwrap_or_default(),
             row.on_front.to_string(),
+            number(Some(row.front_probability)),
         ]);
         writer.write_record(&cells)?;
     }

@@ -54,6 +54,8 @@ pub struct Row {
     pub opens_tie_group: bool,
     /// No other model is both faster and more accurate.
     pub on_front: bool,
+    /// Share of the bootstrap draws of accuracy and speed in which that holds.
+    pub front_probability: f64,
     /// The result.
     pub result: Published,
 }
@@ -191,6 +193,8 @@ struct RowJson {
     latency_p95_s: f64,
     num_params: Option<u64>,
     pareto: bool,
+    /// Share of the draws of accuracy and speed in which the row is on the front.
+    pareto_probability: f64,
     status: &'static str,
 }
 
@@ -273,6 +277,7 @@ impl RowJson {
             latency_p95_s: summary.latency.p95,
             num_params: row.num_params(),
             pareto: row.on_front,
+            pareto_probability: row.front_probability,
             status: "published",
         }
     }

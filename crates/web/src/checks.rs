@@ -11,14 +11,16 @@ use store::findings::Finding;
 
 use crate::{
     runtimes,
-    submit::{self, Upload, UploadedFile},
+    submit::{self, Content, PinnedSource, Upload, UploadedFile},
     views::{FieldErrors, SubmitForm},
 };
 
 /// What an archive may hold when it comes with the form.
 const BUNDLE: Limits = Limits { entries: 256, unpacked_bytes: 256 << 20, expansion: 200 };
 /// Longer than any evaluator that a person would read.
-const EVALUATOR_BYTES: usize = 256 * 1024;
+const EVALUATOR_BYTES: u64 = 256 * 1024;
+/// The file of an archive that describes the model.
+pub(crate) const MANIFEST: &str = "ffasr.toml";
 /// The setting by which a runtime says that it runs evaluators.
 const EVALUATOR_SETTING: &str = "evaluator";
 
@@ -34,11 +36,10 @@ pub(crate) struct Checked {
     pub(crate) review: Option<String>,
 }
 
-/// Checks an upload; an archive is unpacked into its files. Takes a while for a large one: not for an async thread.
+/// Checks an upload whose archive is unpacked. Takes a while for a large one: not for an async thread.
 pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
     let mut errors = FieldErrors::default();
-    let mut findings = Vec::new();
-    unpack(upload, &mut findings, &mut errors);
+    let mut findings = std::mem::take(&mut upload.findings);
     let evaluator = evaluator_name(upload, &mut errors);
     if let Some(name) = &evaluator {
         declare(name, upload);
@@ -73,13 +74,18 @@ pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
 
 /// One archive by itself is unpacked: its files count as if they had been chosen one by one, its `ffasr.toml` as the
 /// description unless the form gives another.
-fn unpack(upload: &mut Upload, findings: &mut Vec<Finding>, errors: &mut FieldErrors) {
-    let [file] = upload.files.as_slice() else { return };
-    if inspection::inspect_file(&file.name, &file.content).0 != FileKind::Archive {
-        return;
+///
+/// # Errors
+/// Why it cannot be, at its field.
+pub(crate) fn unpack(upload: &mut Upload) -> Result<(), FieldErrors> {
+    let [file] = upload.files.as_slice() else { return Ok(()) };
+    let Content::Here(content) = &file.content else { return Ok(()) };
+    if inspection::inspect_file(&file.name, content, content.len() as u64).0 != FileKind::Archive {
+        return Ok(());
     }
+    let mut errors = FieldErrors::default();
     let archive = file.name.clone();
-    let report = inspection::inspect_bundle(Cursor::new(&file.content), &BUNDLE);
+    let report = inspection::inspect_bundle(Cursor::new(content), &BUNDLE);
     let described = !upload.form.manifest.trim().is_empty() || !upload.form.name.trim().is_empty();
     for finding in &report.findings {
         let not_needed = finding.rule == Rule::NoManifest && described;
@@ -87,34 +93,45 @@ fn unpack(upload: &mut Upload, findings: &mut Vec<Finding>, errors: &mut FieldEr
             errors.add("files", refusal(&archive, finding));
         } else if matches!(finding.rule, Rule::NoWeights | Rule::NoLicenceFile) {
             // What is about one of its files is found again below, under the file's own name.
-            findings.push(stored(&archive, finding));
+            upload.findings.push(stored(&archive, finding));
         }
     }
     if !errors.is_empty() {
-        return;
+        return Err(errors);
     }
-    match inspection::unpack_bundle(Cursor::new(&file.content), &BUNDLE) {
-        Ok(files) => upload.files = flat(files, &mut upload.form, described),
-        Err(finding) => errors.add("files", refusal(&archive, &finding)),
+    match inspection::unpack_bundle(Cursor::new(content), &BUNDLE) {
+        Ok(files) => {
+            upload.files = flat(files, &mut upload.form, described);
+            Ok(())
+        }
+        Err(finding) => {
+            errors.add("files", refusal(&archive, &finding));
+            Err(errors)
+        }
     }
 }
 
 /// The files without the one folder that all of them may lie in.
 fn flat(files: Vec<(String, Vec<u8>)>, form: &mut SubmitForm, described: bool) -> Vec<UploadedFile> {
-    let top = files.first().and_then(|(path, _)| path.split_once('/')).map(|(top, _)| format!("{top}/"));
-    let top = top.filter(|top| files.iter().all(|(path, _)| path.starts_with(top.as_str())));
+    let top = common_folder(files.iter().map(|(path, _)| path.as_str()));
     let mut flat = Vec::with_capacity(files.len());
     for (path, content) in files {
         let name = top.as_deref().and_then(|top| path.strip_prefix(top)).unwrap_or(&path).to_owned();
-        if name == "ffasr.toml" {
+        if name == MANIFEST {
             if !described && let Ok(text) = String::from_utf8(content) {
                 form.manifest = text;
             }
         } else {
-            flat.push(UploadedFile { name, content });
+            flat.push(UploadedFile::here(name, content));
         }
     }
     flat
+}
+
+/// The one folder that all of these may lie in, with a slash at the end.
+pub(crate) fn common_folder<'a>(mut paths: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+    let top = paths.clone().next()?.split_once('/').map(|(top, _)| format!("{top}/"))?;
+    paths.all(|path| path.starts_with(&top)).then_some(top)
 }
 
 /// Which file is the evaluator: the one in the field for it, else `evaluator.py`, else the only Python file.
@@ -129,7 +146,7 @@ fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
         return Some(name.clone());
     }
     let python: Vec<&str> =
-        upload.files.iter().map(|file| file.name.as_str()).filter(|name| is_python(name)).collect();
+        handed_in(upload).map(|file| file.name.as_str()).filter(|name| is_python(name)).collect();
     match python.as_slice() {
         [] => None,
         [only] => Some((*only).to_owned()),
@@ -145,6 +162,11 @@ fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
             None
         }
     }
+}
+
+/// What the submitter sent: code that comes along with a hub's model is not an evaluator.
+fn handed_in(upload: &Upload) -> impl Iterator<Item = &UploadedFile> {
+    upload.files.iter().filter(|file| !file.from_hub)
 }
 
 fn is_python(name: &str) -> bool {
@@ -169,17 +191,56 @@ fn inspect(upload: &Upload, evaluator: Option<&str>, findings: &mut Vec<Finding>
     for file in &upload.files {
         if is_python(&file.name) {
             let is_evaluator = evaluator == Some(file.name.as_str());
-            let field = if upload.evaluator.as_ref() == Some(&file.name) { "evaluator" } else { "files" };
+            let field =
+                if upload.evaluator.as_ref() == Some(&file.name) { "evaluator" } else { files_field(file) };
             python(file, is_evaluator, field, findings, errors);
+            if file.from_hub {
+                findings.push(hub_code(&file.name));
+            }
             continue;
         }
-        if let Some(finding) = inspection::inspect_file(&file.name, &file.content).1 {
+        if let Some(finding) = inspection::inspect_file(&file.name, file.head(), file.bytes()).1 {
             if finding.severity() == Severity::Refusal {
-                errors.add("files", refusal(&file.name, &finding));
+                errors.add(files_field(file), refusal(&file.name, &finding));
             } else {
                 findings.push(stored(&file.name, &finding));
             }
         }
+    }
+}
+
+/// The field that a file was chosen in.
+fn files_field(file: &UploadedFile) -> &'static str {
+    if file.from_hub { "hub_files" } else { "files" }
+}
+
+fn hub_code(name: &str) -> Finding {
+    Finding {
+        severity: Severity::Caution.as_str().to_owned(),
+        rule: "hub-code".to_owned(),
+        place: name.to_owned(),
+        sentence: "The model on the hub brings Python code.".to_owned(),
+        advice: "Leave it out by naming the files that are needed, if the runtime does without it."
+            .to_owned(),
+    }
+}
+
+/// Notes which commit was found, and where the hub and the submitter differ about the licence.
+pub(crate) fn add_pinned(checked: &mut Checked, pinned: &PinnedSource) {
+    let Some(hub) = &mut checked.manifest.hub else { return };
+    hub.revision.clone_from(&pinned.commit);
+    let stated = &checked.manifest.licence;
+    if let Some(licence) = pinned.licence.as_ref().filter(|licence| !licence.eq_ignore_ascii_case(stated)) {
+        checked.findings.push(Finding {
+            severity: Severity::Note.as_str().to_owned(),
+            rule: "licence-differs".to_owned(),
+            place: hub.model.clone(),
+            sentence: format!(
+                "The hub states the licence as \u{201c}{}\u{201d}, the description as \u{201c}{stated}\u{201d}.",
+                licence.replace(char::is_control, " ").chars().take(100).collect::<String>()
+            ),
+            advice: "State the licence under which the weights are given out.".to_owned(),
+        });
     }
 }
 
@@ -191,14 +252,14 @@ fn python(
     findings: &mut Vec<Finding>,
     errors: &mut FieldErrors,
 ) {
-    if file.content.len() > EVALUATOR_BYTES {
+    if file.bytes() > EVALUATOR_BYTES {
         errors.add(
             field,
             format!("\u{201c}{}\u{201d} has more than 256 KiB; nobody could read it.", file.name),
         );
         return;
     }
-    let Ok(source) = std::str::from_utf8(&file.content) else {
+    let Ok(source) = std::str::from_utf8(file.head()) else {
         errors.add(field, format!("\u{201c}{}\u{201d} is not UTF-8 text.", file.name));
         return;
     };
@@ -217,7 +278,7 @@ fn python(
 }
 
 /// Where, what, and what to do, for the form.
-fn refusal(file: &str, finding: &inspection::Finding) -> String {
+pub(crate) fn refusal(file: &str, finding: &inspection::Finding) -> String {
     format!("{}: {} {}", place(file, &finding.place), finding.sentence, finding.advice())
 }
 
@@ -225,7 +286,7 @@ fn place(file: &str, within: &str) -> String {
     if within.is_empty() || within == file { file.to_owned() } else { format!("{file}, {within}") }
 }
 
-fn stored(file: &str, finding: &inspection::Finding) -> Finding {
+pub(crate) fn stored(file: &str, finding: &inspection::Finding) -> Finding {
     let rule = serde_json::to_value(finding.rule).ok();
     Finding {
         severity: finding.severity().as_str().to_owned(),
@@ -260,6 +321,12 @@ mod tests {
 
     const GOOD: &str = "def evaluate(file):\n    return ''\n";
 
+    /// Both steps, as [`submit::take`] does them.
+    fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
+        unpack(upload)?;
+        super::look(upload)
+    }
+
     fn upload(files: &[(&str, &[u8])]) -> Upload {
         Upload {
             form: SubmitForm {
@@ -271,7 +338,7 @@ mod tests {
             runtime: "pocketsphinx".to_owned(),
             files: files
                 .iter()
-                .map(|(name, content)| UploadedFile { name: (*name).to_owned(), content: content.to_vec() })
+                .map(|(name, content)| UploadedFile::here((*name).to_owned(), content.to_vec()))
                 .collect(),
             ..Upload::default()
         }

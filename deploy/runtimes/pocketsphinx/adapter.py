@@ -23,7 +23,7 @@ FILE_SETTINGS = ("lm", "dict")
 def make_decoder(settings):
     for name in FILE_SETTINGS:
         if name in settings:
-            settings[name] = os.path.join(MODEL, os.path.basename(settings[name]))
+            settings[name] = os.path.join(MODEL, settings[name])
     return Decoder(**{**settings, "cmn": "batch"})
 
 

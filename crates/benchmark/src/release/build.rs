@@ -1,28 +1,23 @@
-//! Building a release.
+//! Building a release in this process: plan, render every job, assemble.
 
 use std::{
-    path::Path,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use rayon::prelude::*;
 
-use super::{
-    Item, ReleaseManifest, ReleaseSpec, Renderer,
-    manifest::{FORMAT, Header},
-    plan::{Planned, plan},
-};
-use crate::{
-    Error, Progress, audio,
-    corpus::Corpus,
-    staging::{Staging, sha256},
-};
+use super::{JobResult, Plan, ReleaseManifest, ReleaseSpec, Workshop};
+use crate::{Error, Progress, corpus::Recordings, staging::Staging};
 
 /// Builds a release of `items` utterances a track into the new directory `destination` (layout: see
 /// [the crate](crate)), on all cores.
 ///
 /// Same specification, corpus and number of items: same manifest, same hash. The directory appears complete or
-/// not at all. `progress` is called after each item, from any thread.
+/// not at all. What was rendered lies in `<destination>.work` until then: after an interruption the same call goes on
+/// from there. `progress` is called after each item, from any thread.
 ///
 /// # Errors
 /// If the specification contradicts itself, the corpus is damaged or too small, or `destination` exists.
@@ -33,53 +28,42 @@ pub fn build(
     items: usize,
     progress: Progress,
 ) -> Result<ReleaseManifest, Error> {
-    spec.validate()?;
-    let staging = Staging::start(destination)?;
-    let corpus = Corpus::open(corpus)?;
-    let planned = plan(spec, &corpus, items)?;
-    let renderer = Renderer::new(&spec.rooms, &corpus, planned.iter().map(|planned| &planned.recipe))?;
-
-    let (done, total) = (AtomicUsize::new(0), planned.len());
-    let items = planned.into_par_iter().map(|planned| {
-        let item = make(planned, &renderer, &staging)?;
-        progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-        Ok(item)
-    });
-    let items = items.collect::<Result<Vec<_>, Error>>()?;
-
-    let release = Header {
-        format: FORMAT,
-        renderer: concat!("ffasr ", env!("CARGO_PKG_VERSION")).to_owned(),
-        corpus: corpus.description.clone(),
-        spec: spec.clone(),
-    };
-    let manifest = ReleaseManifest { release, items };
-    staging.write("manifest.jsonl", &manifest.lines()?)?;
-    staging.write("release.json", &manifest.release_file()?)?;
-    staging.finish()?;
+    if destination.exists() {
+        return Err(Error::Exists(destination.to_owned()));
+    }
+    let plan = Plan::new(spec, corpus, items)?;
+    let workshop = Workshop::open(&work_directory(destination), Recordings::of_corpora([corpus]))?;
+    let (done, total) = (AtomicUsize::new(0), plan.items.len());
+    let count = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+    let jobs = plan.jobs();
+    let results = jobs.par_iter().map(|job| workshop.render(job, &count));
+    let results = results.collect::<Result<Vec<JobResult>, Error>>()?;
+    let manifest = plan.assemble(&results)?;
+    manifest.write(workshop.directory(), destination)?;
+    fs::remove_dir_all(workshop.directory()).map_err(Error::io(workshop.directory()))?;
     Ok(manifest)
 }
 
-/// Renders one item and writes its audio.
-fn make(planned: Planned<'_>, renderer: &Renderer<'_>, staging: &Staging) -> Result<Item, Error> {
-    let Planned { id, role, track, utterance, recipe } = planned;
-    let rendered = renderer.render(utterance, &recipe)?;
-    let wav = audio::encode_wav(&rendered.samples)
-        .map_err(|error| Error::file(&utterance.id, error.to_string()))?;
-    let sha256 = sha256(&wav);
-    let name = format!("audio/{sha256}.wav");
-    staging.write(&name, &wav)?;
-    Ok(Item {
-        id,
-        role,
-        track,
-        utterance: utterance.id.clone(),
-        reference: if track.has_speech() { utterance.text.clone() } else { String::new() },
-        talker: utterance.speaker.clone(),
-        audio_filepath: name.into(),
-        sha256,
-        seconds: audio::seconds(rendered.samples.len()),
-        conditions: rendered.conditions,
-        recipe,
-    })
+/// Where a release is rendered before it appears.
+fn work_directory(destination: &Path) -> PathBuf {
+    let mut name = destination.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(".work");
+    destination.with_file_name(name)
+}
+
+impl ReleaseManifest {
+    /// Writes a release directory, its audio taken from a [workshop](Workshop)'s directory or wherever else it lies
+    /// in `audio/`. The directory appears complete or not at all.
+    ///
+    /// # Errors
+    /// If audio is missing, or `destination` exists.
+    pub fn write(&self, audio: &Path, destination: &Path) -> Result<(), Error> {
+        let staging = Staging::start(destination)?;
+        for item in &self.items {
+            staging.take(&audio.join(&item.audio_filepath), &item.audio_filepath)?;
+        }
+        staging.write("manifest.jsonl", &self.lines()?)?;
+        staging.write("release.json", &self.release_file()?)?;
+        staging.finish()
+    }
 }

@@ -53,3 +53,10 @@ pub struct NoiseRecipe {
     /// Seed of the synthesis.
     pub seed: u64,
 }
+
+impl Recipe {
+    /// Hashes of the recordings it needs.
+    pub fn recordings(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.speech_sha256.as_str())
+    }
+}

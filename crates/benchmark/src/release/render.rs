@@ -1,81 +1,80 @@
-//! From recipes to audio.
+//! From the recipes of one room to audio.
 
 use std::{
     collections::{BTreeSet, HashMap},
     fmt::Display,
 };
 
-use acoustics::Rir;
+use acoustics::{Rir, read_wav, write_wav};
 use rayon::prelude::*;
 use scene::{Background, Dither, NoiseSource, Rendered, Scene, Transfer, noise, quantise};
 
-use super::{Conditions, NoiseKind, NoiseRecipe, Recipe, SceneRecipe};
+use super::{
+    Conditions, NoiseKind, NoiseRecipe, Recipe, SceneRecipe,
+    job::{RENDERER, address},
+    workshop::write_whole,
+};
 use crate::{
     Error, Room, SAMPLE_RATE, SpeechPath,
-    corpus::{Corpus, Utterance},
+    corpus::Recordings,
     room::{Place, Response},
 };
 
-/// Renders items of one release. Holds every room impulse response they need, each computed once.
-pub struct Renderer<'a> {
-    corpus: &'a Corpus,
+/// Renders items of one job. Holds every room impulse response they need, each computed once.
+pub(super) struct Renderer<'a> {
+    recordings: &'a Recordings,
     responses: HashMap<Path, Response>,
 }
 
 /// The way of a sound through a room.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Path {
-    room: String,
     place: Place,
     microphone: usize,
 }
 
 /// The audio of an item.
-pub struct Audio {
+pub(super) struct Audio {
     /// Mono samples at [`SAMPLE_RATE`].
-    pub samples: Vec<i16>,
+    pub(super) samples: Vec<i16>,
     /// What the far field is like; nothing on the `near` track.
-    pub conditions: Option<Conditions>,
+    pub(super) conditions: Option<Conditions>,
 }
 
 impl<'a> Renderer<'a> {
-    /// Simulates what the recipes need, on all cores.
+    /// Simulates what the recipes need, on all cores; what lies in the directory `cache` is read from there.
     ///
     /// # Errors
-    /// If a recipe names a room or a position that is not there, or a room cannot be simulated.
-    pub fn new<'r>(
-        rooms: &[Room],
-        corpus: &'a Corpus,
+    /// If a recipe names another room or a position that is not there, or a room cannot be simulated.
+    pub(super) fn new<'r>(
+        room: Option<&Room>,
+        recordings: &'a Recordings,
+        cache: &std::path::Path,
         recipes: impl Iterator<Item = &'r Recipe>,
     ) -> Result<Self, Error> {
-        let paths: BTreeSet<Path> =
-            recipes.filter_map(|recipe| recipe.scene.as_ref()).flat_map(paths).collect();
-        let simulate = |path: Path| {
-            let room = rooms.iter().find(|room| room.name == path.room);
-            let room = room.ok_or_else(|| failure(&path.room, "there is no such room"))?;
-            let response =
-                room.response(path.place, path.microphone).map_err(|problem| failure(&path.room, problem))?;
-            Ok((path, response))
-        };
+        let scenes: Vec<&SceneRecipe> = recipes.filter_map(|recipe| recipe.scene.as_ref()).collect();
+        if let Some(stranger) = scenes.iter().find(|scene| Some(&scene.room) != room.map(|room| &room.name)) {
+            return Err(failure(&stranger.room, "it is not the room of the job"));
+        }
+        let Some(room) = room else { return Ok(Self { recordings, responses: HashMap::new() }) };
+        let paths: BTreeSet<Path> = scenes.into_iter().flat_map(paths).collect();
+        let simulate = |path: Path| Ok((path.clone(), response(room, &path, cache)?));
         let responses = paths.into_par_iter().map(simulate).collect::<Result<_, Error>>()?;
-        Ok(Self { corpus, responses })
+        Ok(Self { recordings, responses })
     }
 
     /// Renders one item.
     ///
     /// # Errors
-    /// If the dry recording is not the recipe's, or the scene cannot be rendered.
-    pub fn render(&self, utterance: &Utterance, recipe: &Recipe) -> Result<Audio, Error> {
-        if utterance.sha256 != recipe.speech_sha256 {
-            return Err(failure(&utterance.id, "the recipe was made for another recording"));
-        }
+    /// If the dry recording is missing or was changed, or the scene cannot be rendered.
+    pub(super) fn render(&self, recipe: &Recipe) -> Result<Audio, Error> {
         let mut speech = vec![0.0; recipe.lead_in_samples];
-        speech
-            .extend(self.corpus.recording(utterance)?.into_iter().map(|sample| f32::from(sample) / 32_768.0));
+        speech.extend(self.recordings.read(&recipe.speech_sha256)?);
+        let what = &recipe.speech_sha256;
         let (rendered, conditions) = match &recipe.scene {
             None => {
                 let near = scene::render_dry(&speech, SAMPLE_RATE, recipe.level_dbov)
-                    .map_err(|problem| failure(&utterance.id, problem))?;
+                    .map_err(|problem| failure(what, problem))?;
                 (near, None)
             }
             Some(setting) => {
@@ -84,7 +83,7 @@ impl<'a> Renderer<'a> {
                 (rendered, Some(conditions))
             }
         };
-        let channel = rendered.channels.first().ok_or_else(|| failure(&utterance.id, "it has no channel"))?;
+        let channel = rendered.channels.first().ok_or_else(|| failure(what, "it has no channel"))?;
         let samples = quantise(channel, Dither::Triangular { seed: recipe.dither_seed });
         Ok(Audio { samples, conditions })
     }
@@ -124,10 +123,10 @@ impl<'a> Renderer<'a> {
     }
 
     fn response(&self, setting: &SceneRecipe, place: Place) -> Result<&Response, Error> {
-        let path = Path { room: setting.room.clone(), place, microphone: setting.microphone };
+        let path = Path { place, microphone: setting.microphone };
         self.responses
             .get(&path)
-            .ok_or_else(|| failure(&setting.room, "this renderer was made for other recipes"))
+            .ok_or_else(|| failure(&setting.room, "this renderer was made for other items"))
     }
 }
 
@@ -135,7 +134,21 @@ impl<'a> Renderer<'a> {
 fn paths(setting: &SceneRecipe) -> impl Iterator<Item = Path> {
     let talker = (setting.speech == SpeechPath::Room).then_some(Place::Talker(setting.talker));
     let places = talker.into_iter().chain(setting.noises.iter().map(place));
-    places.map(|place| Path { room: setting.room.clone(), place, microphone: setting.microphone })
+    places.map(|place| Path { place, microphone: setting.microphone })
+}
+
+/// A response from the cache, or simulated and put there.
+fn response(room: &Room, path: &Path, cache: &std::path::Path) -> Result<Response, Error> {
+    let failed = |problem: &dyn Display| failure(&room.name, problem);
+    let address = address("response", &(RENDERER, room, path.place, path.microphone))?;
+    let file = cache.join(format!("{address}.wav"));
+    if let Some(rir) = std::fs::read(&file).ok().and_then(|bytes| read_wav(&bytes).ok()?.pop()) {
+        return room.measured(path.place, path.microphone, rir).map_err(|problem| failed(&problem));
+    }
+    let response = room.response(path.place, path.microphone).map_err(|problem| failed(&problem))?;
+    let bytes = write_wav(std::slice::from_ref(&response.rir)).map_err(|problem| failed(&problem))?;
+    write_whole(&file, &bytes)?;
+    Ok(response)
 }
 
 fn still(response: &Rir) -> Transfer<'_> {

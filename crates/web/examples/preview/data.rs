@@ -11,12 +11,12 @@ use web::views::{
     EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow,
     FieldErrors, FileRow, Filter, FindingView, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
     LiveProgress, LoginPage, Makeup, MessageView, MethodPage, ModelPage, NamedAction, Notice, ObjectionView,
-    OpenObjection, Params, Piece, Provenance, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate,
-    ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable, ReviewPage,
-    Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort, SourceLine, SourceView,
-    StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent,
-    Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage,
-    WorkerRow, WorkersPage,
+    OpenObjection, Params, Piece, Probability, Provenance, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank,
+    Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable,
+    ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort, SourceLine,
+    SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage,
+    TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow,
+    WebhooksPage, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -208,6 +208,7 @@ fn rows(model: &str) -> Vec<BoardRow> {
                 latency_p95: Some(Seconds(17.0 / speed)),
                 num_params: params.map(Params),
                 on_front: !beaten(speed, mean),
+                front_probability: Probability(if beaten(speed, mean) { 0.004 } else { 0.93 }),
             }
         })
         .collect()
@@ -383,6 +384,7 @@ fn manifest(model: &str) -> ModelManifest {
         num_params: None,
         training_data: format!("60 000 h of read and conversational English; no simulated rooms. {model}"),
         notes: format!("Beam search, no external language model. {model}"),
+        hub: None,
         decoding: [
             ("beam".to_owned(), DecodingValue::Real(1e-48)),
             ("lm".to_owned(), DecodingValue::Text("en-us.lm.bin".to_owned())),
@@ -425,6 +427,7 @@ fn model_page(model: &str) -> ModelPage {
         rank: Some(Rank { place: 1, low: 1, high: 2 }),
         ranked: 12,
         on_front: true,
+        front_probability: Probability(0.93),
         avg_wer: Estimate::new(0.134, Some((0.127, 0.141))),
         tracks: vec![
             track("near", true, 0.039, 0),
@@ -841,8 +844,11 @@ fn submit(form: SubmitForm, errors: FieldErrors) -> SubmitPage {
             choice("transformers", "transformers", false),
         ],
         releases: vec![choice("demo-1", "demo-1", true), choice("2026-10", "2026-10", false)],
-        upload_limit: Bytes(2 << 30),
+        upload_limit: Bytes(64 << 20),
+        large_limit: Bytes(20 << 30),
         quota: Some("No submission is left now; one more comes in 2 h.".to_owned()),
+        hub: "huggingface.co".to_owned(),
+        takes_tokens: true,
         is_spent: true,
         revises: None,
     }
@@ -976,6 +982,7 @@ fn review(model: &str) -> ReviewPage {
         findings: findings(model),
         files: vec![FileRow {
             name: "mine.py".to_owned(),
+            from_hub: false,
             bytes: Bytes(2_048),
             sha256: "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
             change: "changed",
@@ -1060,6 +1067,7 @@ fn workers(model: &str) -> WorkersPage {
 
 fn quota(model: &str) -> QuotaPage {
     QuotaPage {
+        issued: None,
         layout: staff(),
         usual: "A submitter may hand in 10 at once, 5 a day.".to_owned(),
         users: vec![QuotaRow {

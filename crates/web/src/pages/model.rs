@@ -15,8 +15,8 @@ use crate::{
     extract::{Path, Query},
     scorer,
     views::{
-        Bytes, Choice, Count, Estimate, Interval, ModelPage, Params, Provenance, Rank, Rtfx, ScorerResult,
-        Seconds, Section, TRACKS, Timestamp, Timing, TrackResult, url_component,
+        Bytes, Choice, Count, Estimate, Interval, ModelPage, Params, Probability, Provenance, Rank, Rtfx,
+        ScorerResult, Seconds, Section, TRACKS, Timestamp, Timing, TrackResult, url_component,
     },
 };
 
@@ -60,6 +60,7 @@ pub(crate) async fn show(
         rank: Some(rank(row)),
         ranked: u32::try_from(board.rows.len()).unwrap_or(u32::MAX),
         on_front: row.on_front,
+        front_probability: Probability(row.front_probability),
         avg_wer: average(row),
         tracks: tracks(row),
         timing: timing(row),

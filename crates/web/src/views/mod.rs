@@ -41,14 +41,14 @@ pub use layout::{Banner, Choice, Layout, Notice, Section, User};
 pub use method::{Corpus, Makeup, MethodPage, RoomView};
 pub use model::{ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
 pub use quantity::{
-    Age, Bytes, Count, Difference, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp,
+    Age, Bytes, Count, Difference, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp,
 };
 pub use queue::{QueueJob, QueuePage, StateCount};
 pub use record::{ObjectionView, RecordPage};
 pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
 pub use submission::{
-    AttemptView, Deadline, Details, Failure, FindingView, LiveProgress, MessageView, SubmissionPage,
+    AttemptView, Deadline, Details, Failure, FindingView, HubLink, LiveProgress, MessageView, SubmissionPage,
     TimelineEvent, TokenMove,
 };
 pub use submit::{FieldErrors, Revised, SubmitForm, SubmitPage};

@@ -8,7 +8,7 @@ use protocol::{AttemptId, ModelManifest, NodeFingerprint, SubmissionId};
 use super::{
     board::Scoring,
     layout::{Choice, Layout},
-    quantity::{Bytes, Count, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp},
+    quantity::{Bytes, Count, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp},
     weakness::Weakness,
 };
 
@@ -54,6 +54,8 @@ pub struct ModelPage {
     pub ranked: u32,
     /// No other model is both faster and more accurate.
     pub on_front: bool,
+    /// How sure that is.
+    pub front_probability: Probability,
     /// Unweighted mean of the four primary tracks.
     pub avg_wer: Estimate,
     /// Every track, ranked ones first.

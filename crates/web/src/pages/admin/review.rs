@@ -121,6 +121,9 @@ fn facts(submission: &Submission) -> Vec<(String, String)> {
         ("Hardware", submission.hardware_class.clone()),
         ("Priority", submission.priority.as_str().to_owned()),
     ];
+    if let Some(hub) = &manifest.hub {
+        facts.push(("Hub model", format!("{} at {}", hub.model, hub.revision)));
+    }
     if let Some(count) = manifest.num_params {
         facts.push(("Parameters", Count(count).to_string()));
     }
@@ -143,7 +146,13 @@ fn file_row(file: StoredFile, previous: &[StoredFile], is_revision: bool) -> Fil
         Some(other) if other.sha256 == file.sha256 => "the same",
         Some(_) => "changed",
     };
-    FileRow { name: file.name, bytes: Bytes(file.bytes.unsigned_abs()), sha256: file.sha256, change }
+    FileRow {
+        name: file.name,
+        from_hub: file.from_hub,
+        bytes: Bytes(file.bytes.unsigned_abs()),
+        sha256: file.sha256,
+        change,
+    }
 }
 
 fn record(history: History) -> String {

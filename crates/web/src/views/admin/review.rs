@@ -93,6 +93,8 @@ pub struct ReasonTemplate {
 pub struct FileRow {
     /// Its name.
     pub name: String,
+    /// It comes from the hub and was not handed in.
+    pub from_hub: bool,
     /// Its size.
     pub bytes: Bytes,
     /// SHA-256 of the content.
