@@ -94,7 +94,7 @@ impl Hub {
 
     /// The branch goes on to another commit.
     pub fn move_on(&self, commit: &str) {
-        self.state().commit = commit.to_owned();
+        commit.clone_into(&mut self.state().commit);
     }
 
     /// From now on the model is private.
@@ -145,7 +145,8 @@ async fn listing(State(model): Shared, Path(revision): Path<String>, headers: He
     }
     let sibling = |(path, file): (&String, &File)| -> Value {
         let size = file.content.len();
-        let large = json!({ "sha256": hex::encode(Sha256::digest(&file.content)), "size": size, "pointerSize": 134 });
+        let large =
+            json!({ "sha256": hex::encode(Sha256::digest(&file.content)), "size": size, "pointerSize": 134 });
         let mut sibling = json!({ "rfilename": path, "size": size, "blobId": "0" });
         if file.is_large {
             sibling["lfs"] = large;
@@ -191,7 +192,9 @@ async fn content(State(model): Shared, Path(sha256): Path<String>, headers: Head
     };
     let total = content.len();
     let (from, to) = match range.as_deref().and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) {
-        Some((from, to)) => (from.parse().unwrap(), to.parse::<usize>().map_or(total, |to| total.min(to + 1))),
+        Some((from, to)) => {
+            (from.parse().unwrap(), to.parse::<usize>().map_or(total, |to| total.min(to + 1)))
+        }
         None => (0, total),
     };
     let is_open_ended = range.as_deref().is_none_or(|range| range.ends_with('-'));

@@ -12,7 +12,8 @@ const EVALUATOR: &str = "from pathlib import Path\n\n\ndef evaluate(file: Path) 
 fn submit(operator: &Operator, name: &str, more: &[&str]) -> Output {
     let (token, manifest) = (operator.path().join("sam.token"), operator.path().join("ffasr.toml"));
     fs::write(&token, &operator.token).unwrap();
-    let text = format!("name = \"{name}\"\norganisation = \"o\"\nlicence = \"MIT\"\nruntime = \"pocketsphinx\"\n");
+    let text =
+        format!("name = \"{name}\"\norganisation = \"o\"\nlicence = \"MIT\"\nruntime = \"pocketsphinx\"\n");
     fs::write(&manifest, text).unwrap();
     let service = operator.url("");
     let mut arguments = vec!["submit", manifest.to_str().unwrap(), "--service", &service, "--token-file"];
@@ -57,7 +58,18 @@ async fn what_the_dashboard_does_is_done_on_the_command_line_too() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is queued"), "why it cannot be done");
 
     operator.run(&[
-        "admin", "quota", "set", "sam", "--burst", "1", "--per-day", "1", "--days", "3", "--reason", "a flood",
+        "admin",
+        "quota",
+        "set",
+        "sam",
+        "--burst",
+        "1",
+        "--per-day",
+        "1",
+        "--days",
+        "3",
+        "--reason",
+        "a flood",
     ]);
     submitted(&operator, "The last one", &[]);
     let spent = submit(&operator, "One too many", &[]);
@@ -67,7 +79,9 @@ async fn what_the_dashboard_does_is_done_on_the_command_line_too() {
     assert!(moves.contains("-1\tThe last one") && moves.contains("+1\tRead me"), "{moves}");
 
     let log = operator.run(&["admin", "audit"]);
-    for action in ["ask\tRead me\tWhich data?", "approve\tRead me", "prioritise\tRead me\turgent", "rerun\tRead me"] {
+    for action in
+        ["ask\tRead me\tWhich data?", "approve\tRead me", "prioritise\tRead me\turgent", "rerun\tRead me"]
+    {
         assert!(log.contains(&format!("operator\t{action}")), "{action} is not in:\n{log}");
     }
 }

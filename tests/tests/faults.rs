@@ -78,11 +78,22 @@ impl Field {
                 .unwrap()
         };
         assert_eq!(count("submissions WHERE state = 'published'").await, submissions, "nothing is lost");
-        assert_eq!(count("jobs WHERE state IN ('queued', 'leased') AND kind <> 'webhook'").await, 0, "or stuck");
+        assert_eq!(
+            count("jobs WHERE state IN ('queued', 'leased') AND kind <> 'webhook'").await,
+            0,
+            "or stuck"
+        );
         for kind in ["evaluate", "score"] {
-            assert_eq!(count(&format!("jobs WHERE kind = '{kind}' AND state = 'succeeded'")).await, submissions);
+            assert_eq!(
+                count(&format!("jobs WHERE kind = '{kind}' AND state = 'succeeded'")).await,
+                submissions
+            );
         }
-        assert_eq!(count("(SELECT DISTINCT attempt_id FROM scores) AS scored").await, submissions, "or doubled");
+        assert_eq!(
+            count("(SELECT DISTINCT attempt_id FROM scores) AS scored").await,
+            submissions,
+            "or doubled"
+        );
         let (state, seconds): (String, f64) = sqlx::query_as(
             "SELECT to_state, extract(epoch FROM lead(at) OVER (PARTITION BY submission_id ORDER BY id) - at)::float8 AS stay
              FROM submission_events ORDER BY stay DESC NULLS LAST LIMIT 1",

@@ -7,9 +7,7 @@ use end_to_end::{Base, Hub, Node, Operator, Program, Site, until};
 use protocol::SubmissionId;
 use reqwest::multipart::Form;
 use serde_json::Value;
-use store::{
-    accounts::Role, sealed::SealingKey, state::SubmissionState, submissions,
-};
+use store::{accounts::Role, sealed::SealingKey, state::SubmissionState, submissions};
 use web::{HubPolicy, Policy};
 
 const COMMIT: &str = "1111111111111111111111111111111111111111";
@@ -17,7 +15,8 @@ const LATER: &str = "2222222222222222222222222222222222222222";
 const TOKEN: &str = "hf_only-for-the-fetch";
 
 /// A language model of a few words that the acoustic model's dictionary has.
-const LANGUAGE_MODEL: &str = "\\data\\\nngram 1=5\n\n\\1-grams:\n-0.7 </s>\n-99 <s>\n-0.7 the\n-0.7 and\n-0.7 of\n\n\\end\\\n";
+const LANGUAGE_MODEL: &str =
+    "\\data\\\nngram 1=5\n\n\\1-grams:\n-0.7 </s>\n-99 <s>\n-0.7 the\n-0.7 and\n-0.7 of\n\n\\end\\\n";
 
 fn large() -> Vec<u8> {
     (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect()
@@ -99,7 +98,9 @@ async fn what_a_hub_does_not_have_or_give_out_is_said_at_its_field() {
     let hub = hub().await;
     let site = site(&hub).await;
     let with = |field: &'static str, value: &'static str| form("m").text(field, value);
-    assert!(refused(&site, with("hub_revision", "nowhere")).await.starts_with("hub_model: 127.0.0.1 has no such"));
+    assert!(
+        refused(&site, with("hub_revision", "nowhere")).await.starts_with("hub_model: 127.0.0.1 has no such")
+    );
     assert!(refused(&site, with("hub_files", "*.onnx")).await.starts_with("hub_files:"));
     assert!(refused(&site, with("hub_revision", "../../secret")).await.starts_with("hub_revision:"));
     hub.lock(TOKEN);

@@ -22,7 +22,7 @@ use store::{
 const LEASE: Duration = Duration::from_mins(1);
 /// Few, for the whole set has to stay quick; `PROPTEST_CASES=500` for a thorough look.
 const CASES: u32 = 10;
-const LONGEST: usize = 60;
+const LONGEST: usize = 40;
 
 /// One step; numbers choose among what there is.
 #[derive(Debug, Clone)]
@@ -81,12 +81,14 @@ fn pick<T>(list: &[T], which: usize) -> Option<&T> {
 impl World<'_> {
     /// Whether a lease is in force: the token is that of the row, which is leased.
     async fn holds(&self, job: uuid::Uuid, token: uuid::Uuid) -> bool {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND fencing_token = $2 AND state = 'leased')")
-            .bind(job)
-            .bind(token)
-            .fetch_one(&self.base.pool)
-            .await
-            .unwrap()
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND fencing_token = $2 AND state = 'leased')",
+        )
+        .bind(job)
+        .bind(token)
+        .fetch_one(&self.base.pool)
+        .await
+        .unwrap()
     }
 
     async fn take(&mut self, step: &Step) -> Result<(), TestCaseError> {
@@ -100,7 +102,9 @@ impl World<'_> {
             Step::Claim(which) => {
                 let worker = pick(self.workers, *which).unwrap();
                 let runtimes = ["pocketsphinx".to_owned()];
-                if let Some(claimed) = queue::claim(pool, worker, "cpu-2core", &runtimes, LEASE).await.unwrap() {
+                if let Some(claimed) =
+                    queue::claim(pool, worker, "cpu-2core", &runtimes, LEASE).await.unwrap()
+                {
                     self.claims.push(claimed);
                 }
             }
@@ -109,7 +113,12 @@ impl World<'_> {
                 let held = self.holds(claim.attempt.0, claim.fencing_token.0).await;
                 let progress = Progress { done: 1, total: 2 };
                 let beat = queue::heartbeat(
-                    pool, claim.attempt, claim.fencing_token, Stage::Transcribing, progress, LEASE,
+                    pool,
+                    claim.attempt,
+                    claim.fencing_token,
+                    Stage::Transcribing,
+                    progress,
+                    LEASE,
                 )
                 .await;
                 prop_assert_eq!(matches!(beat, Ok(LeaseStatus::Held)), held);
@@ -169,14 +178,21 @@ impl World<'_> {
                 prop_assert_eq!(failed.is_ok(), held, "{:?}", failed);
             }
             Step::TimePasses => {
-                sqlx::query("UPDATE jobs SET run_after = now() WHERE state = 'queued'").execute(pool).await.unwrap();
+                sqlx::query("UPDATE jobs SET run_after = now() WHERE state = 'queued'")
+                    .execute(pool)
+                    .await
+                    .unwrap();
             }
         }
         Ok(())
     }
 
     async fn finished(&self, job: uuid::Uuid) -> Option<String> {
-        sqlx::query_scalar("SELECT state FROM jobs WHERE id = $1").bind(job).fetch_optional(&self.base.pool).await.unwrap()
+        sqlx::query_scalar("SELECT state FROM jobs WHERE id = $1")
+            .bind(job)
+            .fetch_optional(&self.base.pool)
+            .await
+            .unwrap()
     }
 
     /// What must hold after every step.

@@ -17,7 +17,11 @@ use tokio::{
 use web::{MailPolicy, Policy};
 
 /// One session of RFC 5321, without extensions; `fails` answers the first message with a passing failure.
-async fn session(stream: TcpStream, received: mpsc::UnboundedSender<String>, fails: bool) -> std::io::Result<()> {
+async fn session(
+    stream: TcpStream,
+    received: mpsc::UnboundedSender<String>,
+    fails: bool,
+) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 mail.test ESMTP\r\n").await?;
     let mut line = String::new();
@@ -112,7 +116,10 @@ async fn an_address_is_confirmed_before_it_is_told_of_what_matters() {
     })
     .await;
     let request = text(&received.recv().await.unwrap());
-    assert!(request.contains("To: sam@example.org") && request.contains("From: FFASR <ffasr@example.org>"), "{request}");
+    assert!(
+        request.contains("To: sam@example.org") && request.contains("From: FFASR <ffasr@example.org>"),
+        "{request}"
+    );
     let link = request.lines().find(|line| line.starts_with("https://ffasr.example/")).unwrap();
     let path = link.strip_prefix("https://ffasr.example").unwrap();
     let page = sam.get(format!("{}{path}", site.url)).send().await.unwrap().text().await.unwrap();
@@ -124,7 +131,9 @@ async fn an_address_is_confirmed_before_it_is_told_of_what_matters() {
     cancel(id).await;
     let told = text(&received.recv().await.unwrap());
     assert!(told.contains("Subject: FFASR: after is cancelled"), "the one before was not told of: {told}");
-    assert!(told.contains("An experiment.") && told.contains(&format!("https://ffasr.example/submissions/{id}")));
+    assert!(
+        told.contains("An experiment.") && told.contains(&format!("https://ffasr.example/submissions/{id}"))
+    );
     assert_eq!(set("").await, 303);
     cancel(submitted(&site, "last").await).await;
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM mails").fetch_one(&site.pool).await.unwrap();

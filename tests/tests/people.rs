@@ -10,7 +10,8 @@ use reqwest::multipart::{Form, Part};
 use store::{accounts::Role, state::SubmissionState, submissions};
 
 const EVALUATOR: &str = "from pathlib import Path\n\n\ndef evaluate(file: Path) -> str:\n    return \"\"\n";
-const LANGUAGE_MODEL: &str = "\\data\\\nngram 1=5\n\n\\1-grams:\n-0.7 </s>\n-99 <s>\n-0.7 the\n-0.7 and\n-0.7 of\n\n\\end\\\n";
+const LANGUAGE_MODEL: &str =
+    "\\data\\\nngram 1=5\n\n\\1-grams:\n-0.7 </s>\n-99 <s>\n-0.7 the\n-0.7 and\n-0.7 of\n\n\\end\\\n";
 
 async fn log_in(page: &Client, url: &str, name: &str, password: &str) {
     page.goto(url).await.unwrap();
@@ -41,7 +42,11 @@ async fn says(page: &Client, heading: &str) {
         now.starts_with(heading).then_some(())
     })
     .await;
-    assert_eq!(page.execute("return window.neverReloaded", Vec::new()).await.unwrap(), true, "the script did it");
+    assert_eq!(
+        page.execute("return window.neverReloaded", Vec::new()).await.unwrap(),
+        true,
+        "the script did it"
+    );
 }
 
 fn bundle() -> Vec<u8> {
@@ -76,7 +81,8 @@ async fn a_person_submits_each_of_the_three_kinds_follows_it_and_gets_a_result()
     says(page, "Published").await;
 
     let fields = [("#organisation", "o"), ("#licence", "MIT")];
-    let from_hub = [("#name", "From the hub"), ("#hub_model", "org/model"), ("#decoding", "lm = \"task.lm\"")];
+    let from_hub =
+        [("#name", "From the hub"), ("#hub_model", "org/model"), ("#decoding", "lm = \"task.lm\"")];
     submit(page, &operator, &[from_hub.as_slice(), &fields].concat()).await;
     says(page, "Published").await;
 
@@ -156,6 +162,10 @@ async fn an_admin_triages_fifty_submissions_without_leaving_the_inbox() {
     let all = submissions::list(&site.pool, submissions::Filter::All).await.unwrap();
     let count = |state| all.iter().filter(|submission| submission.state == state).count();
     assert_eq!((count(SubmissionState::Queued), count(SubmissionState::Rejected)), (30, 20));
-    assert!(all.iter().filter(|it| it.state == SubmissionState::Rejected).all(|it| it.reason.contains("not described")));
+    assert!(
+        all.iter()
+            .filter(|it| it.state == SubmissionState::Rejected)
+            .all(|it| it.reason.contains("not described"))
+    );
     browser.page.clone().close().await.unwrap();
 }

@@ -49,7 +49,8 @@ impl Sender<'_> {
     }
 
     async fn put(&self, id: &str, number: usize, content: &[u8]) {
-        let (status, body) = self.call(Method::POST, &format!("/{id}/parts"), json!({ "numbers": [number] })).await;
+        let (status, body) =
+            self.call(Method::POST, &format!("/{id}/parts"), json!({ "numbers": [number] })).await;
         assert_eq!(status, 200, "{body}");
         let part = content.chunks(PART).nth(number - 1).unwrap().to_vec();
         let stored = client().put(body["parts"][0]["url"].as_str().unwrap()).body(part).send().await.unwrap();
@@ -57,7 +58,8 @@ impl Sender<'_> {
     }
 
     async fn complete(&self, id: &str, content: &[u8]) -> (u16, Value) {
-        let sha256: Vec<String> = content.chunks(PART).map(|part| hex::encode(Sha256::digest(part))).collect();
+        let sha256: Vec<String> =
+            content.chunks(PART).map(|part| hex::encode(Sha256::digest(part))).collect();
         self.call(Method::POST, &format!("/{id}/complete"), json!({ "sha256": sha256 })).await
     }
 
@@ -168,7 +170,11 @@ async fn a_large_archive_is_unpacked_with_its_folders_and_its_description() {
     let sam = sender(&site, "sam").await;
     let manifest = b"name = \"packed\"\norganisation = \"o\"\nlicence = \"MIT\"\nruntime = \"pocketsphinx\"\n[decoding]\nlm = \"lm/task.lm\"\n";
     let large = content(1);
-    let archive = tar(&[("model/ffasr.toml", manifest), ("model/lm/task.lm", b"\\data\\"), ("model/large.dat", &large)]);
+    let archive = tar(&[
+        ("model/ffasr.toml", manifest),
+        ("model/lm/task.lm", b"\\data\\"),
+        ("model/large.dat", &large),
+    ]);
     let state = sam.send("model.tar", &archive).await;
     assert_eq!(state["state"], "ready", "{state}");
     let form = Form::new().text("uploaded", state["id"].as_str().unwrap().to_owned());
@@ -199,7 +205,10 @@ async fn what_nobody_comes_back_for_is_collected_and_what_a_submission_has_is_no
         site.objects.contains(&objects::model_key(&hex::encode(Sha256::digest(content)))).await
     };
     assert!(is_there(&used).await && !is_there(&unused).await);
-    assert_eq!(sam.call(Method::GET, &format!("/{}", open["id"].as_str().unwrap()), Value::Null).await.0, 404);
+    assert_eq!(
+        sam.call(Method::GET, &format!("/{}", open["id"].as_str().unwrap()), Value::Null).await.0,
+        404
+    );
     assert_eq!(left_of_parts(site.directory()), 0);
 }
 
@@ -224,7 +233,8 @@ async fn the_command_line_sends_large_files_ahead_and_goes_on_after_an_interrupt
     .unwrap();
     // What an interrupted run leaves behind: the first part.
     let call = async |path: &str, body: Value| -> Value {
-        let request = client().post(operator.url(&format!("/api/v1/uploads{path}"))).bearer_auth(&operator.token);
+        let request =
+            client().post(operator.url(&format!("/api/v1/uploads{path}"))).bearer_auth(&operator.token);
         request.json(&body).send().await.unwrap().json().await.unwrap()
     };
     let begun = call("", json!({ "name": "large.dat", "bytes": content.len() })).await;
@@ -279,7 +289,8 @@ async fn a_browser_sends_a_large_file_over_a_line_that_breaks() {
     }
     input.send_keys(file.to_str().unwrap()).await.unwrap();
     page.find(Locator::Css("#submit button.primary")).await.unwrap().click().await.unwrap();
-    until("some of it is on its way", || async { (line.carried() > 3 * PART as u64 + 1000).then_some(()) }).await;
+    until("some of it is on its way", || async { (line.carried() > 3 * PART as u64 + 1000).then_some(()) })
+        .await;
     line.cut();
     let shown = async || page.find(Locator::Css("#uploads")).await.ok()?.text().await.ok();
     until("the page says so", || async { shown().await?.contains("trying again").then_some(()) }).await;

@@ -129,7 +129,11 @@ impl ServiceArguments {
                 ..usual.limits
             },
             private_webhooks: self.private_webhooks,
-            mail: self.smtp.clone().zip(self.mail_from.clone()).map(|(server, from)| MailPolicy { server, from }),
+            mail: self
+                .smtp
+                .clone()
+                .zip(self.mail_from.clone())
+                .map(|(server, from)| MailPolicy { server, from }),
             hub: HubPolicy { endpoint: self.hub.clone(), most_bytes: self.hub_model_gib << 30 },
             upload_bytes: self.upload_gib << 30,
             public_url: self.public_url.trim_end_matches('/').to_owned(),

@@ -107,7 +107,9 @@ pub fn visit_bundle<R: Read + Seek>(
     limits: &Limits,
     visit: &mut dyn FnMut(&str, &mut dyn Read) -> std::io::Result<()>,
 ) -> Result<(), Finding> {
-    archive::walk(bundle, limits, &mut |path, content| visit(path.strip_prefix("./").unwrap_or(path), content))
+    archive::walk(bundle, limits, &mut |path, content| {
+        visit(path.strip_prefix("./").unwrap_or(path), content)
+    })
 }
 
 /// What a file of `bytes` bytes that begins with `head` calls for, outside of any archive. A head that is not the whole
@@ -128,13 +130,7 @@ pub fn inspect_file(name: &str, head: &[u8], bytes: u64) -> (FileKind, Option<Fi
             let text = (kind == FileKind::Configuration && is_whole && head.len() <= TEXT_BYTES)
                 .then(|| String::from_utf8(head.to_vec()).ok())
                 .flatten();
-            about(&InspectedFile {
-                path: name.to_owned(),
-                bytes,
-                sha256: String::new(),
-                kind,
-                text,
-            })
+            about(&InspectedFile { path: name.to_owned(), bytes, sha256: String::new(), kind, text })
         }
     };
     (kind, finding)

@@ -95,7 +95,8 @@ mod tests {
             assert!(is_model_path(good), "{good}");
         }
         let deep = "a/".repeat(DEEPEST_PATH) + "b";
-        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".git", "a/.b", "a b", "\u{e4}", &deep] {
+        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".git", "a/.b", "a b", "\u{e4}", &deep]
+        {
             assert!(!is_model_path(bad), "{bad}");
         }
     }

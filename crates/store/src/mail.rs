@@ -96,6 +96,18 @@ pub(crate) async fn write(
     Ok(())
 }
 
+/// Drops what could not be sent for so long, such as while no server was configured.
+///
+/// # Errors
+/// When the database fails.
+pub async fn drop_old(pool: &PgPool, age: Duration) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM mails WHERE created_at < now() - make_interval(secs => $1)")
+        .bind(age.as_secs_f64())
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
 /// What a message is about.
 #[derive(Debug)]
 pub enum About {

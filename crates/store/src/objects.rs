@@ -157,10 +157,7 @@ impl ObjectStore {
     pub async fn head(&self, key: &str, most: u64) -> Result<Vec<u8>, StoreError> {
         let get = self.client.get_object().bucket(&self.bucket).key(key);
         // An empty object has no range to give.
-        let object = get
-            .range(format!("bytes=0-{}", most.saturating_sub(1)))
-            .send()
-            .await;
+        let object = get.range(format!("bytes=0-{}", most.saturating_sub(1))).send().await;
         let object = match object {
             Err(error) if error.code() == Some("InvalidRange") => return Ok(Vec::new()),
             other => other.map_err(|error| failed("read", key, error))?,
@@ -193,7 +190,8 @@ impl ObjectStore {
     /// When the file cannot be read or storage fails.
     pub async fn put_file(&self, key: &str, path: &Path, bytes: u64) -> Result<(), StoreError> {
         let piece = async |offset: u64, length: u64| {
-            let built = ByteStream::read_from().path(path).offset(offset).length(Length::Exact(length)).build();
+            let built =
+                ByteStream::read_from().path(path).offset(offset).length(Length::Exact(length)).build();
             built.await.map_err(|error| failed("write", key, error))
         };
         if bytes <= PIECE_BYTES {
@@ -275,11 +273,12 @@ impl ObjectStore {
         upload: &str,
         parts: &[StoredPart],
     ) -> Result<(), StoreError> {
-        let parts = parts
-            .iter()
-            .map(|part| CompletedPart::builder().part_number(part_number(part.number)).e_tag(&part.etag).build());
+        let parts = parts.iter().map(|part| {
+            CompletedPart::builder().part_number(part_number(part.number)).e_tag(&part.etag).build()
+        });
         let all = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
-        let complete = self.client.complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
+        let complete =
+            self.client.complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
         let completed = complete.multipart_upload(all).send().await;
         completed.map(drop).map_err(|error| failed("complete", key, error))
     }

@@ -3,7 +3,7 @@
 //! XChaCha20-Poly1305 with random nonces, which at 192 bits never meet again; what is sealed is bound to the submission
 //! it belongs to, so that a row copied to another submission opens nothing.
 
-use std::{fmt, fs, io, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fmt, fs, io, io::Write, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
@@ -68,7 +68,8 @@ impl SealingKey {
         getrandom::fill(&mut nonce).map_err(|error| StoreError::Random(error.to_string()))?;
         let payload = Payload { msg: plain, aad: submission.0.as_bytes() };
         let sealed = self.0.encrypt(&XNonce::from(nonce), payload);
-        let sealed = sealed.map_err(|_| StoreError::Corrupt("the token is too long to be sealed".to_owned()))?;
+        let sealed =
+            sealed.map_err(|_| StoreError::Corrupt("the token is too long to be sealed".to_owned()))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
@@ -106,8 +107,29 @@ pub(crate) async fn keep(
 }
 
 /// Forgets a submission's token inside the caller's transaction.
-pub(crate) async fn forget(connection: &mut PgConnection, submission: SubmissionId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM hub_tokens WHERE submission_id = $1").bind(submission.0).execute(connection).await?;
+pub(crate) async fn forget(
+    connection: &mut PgConnection,
+    submission: SubmissionId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM hub_tokens WHERE submission_id = $1")
+        .bind(submission.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Forgets the tokens of submissions that failed so long ago that nobody will have them run once more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_old(pool: &PgPool, age: Duration) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM hub_tokens h USING submissions s
+         WHERE s.id = h.submission_id AND s.state = 'failed' AND s.state_entered_at < now() - make_interval(secs => $1)",
+    )
+    .bind(age.as_secs_f64())
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -120,13 +142,16 @@ pub async fn token(
     submission: SubmissionId,
     key: Option<&SealingKey>,
 ) -> Result<Option<HubToken>, StoreError> {
-    let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT sealed FROM hub_tokens WHERE submission_id = $1")
-        .bind(submission.0)
-        .fetch_optional(pool)
-        .await?;
+    let sealed: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT sealed FROM hub_tokens WHERE submission_id = $1")
+            .bind(submission.0)
+            .fetch_optional(pool)
+            .await?;
     let Some(sealed) = sealed else { return Ok(None) };
     let key = key.ok_or_else(|| {
-        StoreError::Corrupt("there is a sealed token but no key to open it with; configure the key".to_owned())
+        StoreError::Corrupt(
+            "there is a sealed token but no key to open it with; configure the key".to_owned(),
+        )
     })?;
     let plain = String::from_utf8(key.open(submission, &sealed)?);
     plain.map(|text| Some(HubToken(text))).map_err(|error| StoreError::Corrupt(error.to_string()))
@@ -154,7 +179,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        let sealed = SealingKey::read_or_make(&path).unwrap().seal(SubmissionId(uuid::Uuid::nil()), b"x").unwrap();
+        let sealed =
+            SealingKey::read_or_make(&path).unwrap().seal(SubmissionId(uuid::Uuid::nil()), b"x").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let again = SealingKey::read_or_make(&path).unwrap();
         assert_eq!(again.open(SubmissionId(uuid::Uuid::nil()), &sealed).unwrap(), b"x");

@@ -191,7 +191,8 @@ fn inspect(upload: &Upload, evaluator: Option<&str>, findings: &mut Vec<Finding>
     for file in &upload.files {
         if is_python(&file.name) {
             let is_evaluator = evaluator == Some(file.name.as_str());
-            let field = if upload.evaluator.as_ref() == Some(&file.name) { "evaluator" } else { files_field(file) };
+            let field =
+                if upload.evaluator.as_ref() == Some(&file.name) { "evaluator" } else { files_field(file) };
             python(file, is_evaluator, field, findings, errors);
             if file.from_hub {
                 findings.push(hub_code(&file.name));
@@ -219,7 +220,8 @@ fn hub_code(name: &str) -> Finding {
         rule: "hub-code".to_owned(),
         place: name.to_owned(),
         sentence: "The model on the hub brings Python code.".to_owned(),
-        advice: "Leave it out by naming the files that are needed, if the runtime does without it.".to_owned(),
+        advice: "Leave it out by naming the files that are needed, if the runtime does without it."
+            .to_owned(),
     }
 }
 

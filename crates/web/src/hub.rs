@@ -122,7 +122,8 @@ impl Hub {
 
     /// The address of a file of a pinned model.
     pub(crate) fn file_url(&self, source: &HubSource, path: &str) -> String {
-        self.url(source.model.split('/').chain(["resolve", &source.revision]).chain(path.split('/'))).to_string()
+        self.url(source.model.split('/').chain(["resolve", &source.revision]).chain(path.split('/')))
+            .to_string()
     }
 
     /// The page of a pinned model, for people.
@@ -183,7 +184,10 @@ impl Hub {
     fn check_sizes(&self, files: &[Sibling]) -> Result<(), Fault> {
         let bytes = |file: &Sibling| file.lfs.as_ref().map_or(file.size.unwrap_or(0), |lfs| lfs.size);
         if let Some(file) = files.iter().find(|file| file.lfs.is_none() && bytes(file) > SMALL_FILE_BYTES) {
-            let sentence = format!("The hub states no SHA-256 of {}, which is large, so it cannot be pinned.", file.path);
+            let sentence = format!(
+                "The hub states no SHA-256 of {}, which is large, so it cannot be pinned.",
+                file.path
+            );
             return Err(fault("hub_files", sentence));
         }
         if files.iter().filter(|file| file.lfs.is_none()).map(bytes).sum::<u64>() > SMALL_FILES_BYTES {
@@ -222,7 +226,8 @@ impl Hub {
                 }
                 let range = format!("bytes=0-{}", HEAD_BYTES - 1);
                 let answer = self.call(request.header(header::RANGE, range), token).await?;
-                let head = beginning(answer, HEAD_BYTES.min(lfs.size as usize)).await.map_err(|_| self.away())?;
+                let head =
+                    beginning(answer, HEAD_BYTES.min(lfs.size as usize)).await.map_err(|_| self.away())?;
                 let sha256 = lfs.sha256.to_ascii_lowercase();
                 Content::Elsewhere { sha256, bytes: lfs.size, head, in_storage: false }
             }
@@ -244,12 +249,16 @@ impl Hub {
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(fault(
                 "hub_model",
-                format!("{name} does not give out this model to everybody: it does not exist, or needs a token."),
+                format!(
+                    "{name} does not give out this model to everybody: it does not exist, or needs a token."
+                ),
             )),
             StatusCode::NOT_FOUND => {
                 Err(fault("hub_model", format!("{name} has no such model, revision or file.")))
             }
-            status => Err(fault("hub_model", format!("{name} answered {}; try again later.", status.as_u16()))),
+            status => {
+                Err(fault("hub_model", format!("{name} answered {}; try again later.", status.as_u16())))
+            }
         }
     }
 
@@ -294,7 +303,10 @@ fn check_source(source: &HubSource) -> Result<(), Fault> {
     let names: Vec<&str> = source.model.split('/').collect();
     let is_name = |name: &&str| is_model_path(name) && name.len() <= 96 && !name.contains("..");
     if names.len() > 2 || !names.iter().all(is_name) {
-        let sentence = format!("\u{201c}{}\u{201d} is not the id of a model, such as openai/whisper-tiny.", source.model);
+        let sentence = format!(
+            "\u{201c}{}\u{201d} is not the id of a model, such as openai/whisper-tiny.",
+            source.model
+        );
         return Err(fault("hub_model", sentence));
     }
     let revision = &source.revision;
@@ -323,7 +335,10 @@ fn select(siblings: Vec<Sibling>, source: &HubSource) -> Result<Vec<Sibling>, Fa
     } else {
         for pattern in &source.files {
             if !chosen.iter().any(|file| matches(pattern, &file.path)) {
-                return Err(fault("hub_files", format!("No file of the model is called \u{201c}{pattern}\u{201d}.")));
+                return Err(fault(
+                    "hub_files",
+                    format!("No file of the model is called \u{201c}{pattern}\u{201d}."),
+                ));
             }
         }
         chosen.retain(|file| source.files.iter().any(|pattern| matches(pattern, &file.path)));
@@ -332,11 +347,13 @@ fn select(siblings: Vec<Sibling>, source: &HubSource) -> Result<Vec<Sibling>, Fa
         return Err(fault("hub_model", "The model has no files at this revision."));
     }
     if chosen.len() > MOST_FILES {
-        let sentence = format!("The model has {} files; at most {MOST_FILES} are taken: choose fewer.", chosen.len());
+        let sentence =
+            format!("The model has {} files; at most {MOST_FILES} are taken: choose fewer.", chosen.len());
         return Err(fault("hub_files", sentence));
     }
     if let Some(file) = chosen.iter().find(|file| !is_model_path(&file.path)) {
-        let sentence = format!("The name of the file \u{201c}{}\u{201d} is not usable here; choose others.", file.path);
+        let sentence =
+            format!("The name of the file \u{201c}{}\u{201d} is not usable here; choose others.", file.path);
         return Err(fault("hub_files", sentence));
     }
     Ok(chosen)
@@ -386,9 +403,17 @@ mod tests {
 
     #[test]
     fn weights_are_taken_once_and_the_hub_s_own_files_are_left() {
-        let paths =
-            [".gitattributes", "config.json", "model.safetensors", "pytorch_model.bin", "1_Pooling/config.json"];
-        assert_eq!(chosen(&paths, &[]).unwrap(), ["config.json", "model.safetensors", "1_Pooling/config.json"]);
+        let paths = [
+            ".gitattributes",
+            "config.json",
+            "model.safetensors",
+            "pytorch_model.bin",
+            "1_Pooling/config.json",
+        ];
+        assert_eq!(
+            chosen(&paths, &[]).unwrap(),
+            ["config.json", "model.safetensors", "1_Pooling/config.json"]
+        );
         assert_eq!(chosen(&paths, &["*.bin"]).unwrap(), ["pytorch_model.bin"]);
         assert_eq!(chosen(&["pytorch_model.bin"], &[]).unwrap(), ["pytorch_model.bin"], "the only weights");
         assert_eq!(chosen(&paths, &["*.onnx"]).unwrap_err().field, "hub_files");

@@ -32,7 +32,8 @@ const REQUEST_TIME: Duration = Duration::from_mins(1);
 const UPLOAD_TIME: Duration = Duration::from_mins(10);
 /// Nothing from elsewhere, nothing inline; scripts may send files to object storage.
 fn content_security_policy(storage: &str) -> HeaderValue {
-    let origin = reqwest::Url::parse(storage).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let origin =
+        reqwest::Url::parse(storage).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let policy = |connect: &str| {
         format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {connect}; \
@@ -178,7 +179,8 @@ mod tests {
             .route("/api/broken", broken)
             .layer(middleware::from_fn_with_state(Duration::ZERO, within));
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = guarded(router, content_security_policy("http://127.0.0.1:1")).oneshot(request).await.unwrap();
+        let response =
+            guarded(router, content_security_policy("http://127.0.0.1:1")).oneshot(request).await.unwrap();
         let head = (response.status(), response.headers()[header::CONTENT_TYPE].clone());
         let body = axum::body::to_bytes(response.into_body(), SMALL_BODY).await.unwrap();
         assert!(!body.is_empty() && !String::from_utf8_lossy(&body).contains("secret"), "{path}");

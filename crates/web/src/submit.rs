@@ -251,7 +251,12 @@ fn hub_from_fields(form: &SubmitForm) -> Option<HubSource> {
     (!model.is_empty()).then(|| HubSource {
         model: model.to_owned(),
         revision: revision.to_owned(),
-        files: form.hub_files.split([',', ' ', '\n']).filter(|it| !it.is_empty()).map(str::to_owned).collect(),
+        files: form
+            .hub_files
+            .split([',', ' ', '\n'])
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect(),
     })
 }
 
@@ -445,7 +450,10 @@ async fn pin(service: &Service, mut upload: Upload) -> (Upload, Result<Option<Pi
     let mut errors = FieldErrors::default();
     let Some(source) = hub_source(&upload) else { return (upload, Ok(None)) };
     if upload.hub_token.is_some() && service.settings.policy.sealing_key.is_none() {
-        errors.add("hub_token", "This service keeps no tokens: its operator has not given it a key to seal them.");
+        errors.add(
+            "hub_token",
+            "This service keeps no tokens: its operator has not given it a key to seal them.",
+        );
         return (upload, Err(errors));
     }
     match service.hub.pin(&source, upload.hub_token.as_ref()).await {
@@ -541,7 +549,8 @@ async fn accept(
     }
     let key = service.settings.policy.sealing_key.as_ref();
     let fetched_later = stored.iter().any(|file| !file.in_storage);
-    let hub_token = hub_token.zip(key).filter(|_| fetched_later).map(|(token, key)| TokenToKeep { token, key });
+    let hub_token =
+        hub_token.zip(key).filter(|_| fetched_later).map(|(token, key)| TokenToKeep { token, key });
     let new = NewSubmission {
         files: &stored,
         evaluator: checked.evaluator.as_deref(),

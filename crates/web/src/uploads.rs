@@ -13,14 +13,21 @@ use protocol::is_model_path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{
-    StoreError, objects,
+    StoreError, mail, objects, sealed,
     uploads::{self, CheckResult, CheckedFile, ToCheck, Upload, UploadState},
 };
 use tempfile::{NamedTempFile, TempDir};
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use crate::{Service, auth::Uploader, checks, error::AppError, extract::{JsonBody, Path}, hub::MOST_FILES};
+use crate::{
+    Service,
+    auth::Uploader,
+    checks,
+    error::AppError,
+    extract::{JsonBody, Path},
+    hub::MOST_FILES,
+};
 
 /// How long the address of a part is good for.
 const PART_LIFETIME: Duration = Duration::from_hours(1);
@@ -33,6 +40,10 @@ const KEEP: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_secs(5);
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 const COLLECT: Duration = Duration::from_mins(10);
+/// A submission that failed longer ago is handed in anew rather than run once more.
+const TOKEN_AGE: Duration = Duration::from_hours(30 * 24);
+/// Older news is none.
+const MAIL_AGE: Duration = Duration::from_hours(7 * 24);
 /// Of a file that is no archive, enough to tell what it is.
 const HEAD_BYTES: usize = 4096;
 
@@ -96,8 +107,7 @@ pub(crate) async fn begin(
             asked.name
         )));
     }
-    let upload =
-        uploads::begin(&service.pool, &service.objects, user.id, &asked.name, asked.bytes).await?;
+    let upload = uploads::begin(&service.pool, &service.objects, user.id, &asked.name, asked.bytes).await?;
     Ok((StatusCode::CREATED, Json(describe(&service, upload).await?)))
 }
 
@@ -199,7 +209,9 @@ pub(crate) async fn abandon(
 ) -> Result<StatusCode, AppError> {
     let upload = uploads::get(&service.pool, user.id, id).await?;
     if upload.state == UploadState::Checking {
-        return Err(AppError::Conflict("The upload is being checked; it can be given up after that.".to_owned()));
+        return Err(AppError::Conflict(
+            "The upload is being checked; it can be given up after that.".to_owned(),
+        ));
     }
     uploads::abandon(&service.pool, &service.objects, &upload).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -214,7 +226,10 @@ pub(crate) async fn check_all(service: Service) {
             Ok(Some(check)) => {
                 if let Err(error) = check_one(&service, &check).await {
                     // Storage or the database is away, or somebody else has it now; the lease runs out.
-                    tracing::warn!("upload {} could not be checked and will be again: {error}", check.upload.id);
+                    tracing::warn!(
+                        "upload {} could not be checked and will be again: {error}",
+                        check.upload.id
+                    );
                     tokio::time::sleep(AFTER_ERROR).await;
                 }
             }
@@ -229,22 +244,29 @@ pub(crate) async fn check_all(service: Service) {
     }
 }
 
-/// Collects what nobody came back for, for ever.
+/// Collects what nobody came back for, for ever: uploads, tokens of failed submissions, messages that were never sent.
 pub(crate) async fn collect_all(service: Service) {
+    let kept = service.settings.policy.abandoned_after;
     loop {
-        let kept = service.settings.policy.abandoned_after;
-        match uploads::collect(&service.pool, &service.objects, kept).await {
+        match collect_once(&service, kept).await {
             Ok(0) => {}
             Ok(count) => tracing::info!("{count} abandoned uploads are collected"),
-            Err(error) => tracing::warn!("abandoned uploads could not be collected: {error}"),
+            Err(error) => tracing::warn!("what is abandoned could not be collected: {error}"),
         }
         tokio::time::sleep(COLLECT.min(kept)).await;
     }
 }
 
+async fn collect_once(service: &Service, kept: Duration) -> Result<usize, StoreError> {
+    sealed::forget_old(&service.pool, TOKEN_AGE).await?;
+    mail::drop_old(&service.pool, MAIL_AGE).await?;
+    uploads::collect(&service.pool, &service.objects, kept).await
+}
+
 async fn check_one(service: &Service, check: &ToCheck) -> Result<(), StoreError> {
     let mut ticks = interval(KEEP);
-    let mut work = std::pin::pin!(look_at(service, &check.upload));
+    // On the heap: it is large, and lives as long as the check.
+    let mut work = Box::pin(look_at(service, &check.upload));
     let outcome = loop {
         tokio::select! {
             outcome = &mut work => break outcome?,
@@ -274,7 +296,8 @@ async fn look_at(service: &Service, upload: &Upload) -> Result<Result<CheckResul
     };
     let name = upload.name.clone();
     let looked = tokio::task::spawn_blocking(move || unpack(file, &name, sha256, &limits));
-    let unpacked = looked.await.map_err(|error| local(&io::Error::other(error)))?.map_err(|error| local(&error))?;
+    let unpacked =
+        looked.await.map_err(|error| local(&io::Error::other(error)))?.map_err(|error| local(&error))?;
     let unpacked = match unpacked {
         Ok(unpacked) => unpacked,
         Err(problem) => return Ok(Err(problem)),
@@ -314,7 +337,8 @@ async fn fetch(
         read += chunk.len() as u64;
         let mut rest = &chunk[..];
         while !rest.is_empty() && number <= upload.parts() {
-            let (of_this, others) = rest.split_at(rest.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            let (of_this, others) =
+                rest.split_at(rest.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
             part.update(of_this);
             left -= of_this.len() as u64;
             rest = others;

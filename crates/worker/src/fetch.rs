@@ -314,14 +314,18 @@ mod tests {
             script.asked.push(head);
             let total = script.content.len();
             let (status, from) = match range {
-                Some(from) if !script.ignores_ranges => {
-                    (format!("206 Partial Content\r\ncontent-range: bytes {from}-{}/{total}", total - 1), from)
-                }
+                Some(from) if !script.ignores_ranges => (
+                    format!("206 Partial Content\r\ncontent-range: bytes {from}-{}/{total}", total - 1),
+                    from,
+                ),
                 _ => ("200 OK".to_owned(), 0),
             };
             let cut = if script.cuts.is_empty() { total } else { script.cuts.remove(0) };
             let body = script.content[from..total.min(from + cut)].to_vec();
-            (format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", total - from), body)
+            (
+                format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", total - from),
+                body,
+            )
         };
         stream.write_all(answer.as_bytes()).await?;
         stream.write_all(&body).await?;
@@ -378,7 +382,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_knows_no_ranges_is_read_from_the_start_again() {
-        let script = Script { content: content(), cuts: vec![900_000], ignores_ranges: true, ..Script::default() };
+        let script =
+            Script { content: content(), cuts: vec![900_000], ignores_ranges: true, ..Script::default() };
         let (url, _) = server(script).await;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");

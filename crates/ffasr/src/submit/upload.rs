@@ -35,8 +35,10 @@ enum Trouble {
 pub(super) async fn send(api: &Api, path: &Path, name: &str, bytes: u64) -> Result<String, Failure> {
     let begun = call(api, Method::POST, "", Some(&json!({ "name": name, "bytes": bytes }))).await?;
     let number = |key: &str| begun[key].as_u64().unwrap_or_default();
-    let (id, parts, part_bytes) = (begun["id"].as_str().unwrap_or_default(), number("parts"), number("part_bytes"));
-    let stored: Vec<u64> = begun["stored"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+    let (id, parts, part_bytes) =
+        (begun["id"].as_str().unwrap_or_default(), number("parts"), number("part_bytes"));
+    let stored: Vec<u64> =
+        begun["stored"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
     if !stored.is_empty() {
         eprintln!("  {name}: {} of {parts} parts are there already", stored.len());
     }
@@ -56,7 +58,8 @@ pub(super) async fn send(api: &Api, path: &Path, name: &str, bytes: u64) -> Resu
     }
     bar.show("uploading", parts as u32, parts as u32);
     bar.end();
-    let mut state = call(api, Method::POST, &format!("/{id}/complete"), Some(&json!({ "sha256": sha256 }))).await?;
+    let mut state =
+        call(api, Method::POST, &format!("/{id}/complete"), Some(&json!({ "sha256": sha256 }))).await?;
     while state["state"] == "checking" {
         tokio::time::sleep(ASK).await;
         state = call(api, Method::GET, &format!("/{id}"), None).await?;

@@ -26,8 +26,8 @@ use crate::{
     error::AppError,
     extract::{Form, Path, Query},
     views::{
-        Age, AttemptView, Details, Failure, FindingView, HubLink, MessageView, Notice, Section, SubmissionPage,
-        SubmissionRow, SubmissionsPage, TimelineEvent, Timestamp, TokenMove,
+        Age, AttemptView, Details, Failure, FindingView, HubLink, MessageView, Notice, Section,
+        SubmissionPage, SubmissionRow, SubmissionsPage, TimelineEvent, Timestamp, TokenMove,
     },
 };
 
