@@ -94,7 +94,7 @@ impl Hub {
 
     /// The branch goes on to another commit.
     pub fn move_on(&self, commit: &str) {
-        self.state().commit = commit.to_owned();
+        commit.clone_into(&mut self.state().commit);
     }
 
     /// From now on the model is private.

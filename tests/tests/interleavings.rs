@@ -22,7 +22,7 @@ use store::{
 const LEASE: Duration = Duration::from_mins(1);
 /// Few, for the whole set has to stay quick; `PROPTEST_CASES=500` for a thorough look.
 const CASES: u32 = 10;
-const LONGEST: usize = 60;
+const LONGEST: usize = 40;
 
 /// One step; numbers choose among what there is.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use web::{HubPolicy, Policy, Service, Settings};
+use web::{HubPolicy, MailPolicy, Policy, Service, Settings};
 
 use crate::{
     backend::{Backend, BackendArguments, Ownership},
@@ -60,6 +60,12 @@ pub(crate) struct ServiceArguments {
     /// Deliver webhooks to private and loopback addresses as well: only where no stranger has an account.
     #[arg(long, env = "FFASR_PRIVATE_WEBHOOKS")]
     private_webhooks: bool,
+    /// Server for outgoing e-mail, e.g. `smtps://user:password@host`; without it none is sent.
+    #[arg(long, env = "FFASR_SMTP", hide_env_values = true, requires = "mail_from")]
+    smtp: Option<String>,
+    /// Sender of e-mail, e.g. `FFASR <ffasr@example.org>`.
+    #[arg(long, env = "FFASR_MAIL_FROM")]
+    mail_from: Option<String>,
     /// The hub that models may be fetched from; it speaks the file API of huggingface.co.
     #[arg(long, env = "FFASR_HUB", default_value = "https://huggingface.co")]
     hub: String,
@@ -123,6 +129,11 @@ impl ServiceArguments {
                 ..usual.limits
             },
             private_webhooks: self.private_webhooks,
+            mail: self
+                .smtp
+                .clone()
+                .zip(self.mail_from.clone())
+                .map(|(server, from)| MailPolicy { server, from }),
             hub: HubPolicy { endpoint: self.hub.clone(), most_bytes: self.hub_model_gib << 30 },
             upload_bytes: self.upload_gib << 30,
             public_url: self.public_url.trim_end_matches('/').to_owned(),

@@ -155,7 +155,6 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test's failure is a panic with a place")]
 mod tests {
     use super::*;
 

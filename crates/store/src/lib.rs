@@ -16,6 +16,7 @@ pub mod estimate;
 pub mod external;
 pub mod findings;
 pub mod inbox;
+pub mod mail;
 pub mod objections;
 pub mod objects;
 pub mod queue;

@@ -3,7 +3,7 @@
 //! XChaCha20-Poly1305 with random nonces, which at 192 bits never meet again; what is sealed is bound to the submission
 //! it belongs to, so that a row copied to another submission opens nothing.
 
-use std::{fmt, fs, io, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fmt, fs, io, io::Write, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
@@ -115,6 +115,21 @@ pub(crate) async fn forget(
         .bind(submission.0)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Forgets the tokens of submissions that failed so long ago that nobody will have them run once more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_old(pool: &PgPool, age: Duration) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM hub_tokens h USING submissions s
+         WHERE s.id = h.submission_id AND s.state = 'failed' AND s.state_entered_at < now() - make_interval(secs => $1)",
+    )
+    .bind(age.as_secs_f64())
+    .execute(pool)
+    .await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use protocol::{FailureClass, SubmissionId};
 use sqlx::PgConnection;
 
-use crate::{BOARD_CHANNEL, StoreError, notify, quota, sealed};
+use crate::{BOARD_CHANNEL, StoreError, mail, notify, quota, sealed};
 
 /// Where a submission is (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -248,9 +248,9 @@ pub(crate) async fn record(
     .bind(from.map(SubmissionState::as_str))
     .bind(step.to.as_str())
     .bind(step.reason)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    mail::write(connection, submission, step.to.as_str()).await
 }
 
 #[cfg(test)]

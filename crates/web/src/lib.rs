@@ -17,6 +17,7 @@ mod error;
 mod extract;
 mod hub;
 mod items;
+mod mail;
 mod pages;
 mod ranking;
 mod routes;
@@ -78,6 +79,8 @@ pub struct Policy {
     pub limits: store::inbox::Limits,
     /// Deliver webhooks to private and loopback addresses as well: only where no stranger has an account.
     pub private_webhooks: bool,
+    /// Sends e-mail; without it, none is sent and no addresses are taken.
+    pub mail: Option<MailPolicy>,
     /// The hub that models may be fetched from.
     pub hub: HubPolicy,
     /// Most bytes of one large file, and of what is in it if it is an archive.
@@ -88,6 +91,22 @@ pub struct Policy {
     pub sealing_key: Option<SealingKey>,
     /// Address of this service as others see it, without a slash at the end; for links in webhooks.
     pub public_url: String,
+}
+
+/// The operator's server for outgoing e-mail.
+#[derive(Clone)]
+pub struct MailPolicy {
+    /// Its address, `smtps://user:password@host` or `smtp://host:port?tls=required`.
+    pub server: String,
+    /// The sender, such as `FFASR <ffasr@example.org>`.
+    pub from: String,
+}
+
+impl std::fmt::Debug for MailPolicy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address may hold a password.
+        write!(formatter, "MailPolicy({})", self.from)
+    }
 }
 
 /// The hub that models may be fetched from.
@@ -113,6 +132,7 @@ impl Default for Policy {
                 quarantine: Duration::from_secs(14 * 24 * HOUR),
             },
             private_webhooks: false,
+            mail: None,
             hub: HubPolicy { endpoint: "https://huggingface.co".to_owned(), most_bytes: 20 << 30 },
             upload_bytes: 20 << 30,
             abandoned_after: Duration::from_secs(48 * HOUR),

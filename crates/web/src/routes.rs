@@ -75,6 +75,8 @@ fn for_people() -> Router<Service> {
         .route("/models/{submission}/objections", post(pages::record::object))
         .route("/models/{submission}/objections/{objection}", post(pages::record::decide))
         .route("/webhooks", get(pages::webhooks::show).post(pages::webhooks::add))
+        .route("/webhooks/email", post(pages::webhooks::set_email))
+        .route("/webhooks/email/confirm", get(pages::webhooks::confirm_email))
         .route("/webhooks/{webhook}/remove", post(pages::webhooks::remove))
         .route("/login", get(pages::account::show).post(pages::account::log_in))
         .route("/logout", post(pages::account::log_out))

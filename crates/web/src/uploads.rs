@@ -13,7 +13,7 @@ use protocol::is_model_path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{
-    StoreError, objects,
+    StoreError, mail, objects, sealed,
     uploads::{self, CheckResult, CheckedFile, ToCheck, Upload, UploadState},
 };
 use tempfile::{NamedTempFile, TempDir};
@@ -40,6 +40,10 @@ const KEEP: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_secs(5);
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 const COLLECT: Duration = Duration::from_mins(10);
+/// A submission that failed longer ago is handed in anew rather than run once more.
+const TOKEN_AGE: Duration = Duration::from_hours(30 * 24);
+/// Older news is none.
+const MAIL_AGE: Duration = Duration::from_hours(7 * 24);
 /// Of a file that is no archive, enough to tell what it is.
 const HEAD_BYTES: usize = 4096;
 
@@ -240,22 +244,29 @@ pub(crate) async fn check_all(service: Service) {
     }
 }
 
-/// Collects what nobody came back for, for ever.
+/// Collects what nobody came back for, for ever: uploads, tokens of failed submissions, messages that were never sent.
 pub(crate) async fn collect_all(service: Service) {
+    let kept = service.settings.policy.abandoned_after;
     loop {
-        let kept = service.settings.policy.abandoned_after;
-        match uploads::collect(&service.pool, &service.objects, kept).await {
+        match collect_once(&service, kept).await {
             Ok(0) => {}
             Ok(count) => tracing::info!("{count} abandoned uploads are collected"),
-            Err(error) => tracing::warn!("abandoned uploads could not be collected: {error}"),
+            Err(error) => tracing::warn!("what is abandoned could not be collected: {error}"),
         }
         tokio::time::sleep(COLLECT.min(kept)).await;
     }
 }
 
+async fn collect_once(service: &Service, kept: Duration) -> Result<usize, StoreError> {
+    sealed::forget_old(&service.pool, TOKEN_AGE).await?;
+    mail::drop_old(&service.pool, MAIL_AGE).await?;
+    uploads::collect(&service.pool, &service.objects, kept).await
+}
+
 async fn check_one(service: &Service, check: &ToCheck) -> Result<(), StoreError> {
     let mut ticks = interval(KEEP);
-    let mut work = std::pin::pin!(look_at(service, &check.upload));
+    // On the heap: it is large, and lives as long as the check.
+    let mut work = Box::pin(look_at(service, &check.upload));
     let outcome = loop {
         tokio::select! {
             outcome = &mut work => break outcome?,

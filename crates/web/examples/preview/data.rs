@@ -1174,6 +1174,9 @@ fn webhooks(model: &str) -> WebhooksPage {
             disabled: true,
             last_result: "The address answered 500.".to_owned(),
         }],
+        email: Some((format!("{model}@example.org"), false)),
+        sends_mail: true,
+        refused_email: None,
         refused: Some((model.to_owned(), "This is not an address.".to_owned())),
         issued: Some(("https://example.org/".to_owned(), "ffh_example".to_owned())),
     }
