@@ -157,7 +157,7 @@ async fn an_admin_triages_fifty_submissions_without_leaving_the_inbox() {
     click("#choose-all").await;
     page.find(Locator::Css("#reason")).await.unwrap().send_keys("The model is not described.").await.unwrap();
     click(".decide button[value=reject]").await;
-    page.wait().at_most(Duration::from_secs(60)).for_element(Locator::Css(".empty")).await.unwrap();
+    page.wait().at_most(Duration::from_mins(1)).for_element(Locator::Css(".empty")).await.unwrap();
 
     let all = submissions::list(&site.pool, submissions::Filter::All).await.unwrap();
     let count = |state| all.iter().filter(|submission| submission.state == state).count();

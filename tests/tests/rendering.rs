@@ -251,13 +251,6 @@ impl Operator {
         )
     }
 
-    /// The arguments that build the release, by this process or by workers.
-    fn build<'a>(&self, by_workers: bool, arguments: &'a [PathBuf; 3]) -> Vec<&'a str> {
-        let [corpus, spec, place] = arguments.each_ref().map(|path| text(path));
-        let admin: &[&str] = if by_workers { &["admin"] } else { &[] };
-        [admin, &["release", "build", "--corpus", corpus, "--spec", spec, "--items", "6", place]].concat()
-    }
-
     fn places(&self, destination: &str) -> [PathBuf; 3] {
         [self.file("corpus"), self.file("tiny.toml"), self.file(destination)]
     }
@@ -268,6 +261,13 @@ impl Operator {
     }
 }
 
+/// The arguments that build the release, by this process or by workers.
+fn build(by_workers: bool, arguments: &[PathBuf; 3]) -> Vec<&str> {
+    let [corpus, spec, place] = arguments.each_ref().map(|path| text(path));
+    let admin: &[&str] = if by_workers { &["admin"] } else { &[] };
+    [admin, &["release", "build", "--corpus", corpus, "--spec", spec, "--items", "6", place]].concat()
+}
+
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -276,11 +276,11 @@ fn text(path: &Path) -> &str {
 async fn a_release_rendered_by_two_workers_one_of_them_killed_is_that_rendered_by_one_process() {
     let operator = Operator::new();
     let here = operator.places("here");
-    let expected = Program::run(operator.path(), &operator.build(false, &here));
+    let expected = Program::run(operator.path(), &build(false, &here));
 
     let service = operator.serve();
     let there = operator.places("there");
-    let build = Program::start(operator.path(), &operator.build(true, &there));
+    let build = Program::start(operator.path(), &build(true, &there));
     until("it is on the queue", || async { operator.builds().contains("waiting").then_some(()) }).await;
     let first = operator.worker("first");
     until("a worker renders", || async {
@@ -296,7 +296,7 @@ async fn a_release_rendered_by_two_workers_one_of_them_killed_is_that_rendered_b
 
     let service = operator.serve();
     let second = operator.worker("second");
-    let built = Program::run(operator.path(), &operator.build(true, &there));
+    let built = Program::run(operator.path(), &build(true, &there));
     assert_eq!(built, expected);
     let verified = Program::run(operator.path(), &["release", "verify", text(&there[2])]);
     assert!(verified.ends_with(&expected), "{verified}");
@@ -304,7 +304,7 @@ async fn a_release_rendered_by_two_workers_one_of_them_killed_is_that_rendered_b
     // What is rendered is kept: the same again needs no worker.
     second.kill();
     let again = operator.places("again");
-    assert_eq!(Program::run(operator.path(), &operator.build(true, &again)), expected);
+    assert_eq!(Program::run(operator.path(), &build(true, &again)), expected);
     let frozen = Program::run(operator.path(), &["admin", "release", "freeze", text(&again[2])]);
     assert!(frozen.starts_with("tiny@"), "{frozen}");
     service.kill();

@@ -234,6 +234,10 @@ impl Sandbox {
     /// # Errors
     /// [`RunError`] with the end of the log: the model's fault, the node's, or a cancellation. Nothing of the
     /// model is left running in any case.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is of one lifetime, the closure of any"
+    )]
     pub fn run(
         &self,
         spec: &RunSpec<'_>,
@@ -249,6 +253,10 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::run`]; a model that does not take audio in pieces is a load error.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is of one lifetime, the closure of any"
+    )]
     pub fn stream(
         &self,
         spec: &RunSpec<'_>,
