@@ -262,8 +262,8 @@ impl Operator {
 }
 
 /// The arguments that build the release, by this process or by workers.
-fn build(by_workers: bool, arguments: &[PathBuf; 3]) -> Vec<&str> {
-    let [corpus, spec, place] = arguments.each_ref().map(|path| text(path));
+fn arguments(by_workers: bool, places: &[PathBuf; 3]) -> Vec<&str> {
+    let [corpus, spec, place] = places.each_ref().map(|path| text(path));
     let admin: &[&str] = if by_workers { &["admin"] } else { &[] };
     [admin, &["release", "build", "--corpus", corpus, "--spec", spec, "--items", "6", place]].concat()
 }
@@ -276,11 +276,11 @@ fn text(path: &Path) -> &str {
 async fn a_release_rendered_by_two_workers_one_of_them_killed_is_that_rendered_by_one_process() {
     let operator = Operator::new();
     let here = operator.places("here");
-    let expected = Program::run(operator.path(), &build(false, &here));
+    let expected = Program::run(operator.path(), &arguments(false, &here));
 
     let service = operator.serve();
     let there = operator.places("there");
-    let build = Program::start(operator.path(), &build(true, &there));
+    let build = Program::start(operator.path(), &arguments(true, &there));
     until("it is on the queue", || async { operator.builds().contains("waiting").then_some(()) }).await;
     let first = operator.worker("first");
     until("a worker renders", || async {
@@ -296,7 +296,7 @@ async fn a_release_rendered_by_two_workers_one_of_them_killed_is_that_rendered_b
 
     let service = operator.serve();
     let second = operator.worker("second");
-    let built = Program::run(operator.path(), &build(true, &there));
+    let built = Program::run(operator.path(), &arguments(true, &there));
     assert_eq!(built, expected);
     let verified = Program::run(operator.path(), &["release", "verify", text(&there[2])]);
     assert!(verified.ends_with(&expected), "{verified}");
@@ -304,7 +304,7 @@ async fn a_release_rendered_by_two_workers_one_of_them_killed_is_that_rendered_b
     // What is rendered is kept: the same again needs no worker.
     second.kill();
     let again = operator.places("again");
-    assert_eq!(Program::run(operator.path(), &build(true, &again)), expected);
+    assert_eq!(Program::run(operator.path(), &arguments(true, &again)), expected);
     let frozen = Program::run(operator.path(), &["admin", "release", "freeze", text(&again[2])]);
     assert!(frozen.starts_with("tiny@"), "{frozen}");
     service.kill();

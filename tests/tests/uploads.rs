@@ -124,7 +124,7 @@ async fn a_file_goes_on_where_it_stopped_and_becomes_a_file_of_the_submission() 
     assert_eq!(sam.complete(id, content).await.0, 202, "saying it twice is harmless");
     assert_eq!(sam.checked(id).await["state"], "ready");
     let files = submitted_with(&site, form("m").text("uploaded", id.to_owned())).await;
-    assert_eq!(files, [("large.dat".to_owned(), content.len() as i64)]);
+    assert_eq!(files, [("large.dat".to_owned(), i64::try_from(content.len()).unwrap())]);
     let key = objects::model_key(&hex::encode(Sha256::digest(content)));
     assert_eq!(site.objects.get(&key, 1 << 30).await.unwrap(), content);
 }
@@ -179,7 +179,7 @@ async fn a_large_archive_is_unpacked_with_its_folders_and_its_description() {
     assert_eq!(state["state"], "ready", "{state}");
     let form = Form::new().text("uploaded", state["id"].as_str().unwrap().to_owned());
     let files = submitted_with(&site, form).await;
-    assert_eq!(files, [("large.dat".to_owned(), PART as i64), ("lm/task.lm".to_owned(), 6)]);
+    assert_eq!(files, [("large.dat".to_owned(), i64::try_from(PART).unwrap()), ("lm/task.lm".to_owned(), 6)]);
     let escaping = tar(&[("ffasr.toml", manifest), ("a/b.dat", &large)]);
     let mut escaping = escaping;
     let at = escaping.windows(7).position(|window| window == b"a/b.dat").unwrap();
