@@ -80,6 +80,9 @@ pub enum ItemResultsError {
     /// It is no Parquet file, or a damaged one.
     #[error("not a readable Parquet file: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// It contradicts itself so that nobody can read it.
+    #[error("not a readable Parquet file: it is damaged")]
+    Damaged,
     /// It is one, but not of per-item results.
     #[error("row {row}: {problem}; the file must hold per-item results as FFASR writes them")]
     Row {
