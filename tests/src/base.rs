@@ -111,6 +111,7 @@ pub(crate) fn manifest(name: &str) -> ModelManifest {
         num_params: None,
         training_data: String::new(),
         notes: String::new(),
+        tracks: Vec::new(),
         decoding: std::collections::BTreeMap::new(),
     }
 }

@@ -337,6 +337,7 @@ async fn a_name_cannot_be_live_twice_on_one_release() {
         num_params: None,
         training_data: String::new(),
         notes: String::new(),
+        tracks: Vec::new(),
         decoding: std::collections::BTreeMap::new(),
     };
     let new = submissions::NewSubmission::plain((user, "other"), release, "cpu-2core", &manifest);

@@ -13,7 +13,7 @@ mod runtime;
 
 pub use failure::{FailureClass, FaultOwner, UnknownFailureClass};
 pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
-pub use manifest::{Decoding, DecodingValue, ModelManifest};
+pub use manifest::{Decoding, DecodingValue, DemandingTrack, ModelManifest};
 pub use measurements::{
     Calibration, DeviceUse, Flag, FlagKind, LatencyBucket, LatencyByDuration, LatencyPercentiles,
     Measurements, ResultsDocument, Throughput,

@@ -39,6 +39,7 @@ fn evaluate(files: &[(&str, &str)], entry: Option<&str>) -> Result<RunResult, Ru
         num_params: None,
         training_data: String::new(),
         notes: String::new(),
+        tracks: Vec::new(),
         decoding: entry.into_iter().collect(),
     };
     assert_eq!(runtime.declaration.problems(&manifest.decoding, &names), []);

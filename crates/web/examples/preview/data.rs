@@ -383,6 +383,7 @@ fn manifest(model: &str) -> ModelManifest {
         num_params: None,
         training_data: format!("60 000 h of read and conversational English; no simulated rooms. {model}"),
         notes: format!("Beam search, no external language model. {model}"),
+        tracks: Vec::new(),
         decoding: [
             ("beam".to_owned(), DecodingValue::Real(1e-48)),
             ("lm".to_owned(), DecodingValue::Text("en-us.lm.bin".to_owned())),

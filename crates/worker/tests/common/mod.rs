@@ -255,6 +255,7 @@ impl World {
                 num_params: None,
                 training_data: String::new(),
                 notes: String::new(),
+                tracks: Vec::new(),
                 decoding: [("attack".to_owned(), DecodingValue::Text(attack.to_owned()))].into(),
             },
             files: vec![ModelFile { name: "weights".into(), url, sha256, bytes: 7 }],
