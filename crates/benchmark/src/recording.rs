@@ -172,7 +172,8 @@ mod tests {
                 dot / (power * energy).sqrt()
             };
             let best = (0..2_500).map(at).fold(f64::NEG_INFINITY, f64::max);
-            assert!(best > 0.97, "{file}: {best}");
+            // The part of a sample by which 44.1 kHz comes late costs 3 % in a sweep up to 6.2 kHz.
+            assert!(best > 0.95, "{file}: {best}");
             assert_eq!(recording.resampled_from, (file == "chirp-44100.flac").then_some(44_100), "{file}");
         }
     }

@@ -20,7 +20,9 @@ fn refusal(directory: &Path, lines: &[String]) -> String {
     let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
     let left: Vec<_> = names
         .filter(|name| {
-            !["source.jsonl", "a.wav", "b.wav", "good.wav", "loud.wav"].iter().any(|known| name == known)
+            !["source.jsonl", "a.wav", "a.mid", "a.flac", "b.wav", "good.wav", "loud.wav"]
+                .iter()
+                .any(|known| name == known)
         })
         .collect();
     assert!(left.is_empty(), "a failed import left {left:?} behind");
@@ -163,7 +165,10 @@ fn a_file_that_is_not_a_wav_is_refused_by_file_and_line() {
     fs::write(temporary.path().join("b.wav"), "this is a text").unwrap();
     let lines = [line("a.wav", "one two three four"), line("b.wav", "five six seven eight")];
     let error = refusal(temporary.path(), &lines);
-    assert!(error.contains("source.jsonl line 2") && error.contains("b.wav: not a WAV file"), "{error}");
+    assert!(
+        error.contains("source.jsonl line 2") && error.contains("b.wav: not a whole .wav file"),
+        "{error}"
+    );
 }
 
 #[test]
