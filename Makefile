@@ -21,6 +21,8 @@ test: ## Format, lints, all tests over the real parts.
 
 bench: ## Speed beside the tools in use elsewhere, one line a room (BENCH_LARGE=1 adds what needs 8 GB).
 	@deploy/bench/run scoring throughput
+	@deploy/bench/run acoustics wave hybrid image_source
+	@deploy/bench/run store queue
 
 lint: ## Format and lints alone.
 	cargo fmt --all --check

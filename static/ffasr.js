@@ -56,6 +56,14 @@ addEventListener("DOMContentLoaded", () => {
   offerThemes(document.getElementById("theme"));
   const seconds = Number(document.getElementById("live")?.dataset.refresh);
   if (seconds > 0) setInterval(refresh, seconds * 1000);
+  // One box chooses all that are listed.
+  const all = document.getElementById("choose-all");
+  if (all) {
+    all.hidden = false;
+    all.addEventListener("change", () => {
+      for (const box of document.getElementsByName("id")) box.checked = all.checked;
+    });
+  }
   // What went wrong with a form is what a reader wants first.
   document.getElementById("errors")?.focus();
 });

@@ -3,13 +3,16 @@
 use std::{net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
 
 use protocol::{ModelManifest, ReleaseId, SubmissionId, UserId};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use sqlx::ConnectOptions;
 use store::{
     PgPool,
     accounts::{self, Role, Worker},
     embedded::{Cluster, ObjectServer},
-    objects::{self, ObjectStore},
+    objects::{self, ObjectConfig, ObjectStore},
     releases::{self, NewItem, NewRelease, Part},
+    scores::{Latency, NewScores, Summary},
     submissions::{self, NewSubmission},
 };
 use tempfile::TempDir;
@@ -25,8 +28,10 @@ pub struct Base {
     pub pool: PgPool,
     /// The bucket.
     pub objects: ObjectStore,
-    // Held, not read: dropping it stops the server.
-    _cluster: Cluster,
+    /// How to get into the bucket.
+    pub object_config: ObjectConfig,
+    /// Dropping it stops the server.
+    cluster: Option<Cluster>,
     directory: TempDir,
 }
 
@@ -47,8 +52,25 @@ impl Base {
         let server = ObjectServer::start(&objects, SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         // As the program itself makes it, so that its commands can work on the same data.
         std::fs::set_permissions(&objects, std::fs::Permissions::from_mode(0o700)).unwrap();
-        let objects = ObjectStore::open(&server.config()).await.unwrap();
-        Self { pool, objects, _cluster: cluster, directory }
+        let object_config = server.config();
+        let objects = ObjectStore::open(&object_config).await.unwrap();
+        Self { pool, objects, object_config, cluster: Some(cluster), directory }
+    }
+
+    /// `kill -9` of the database, as a power cut would, and a new start over the same files.
+    pub async fn kill_and_restart_database(&mut self) {
+        let place = self.directory().join("postgres");
+        let pid = std::fs::read_to_string(place.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().and_then(|pid| Pid::from_raw(pid.parse().ok()?)).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+        // Waits for the process, so that nothing of it is left.
+        drop(self.cluster.take());
+        self.cluster = Some(Cluster::start(&place).await.unwrap());
+    }
+
+    /// The database as `DATABASE_URL` names it.
+    pub fn database_url(&self) -> String {
+        self.pool.connect_options().to_url_lossy().to_string()
     }
 
     /// Where both keep their files.
@@ -112,7 +134,38 @@ pub(crate) fn manifest(name: &str) -> ModelManifest {
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        hub: None,
         decoding: std::collections::BTreeMap::new(),
+    }
+}
+
+/// A result that says nothing, for tests of the queue alone.
+pub fn no_scores() -> NewScores {
+    NewScores {
+        scorer: "test".to_owned(),
+        analysis: None,
+        summary: Summary {
+            avg_wer: None,
+            avg_wer_interval: None,
+            tracks: std::collections::BTreeMap::new(),
+            rtfx: None,
+            rtfx_interval: None,
+            rtfx_stable: false,
+            repeat_passes: 0,
+            latency: Latency { p50: 0.0, p90: 0.0, p95: 0.0, p99: 0.0 },
+        },
+        measurements: protocol::Measurements::default(),
+        report: protocol::RunReport {
+            runtime: "r".to_owned(),
+            runtime_digest: "d".to_owned(),
+            isolation: "i".to_owned(),
+            ready_seconds: 0.0,
+            num_params: None,
+            peak_memory_bytes: None,
+            fingerprint: crate::fingerprint(),
+            seed: 0,
+        },
+        items: Vec::new(),
     }
 }
 

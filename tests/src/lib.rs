@@ -2,8 +2,10 @@
 //!
 //! - `Base`: a private PostgreSQL cluster and an S3 protocol server;
 //! - `Site`: the service in this process, over a `Base`;
+//! - `Operator`: the service and workers as processes, with a release of recorded speech;
 //! - `Program`: the built `ffasr` binary, as a process that can be killed;
-//! - `Browser`: Chromium.
+//! - `Browser`: Chromium;
+//! - `Hub`: a server that speaks the file API of a model hub.
 //!
 //! Nothing here sleeps for a fixed time: [`until`] waits for a condition.
 #![expect(
@@ -14,7 +16,10 @@
 
 mod base;
 mod browser;
+mod hub;
+mod line;
 mod node;
+mod operator;
 mod program;
 mod site;
 
@@ -23,9 +28,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use base::{Base, short_directory};
+pub use base::{Base, no_scores, short_directory};
 pub use browser::Browser;
+pub use hub::Hub;
+pub use line::Line;
 pub use node::{Node, fingerprint};
+pub use operator::{Operator, SLOW_DECODING};
 pub use program::Program;
 pub use site::Site;
 

@@ -55,6 +55,8 @@ impl Node {
             runtimes: vec!["pocketsphinx".to_owned()],
             fingerprint: fingerprint(),
             wait_seconds: 0,
+            evaluates: true,
+            renderer: None,
         }
     }
 
@@ -114,7 +116,7 @@ impl Node {
 
     /// The work of an evaluation.
     pub fn evaluation(job: &Job) -> &EvaluateJob {
-        let Work::Evaluate(evaluation) = &job.work;
+        let Work::Evaluate(evaluation) = &job.work else { panic!("it is not a model to run") };
         evaluation
     }
 }

@@ -89,6 +89,17 @@ impl Program {
         }
     }
 
+    /// Waits for a line of standard error that contains `part`.
+    pub fn mentions(&self, part: &str) {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_mins(2));
+            let line = line.unwrap_or_else(|error| panic!("ffasr did not mention `{part}`: {error}"));
+            if line.contains(part) {
+                return;
+            }
+        }
+    }
+
     /// `kill -9`, and waits until it is gone.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use end_to_end::Base;
+use end_to_end::{Base, no_scores};
 use protocol::{FailureClass, Progress, Stage, SubmissionId};
 use store::{
     StoreError,
     accounts::{Role, Worker},
     queue::{self, ClaimedAttempt, LeaseStatus},
     review,
-    scores::{Latency, NewScores, Summary},
     state::SubmissionState,
     submissions,
 };
@@ -52,34 +51,6 @@ async fn scene(base: &Base) -> (SubmissionId, Worker) {
     let user = base.user("sam", Role::Submitter).await;
     let release = base.release().await;
     (base.submission(user, release, "model").await, base.worker("node").await)
-}
-
-fn no_scores() -> NewScores {
-    NewScores {
-        scorer: "test".to_owned(),
-        analysis: None,
-        summary: Summary {
-            avg_wer: None,
-            avg_wer_interval: None,
-            tracks: std::collections::BTreeMap::new(),
-            rtfx: None,
-            rtfx_interval: None,
-            rtfx_stable: false,
-            repeat_passes: 0,
-            latency: Latency { p50: 0.0, p90: 0.0, p95: 0.0, p99: 0.0 },
-        },
-        report: protocol::RunReport {
-            runtime: "r".to_owned(),
-            runtime_digest: "d".to_owned(),
-            isolation: "i".to_owned(),
-            ready_seconds: 0.0,
-            num_params: None,
-            peak_memory_bytes: None,
-            fingerprint: end_to_end::fingerprint(),
-            seed: 0,
-        },
-        items: Vec::new(),
-    }
 }
 
 #[tokio::test]
@@ -338,6 +309,7 @@ async fn a_name_cannot_be_live_twice_on_one_release() {
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        hub: None,
         decoding: std::collections::BTreeMap::new(),
     };
     let new = submissions::NewSubmission::plain((user, "other"), release, "cpu-2core", &manifest);

@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 
 use acoustics::{
-    Air, BoxRoom, Material, Position, Room, Surfaces,
+    Air, BoxRoom, Directivity, HybridSettings, Material, Position, Room, SimulationRecord, Source, Surfaces,
+    hybrid_rirs,
     wave::{CpuExecutor, Grid, WaveError, WaveExecutor, WavePlan, WaveSettings, wave_responses},
 };
 use acoustics_gpu::{Adapter, GpuError, GpuExecutor};
@@ -66,6 +67,32 @@ fn responses_and_the_level_in_the_free_field_are_the_processors() {
     let peak = there.iter().fold(0.0_f32, |peak, s| peak.max(s.abs()));
     let worst = here.iter().zip(&there).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
     assert!(worst < 2e-5 * peak, "{}", worst / peak);
+}
+
+#[test]
+fn a_hybrid_simulation_is_the_processors_and_says_what_ran_it() {
+    let executor = GpuExecutor::new(None).unwrap();
+    let talker =
+        Source { directivity: Directivity::Talker, ..Source::omnidirectional(Position::new(0.7, 0.6, 0.8)) };
+    let microphones = [Position::new(1.6, 1.3, 1.1), Position::new(1.65, 1.3, 1.1)];
+    let settings = HybridSettings {
+        f_max_hz: 700.0,
+        work_budget_updates: 10_000_000,
+        length_seconds: Some(0.2),
+        rays: 500,
+        ..HybridSettings::default()
+    };
+    let go_on = |_| ControlFlow::Continue(());
+    let [here, there] = [&executor as &dyn WaveExecutor, &CpuExecutor::new()]
+        .map(|executor| hybrid_rirs(&room(), &[talker], &microphones, &settings, executor, &go_on).unwrap());
+    assert_eq!(here.record.executor, executor.name());
+    assert_eq!(SimulationRecord { executor: there.record.executor.clone(), ..here.record }, there.record);
+    for (here, there) in here.rirs[0].iter().zip(&there.rirs[0]) {
+        let peak = there.samples().iter().fold(0.0_f32, |peak, s| peak.max(s.abs()));
+        let pairs = here.samples().iter().zip(there.samples());
+        let worst = pairs.fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
+        assert!(worst < 2e-5 * peak, "{}", worst / peak);
+    }
 }
 
 #[test]

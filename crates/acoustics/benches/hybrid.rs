@@ -1,7 +1,7 @@
 //! Time of 100 room impulse responses, five boxes with twenty microphones each, beside pyroomacoustics.
 //!
 //! `cargo bench -p acoustics --bench hybrid` prints what this crate does. With `BENCH_PYTHON` set to an interpreter that
-//! has the pinned packages of `benches/requirements.txt`, the same rooms, materials, places, image order and number of
+//! has the pinned packages of `deploy/bench/requirements.txt` (`make bench` does it), the same rooms, materials, places, image order and number of
 //! rays are then given to pyroomacoustics in turn, and the ratio is printed. Both use all processors; times are medians
 //! of five runs from rooms to responses.
 //!
@@ -124,7 +124,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("hybrid: {:.2} G node updates/s, geometry and all", 1e-9 * done / seconds);
 
     let Ok(python) = std::env::var("BENCH_PYTHON") else {
-        println!("set BENCH_PYTHON to compare with the packages of benches/requirements.txt");
+        println!("set BENCH_PYTHON to compare with pyroomacoustics");
         return Ok(());
     };
     let peer = pyroomacoustics(&python, &cases)?;
@@ -158,7 +158,7 @@ fn pyroomacoustics(python: &str, cases: &[Case]) -> Result<f64, Box<dyn Error>> 
         .collect();
     let work = serde_json::json!({ "runs": RUNS, "rays": RAYS, "order": IMAGE_ORDER, "cases": cases });
     fs::write(&file, work.to_string())?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peer_hybrid.py");
     let output = Command::new(python).arg(script).arg(&file).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());

@@ -10,6 +10,7 @@
 
 mod bvh;
 mod images;
+mod length;
 mod rays;
 mod scene;
 
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{
     images::Images,
+    length::LONGEST,
     rays::{RaySettings, Rays},
     scene::Scene,
 };
@@ -35,10 +37,6 @@ use crate::{
     synthesis::{Arrival, Synthesis},
 };
 
-/// How much longer than the longest Eyring time a response is when nothing else is asked: 75 dB of decay.
-const LENGTH_PER_REVERBERATION_TIME: f64 = 1.25;
-/// A response is never longer than this, in seconds.
-const LONGEST: f64 = 20.0;
 /// Source and microphone are never closer than this, in metres: 1/r knows no bound.
 const CLOSEST: f64 = 0.01;
 
@@ -48,8 +46,8 @@ const CLOSEST: f64 = 0.01;
 pub struct GeometricSettings {
     /// Samples per second, 8 000 to 192 000.
     pub sample_rate: u32,
-    /// Length of the response in seconds, at most 20; by default 1.25 times the longest Eyring time among
-    /// the octaves.
+    /// Length of the response in seconds, at most 20; by default until rays say that every octave has decayed by
+    /// 65 dB.
     pub length_seconds: Option<f64>,
     /// Most mirrors in the path of an image, at most 50. Longer mirror paths are left to the rays.
     pub image_order: u32,
@@ -132,7 +130,7 @@ pub fn geometric_rirs(
     progress: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
 ) -> Result<Vec<Rir>, GeometricError> {
     check(room, source, microphones, settings)?;
-    let seconds = settings.length_seconds.unwrap_or_else(|| default_length(room));
+    let seconds = settings.length_seconds.unwrap_or_else(|| default_length(room, 0.0));
     let halfway = |share: f64| progress(0.5 * share);
     let geometric = Geometric::new(room, source, microphones, settings, seconds, &halfway)?;
     let synthesis = Synthesis::new(room.air(), settings.sample_rate, seconds);
@@ -150,12 +148,12 @@ pub fn geometric_rirs(
     microphones.par_iter().enumerate().map(response).collect()
 }
 
-/// Long enough for the decay of the slowest octave, and for sound to cross even a dead room.
-pub(crate) fn default_length(room: &Room) -> f64 {
+/// Long enough for the decay of the slowest octave, and for sound to cross even a dead room. Octaves centred below
+/// `waves_below_hz` decay as waves do.
+pub(crate) fn default_length(room: &Room, waves_below_hz: f64) -> f64 {
     let [low, high] = room.bounds();
     let crossing = low.distance(high) / room.air().speed_of_sound();
-    let longest = room.eyring_time().into_iter().fold(0.0, f64::max);
-    (LENGTH_PER_REVERBERATION_TIME * longest).max(2.0 * crossing).min(LONGEST)
+    length::decay_seconds(room, waves_below_hz).max(2.0 * crossing).min(LONGEST)
 }
 
 /// Images and rays of one source.

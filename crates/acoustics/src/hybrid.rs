@@ -29,7 +29,7 @@ use crate::{
     rir::{Rir, RirError},
     room::Position,
     synthesis::Synthesis,
-    wave::{Grid, WaveError, WaveExecutor, WavePlan, probe_responses},
+    wave::{Excitation, Grid, WaveError, WaveExecutor, WavePlan, probe_responses, response_processing},
 };
 
 /// Share of the work that the waves are, for the progress.
@@ -41,7 +41,8 @@ const WAVE_SHARE: f64 = 0.9;
 pub struct HybridSettings {
     /// Samples per second, 8 000 to 192 000.
     pub sample_rate: u32,
-    /// Length of the responses in seconds, at most 20; by default 1.25 times the longest Eyring time among the octaves.
+    /// Length of the responses in seconds, at most 20; by default until every octave has decayed by 65 dB, as rays find
+    /// that go by the walls' angles where sound is simulated as waves.
     pub length_seconds: Option<f64>,
     /// Node updates that the waves may cost for each microphone. Where the wanted frequency would cost more it is
     /// lowered, the same on any machine.
@@ -120,6 +121,9 @@ pub struct SimulationRecord {
     pub points_per_wavelength: f64,
     /// By which share the slowest wave of the highest frequency is too slow.
     pub worst_phase_error: f64,
+    /// By how much the room of the waves is longer than the room along x, y and z, in metres: sides that the spacing does
+    /// not divide are rounded. Modes are off by its share of the side.
+    pub side_errors_metres: [f64; 3],
     /// Largest error of any surface's absorption coefficient in the waves.
     pub worst_fit_error: f64,
     /// Node updates for each microphone.
@@ -218,7 +222,8 @@ pub fn hybrid_rirs(
     progress: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
 ) -> Result<Simulation, HybridError> {
     check(room, sources, microphones, settings)?;
-    let seconds = settings.length_seconds.unwrap_or_else(|| geometric::default_length(room));
+    let seconds =
+        settings.length_seconds.unwrap_or_else(|| geometric::default_length(room, settings.f_max_hz));
     let schroeder_hz = budget::schroeder_frequency(room);
     let plan = WavePlan::new(room, &budget::wave_settings(room, settings, schroeder_hz, seconds)?)?;
     let lead = plan.lead_samples(settings.sample_rate);
@@ -249,6 +254,7 @@ pub fn hybrid_rirs(
         spacing_metres: plan.lattice().spacing,
         points_per_wavelength: plan.points_per_wavelength(),
         worst_phase_error: plan.worst_phase_error(),
+        side_errors_metres: plan.side_errors(),
         worst_fit_error: plan.worst_fit_error(),
         updates: plan.updates(),
         mixing_seconds: joiner.mixing_seconds,
@@ -284,19 +290,23 @@ fn waves(
     progress: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
 ) -> Result<Vec<Vec<Vec<f32>>>, HybridError> {
     let probes = SourceProbes::new(plan, sources, settings.sample_rate)?;
+    let processing = response_processing(plan, settings.sample_rate, lead)?;
     let total = plan.updates() as f64 * microphones.len() as f64;
     let done = AtomicU64::new(0);
     let watch = |updates: u64| {
         let done = updates + done.fetch_add(updates, Ordering::Relaxed);
         progress(done as f64 / total)
     };
-    let run = |&microphone: &Position| {
-        let excitation = plan.point_source("microphone", microphone)?;
-        let (receivers, rate) = (probes.receivers(), settings.sample_rate);
-        let raw = probe_responses(plan, executor, &excitation, receivers, rate, lead, &watch)?;
+    // Before any work, so that a place that cannot be is told at once.
+    let excitations = microphones
+        .iter()
+        .map(|&microphone| plan.point_source("microphone", microphone))
+        .collect::<Result<Vec<_>, _>>()?;
+    let run = |excitation: &Excitation| {
+        let raw = probe_responses(plan, executor, excitation, probes.receivers(), &processing, &watch)?;
         Ok(probes.combine(raw))
     };
-    microphones.par_iter().map(run).collect::<Result<_, WaveError>>().map_err(|error| match error {
+    excitations.par_iter().map(run).collect::<Result<_, WaveError>>().map_err(|error| match error {
         WaveError::Cancelled => HybridError::Cancelled,
         other => other.into(),
     })

@@ -43,3 +43,8 @@ pub use room_file::{
     FurnishedRoom, Furniture, FurnitureKind, MicrophoneArray, RoomFileError, RoomSource, SourceKind, rooms,
 };
 pub use wav::{WavError, read_wav, write_wav};
+
+/// Runs the example of the crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -51,7 +51,9 @@ impl From<glam::DVec3> for Position {
 
 impl std::fmt::Display for Position {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "({}, {}, {})", self.x, self.y, self.z)
+        // To a tenth of a millimetre: what was computed has more digits than anybody can use.
+        let [x, y, z] = [self.x, self.y, self.z].map(|metres| (1e4 * metres).round() / 1e4);
+        write!(f, "({x}, {y}, {z})")
     }
 }
 

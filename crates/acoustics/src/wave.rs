@@ -27,12 +27,14 @@ mod voxels;
 
 use std::ops::ControlFlow;
 
+pub(crate) use admittance::real_impedance;
 pub use admittance::{Branch, BranchStep, FittedAbsorption, MAX_RANDOM_ABSORPTION, Wall, random_absorption};
 pub use boundary::{Boundary, BoundaryPlane, Cut, Run};
 pub use cpu::CpuExecutor;
 pub use grid::{Grid, Lattice, ROW_UNIT};
 pub use plan::{Excitation, SurfaceArea, WavePlan};
 pub use probe::Probe;
+pub(crate) use response::Processing;
 pub use voxels::Span;
 
 use crate::{geometry::Room, room::Position};
@@ -109,7 +111,7 @@ pub enum WaveError {
     NoAir,
     /// A source or microphone without air around it.
     #[error(
-        "the {what} at {place} m is not in the air, or so close to surfaces that too few nodes of the wave solver's grid see it; move it away or raise f_max_hz"
+        "the {what} at {place} m is not in the air, or so close to surfaces that too few nodes of the wave solver's grid see it; move it away, or raise f_max_hz (and what the work may cost)"
     )]
     Place {
         /// What is there.
@@ -212,13 +214,26 @@ pub fn wave_responses_with_lead(
     lead: usize,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f32>>, WaveError> {
-    if f64::from(sample_rate) < 2.0 * plan.f_max() {
-        return Err(WaveError::SampleRate { sample_rate, f_max: plan.f_max() });
-    }
+    let processing = response_processing(plan, sample_rate, lead)?;
     let source = plan.point_source("microphone", microphone)?;
     let receivers =
         places.iter().map(|&place| plan.pressure_probe("source", place)).collect::<Result<Vec<_>, _>>()?;
-    probe_responses(plan, executor, &source, &receivers, sample_rate, lead, progress)
+    probe_responses(plan, executor, &source, &receivers, &processing, progress)
+}
+
+/// What responses of a plan at this rate go through.
+///
+/// # Errors
+/// [`WaveError::SampleRate`] when the rate cannot hold the plan's band.
+pub(crate) fn response_processing(
+    plan: &WavePlan,
+    sample_rate: u32,
+    lead: usize,
+) -> Result<Processing, WaveError> {
+    if f64::from(sample_rate) < 2.0 * plan.f_max() {
+        return Err(WaveError::SampleRate { sample_rate, f_max: plan.f_max() });
+    }
+    Ok(Processing::new(plan, sample_rate, lead))
 }
 
 /// Responses from a source to any receivers, processed as those of [`wave_responses_with_lead`].
@@ -227,10 +242,8 @@ pub(crate) fn probe_responses(
     executor: &dyn WaveExecutor,
     source: &Excitation,
     receivers: &[Probe],
-    sample_rate: u32,
-    lead: usize,
+    processing: &Processing,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f32>>, WaveError> {
-    let raw = executor.run(plan, source, receivers, progress)?;
-    Ok(response::responses(plan, &raw, sample_rate, lead))
+    Ok(processing.responses(&executor.run(plan, source, receivers, progress)?))
 }

@@ -107,11 +107,11 @@ impl Recordings {
         Self::in_directories(corpora.into_iter().map(|corpus| corpus.join("audio")))
     }
 
-    /// A recording, mono at [`crate::SAMPLE_RATE`], full scale 1.0.
+    /// A recording as it lies there: a WAV file.
     ///
     /// # Errors
     /// If no directory has it, or the file is not the one that was imported.
-    pub(crate) fn read(&self, sha256: &str) -> Result<Vec<f32>, Error> {
+    pub fn file(&self, sha256: &str) -> Result<Vec<u8>, Error> {
         let name = format!("{sha256}.wav");
         let place =
             self.directories.iter().map(|directory| directory.join(&name)).find(|path| path.is_file());
@@ -122,7 +122,16 @@ impl Recordings {
         if crate::staging::sha256(&bytes) != sha256 {
             return Err(Error::file(&path, "is not the file that was imported: import the corpus again"));
         }
-        let samples = audio::decode_wav(&bytes).map_err(|problem| Error::file(&path, problem))?;
+        Ok(bytes)
+    }
+
+    /// A recording, mono at [`crate::SAMPLE_RATE`], full scale 1.0.
+    ///
+    /// # Errors
+    /// If no directory has it, or the file is not the one that was imported.
+    pub(crate) fn read(&self, sha256: &str) -> Result<Vec<f32>, Error> {
+        let samples = audio::decode_wav(&self.file(sha256)?)
+            .map_err(|problem| Error::file(format!("{sha256}.wav"), problem))?;
         Ok(samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect())
     }
 }

@@ -1,5 +1,6 @@
 //! `ffasr admin`: what the dashboard does, for scripts.
 
+mod build;
 mod quota;
 mod submission;
 
@@ -122,6 +123,20 @@ pub(crate) enum WorkerCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum ReleaseCommand {
+    /// Have the service's workers render a release from a corpus; wait for it.
+    Build(build::Arguments),
+    /// Show what is being rendered and how far it is.
+    Builds {
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Take a build off the queue.
+    CancelBuild {
+        /// Its id, as `builds` shows it.
+        build: protocol::BuildId,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
     /// Check, store and freeze a built release.
     Freeze {
         /// Release directory, made by `ffasr release build`.
@@ -262,6 +277,9 @@ async fn worker(command: WorkerCommand) -> Result<(), Failure> {
 
 async fn release(command: ReleaseCommand) -> Result<(), Failure> {
     match command {
+        ReleaseCommand::Build(arguments) => build::run(&arguments).await?,
+        ReleaseCommand::Builds { backend } => build::list(&backend).await?,
+        ReleaseCommand::CancelBuild { build, backend } => build::cancel(build, &backend).await?,
         ReleaseCommand::Freeze { directory, backend } => {
             let backend = guest(&backend).await?;
             let name = publish::publish(&backend, &directory, &progress::percent("storing")).await?;

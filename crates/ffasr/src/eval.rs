@@ -1,6 +1,7 @@
 //! `ffasr eval`: one model on one dev set, here: the board's sandbox, clock and scoring, without a service.
 
 mod score;
+mod stream;
 mod table;
 
 use std::{
@@ -15,7 +16,7 @@ use benchmark::{
 };
 use clap::Args;
 use protocol::{FailureClass, ItemId, Limits, ModelManifest, ResultsDocument};
-use sandbox::{Audio, Cancel, Progress, RunError, Sandbox, expose, runtime};
+use sandbox::{Audio, Cancel, Progress, RunError, RunSpec, Sandbox, Streamed, expose, runtime};
 use serde::Serialize;
 use tempfile::TempDir;
 use worker::{Evaluation, Item, accelerator};
@@ -41,6 +42,10 @@ pub(crate) struct Arguments {
     /// Print the result as JSON in place of the table.
     #[arg(long)]
     json: bool,
+    /// Stream the items in real time instead, to a runtime that takes audio in pieces (beta): first-word and finalisation
+    /// latency, and WER of the final texts.
+    #[arg(long)]
+    stream: bool,
     /// Pass on what the model prints, as it goes.
     #[arg(long)]
     log: bool,
@@ -110,6 +115,16 @@ fn evaluate(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure> {
     let place = Place::make()?;
     place.expose_model(&subject.files)?;
     let audio = place.write_audio(&set)?;
+    if arguments.stream {
+        let streamed = stream_model(arguments, &subject, &set, &audio, &sandbox, &place, cancel)?;
+        let report = stream::report(&set, &subject.manifest, &streamed);
+        if arguments.json {
+            println!("{}", serde_json::to_string_pretty(&report).map_err(Failure::failed)?);
+        } else {
+            print!("{}", report.table());
+        }
+        return Ok(());
+    }
     let document = run_model(arguments, &subject, &set, &audio, &sandbox, &place, cancel)?;
     let scores = score::score(&set, &document.results, not_run).map_err(Failure::failed)?;
     if arguments.json {
@@ -276,26 +291,69 @@ fn run_model(
         items: &of(|role| role == Role::Scored),
         repeats: &repeats,
         seed: arguments.seed,
-        limits: Limits {
-            // As a service has them; the whole run may take as long as whoever started it likes.
-            ready_seconds: 180.0,
-            item_seconds: 60.0,
-            item_seconds_per_audio_second: 20.0,
-            attempt_seconds: f64::INFINITY,
-            memory_bytes: arguments.memory_mib * 1024 * 1024,
-        },
+        limits: limits(arguments),
         devices: held.devices(),
         golden: None,
     };
+    watched(arguments, |report| evaluation.run(report, cancel))
+}
+
+/// With a bar for its progress.
+fn watched<T>(
+    arguments: &Arguments,
+    work: impl FnOnce(&mut dyn FnMut(Progress)) -> Result<T, RunError>,
+) -> Result<T, Failure> {
     let bar = progress::Bar::new();
     let mut report = |it| match it {
         Progress::Stage { stage, done, total } => bar.show(stage.as_str(), done, total),
         Progress::Log(text) if arguments.log => eprint!("{text}"),
         Progress::Log(_) => {}
     };
-    let result = evaluation.run(&mut report, cancel);
+    let result = work(&mut report);
     bar.end();
     result.map_err(|error| failed(&error, arguments.log))
+}
+
+/// As a service has them; the whole run may take as long as whoever started it likes.
+fn limits(arguments: &Arguments) -> Limits {
+    Limits {
+        ready_seconds: 180.0,
+        item_seconds: 60.0,
+        item_seconds_per_audio_second: 20.0,
+        attempt_seconds: f64::INFINITY,
+        memory_bytes: arguments.memory_mib * 1024 * 1024,
+    }
+}
+
+fn stream_model(
+    arguments: &Arguments,
+    subject: &Subject,
+    set: &DevSet,
+    audio: &[Audio],
+    sandbox: &Sandbox,
+    place: &Place,
+    cancel: &Cancel,
+) -> Result<Vec<Streamed>, Failure> {
+    let held = accelerator::take(arguments.accelerators, &arguments.data.join("accelerators"))
+        .map_err(Failure::failed)?;
+    let of = |role: Role| -> Vec<Audio> {
+        let items = set.items.iter().zip(audio).filter(|(item, _)| item.role == role);
+        items.map(|(_, audio)| audio.clone()).collect()
+    };
+    let spec = RunSpec {
+        runtime: &subject.runtime,
+        manifest: &subject.manifest,
+        model: &place.path("model"),
+        scratch: &place.path("scratch"),
+        warm_up: &of(Role::WarmUp),
+        items: &of(Role::Scored),
+        repeats: &[],
+        throughput: false,
+        devices: held.devices(),
+        seed: arguments.seed,
+        limits: limits(arguments),
+    };
+    watched(arguments, |report| sandbox.stream(&spec, report, cancel))
 }
 
 fn failed(RunError { fault, log_tail }: &RunError, log_shown: bool) -> Failure {

@@ -1,6 +1,11 @@
 //! `ffasr release`: benchmarks.
 
-use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf};
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use benchmark::{
     dev::{AudioForm, DevSet},
@@ -108,17 +113,18 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 }
 
 fn run_build(arguments: &BuildArguments) -> Result<(), Failure> {
-    let spec = match &arguments.spec {
-        None => ReleaseSpec::demo().map_err(Failure::failed)?,
-        Some(path) => {
-            ReleaseSpec::read(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?
-        }
-    };
+    let spec = specification(arguments.spec.as_deref())?;
     let progress = crate::progress::percent("rendering");
     let manifest = build(&spec, &arguments.corpus, &arguments.destination, arguments.items, &progress)
         .map_err(Failure::input)?;
     println!("{}", manifest.sha256().map_err(Failure::failed)?);
     Ok(())
+}
+
+/// The specification in a file, or the demo's.
+pub(crate) fn specification(path: Option<&Path>) -> Result<ReleaseSpec, Failure> {
+    let Some(path) = path else { return ReleaseSpec::demo().map_err(Failure::failed) };
+    ReleaseSpec::read(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
 }
 
 fn run_export(arguments: &ExportArguments) -> Result<(), Failure> {

@@ -1,14 +1,14 @@
 //! `ffasr serve`: the service.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use store::{inbox::Limits, quota::Rule};
+use store::{inbox::Limits, quota::Rule, sealed::SealingKey};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use web::{Policy, Service, Settings};
+use web::{HubPolicy, MailPolicy, Policy, Service, Settings};
 
 use crate::{
     backend::{Backend, BackendArguments, Ownership},
@@ -60,14 +60,33 @@ pub(crate) struct ServiceArguments {
     /// Deliver webhooks to private and loopback addresses as well: only where no stranger has an account.
     #[arg(long, env = "FFASR_PRIVATE_WEBHOOKS")]
     private_webhooks: bool,
+    /// Server for outgoing e-mail, e.g. `smtps://user:password@host`; without it none is sent.
+    #[arg(long, env = "FFASR_SMTP", hide_env_values = true, requires = "mail_from")]
+    smtp: Option<String>,
+    /// Sender of e-mail, e.g. `FFASR <ffasr@example.org>`.
+    #[arg(long, env = "FFASR_MAIL_FROM")]
+    mail_from: Option<String>,
+    /// The hub that models may be fetched from; it speaks the file API of huggingface.co.
+    #[arg(long, env = "FFASR_HUB", default_value = "https://huggingface.co")]
+    hub: String,
+    /// Gibibytes that a model from the hub may have.
+    #[arg(long, env = "FFASR_HUB_MODEL_GIB", default_value_t = 20)]
+    hub_model_gib: u64,
+    /// Gibibytes that a large uploaded file, or what is in it, may have.
+    #[arg(long, env = "FFASR_UPLOAD_GIB", default_value_t = 20)]
+    upload_gib: u64,
+    /// File with the key that seals submitters' tokens for private models (`openssl rand -hex 32`). With an embedded
+    /// database one is made in the data directory; else, without it, no tokens are taken.
+    #[arg(long, env = "FFASR_SECRET_KEY_FILE")]
+    secret_key_file: Option<PathBuf>,
     /// Send the session cookie over HTTPS only; set it when a proxy ends TLS in front of the service.
     #[arg(long, env = "FFASR_SECURE_COOKIES")]
     secure_cookies: bool,
 }
 
 impl ServiceArguments {
-    pub(crate) fn settings(&self, demo: bool) -> Settings {
-        Settings {
+    pub(crate) fn settings(&self, backend: &BackendArguments, demo: bool) -> Result<Settings, Failure> {
+        Ok(Settings {
             lease: Duration::from_secs(self.lease_seconds),
             // Three heartbeats fit into a lease, so that one lost on the way does no harm.
             heartbeat: Duration::from_secs(self.lease_seconds) / 3,
@@ -81,8 +100,21 @@ impl ServiceArguments {
             hardware_class: self.hardware_class.clone(),
             secure_cookies: self.secure_cookies,
             demo,
-            policy: self.policy(),
-        }
+            policy: Policy { sealing_key: self.sealing_key(backend)?, ..self.policy() },
+        })
+    }
+
+    fn sealing_key(&self, backend: &BackendArguments) -> Result<Option<SealingKey>, Failure> {
+        let (path, key) = match &self.secret_key_file {
+            Some(path) => (path.clone(), SealingKey::read(path)),
+            None if backend.is_external() => return Ok(None),
+            None => {
+                let path = backend.data.join("secret.key");
+                let key = SealingKey::read_or_make(&path);
+                (path, key)
+            }
+        };
+        key.map(Some).map_err(|error| Failure::failed(format!("{} cannot be used: {error}", path.display())))
     }
 
     fn policy(&self) -> Policy {
@@ -97,7 +129,15 @@ impl ServiceArguments {
                 ..usual.limits
             },
             private_webhooks: self.private_webhooks,
+            mail: self
+                .smtp
+                .clone()
+                .zip(self.mail_from.clone())
+                .map(|(server, from)| MailPolicy { server, from }),
+            hub: HubPolicy { endpoint: self.hub.clone(), most_bytes: self.hub_model_gib << 30 },
+            upload_bytes: self.upload_gib << 30,
             public_url: self.public_url.trim_end_matches('/').to_owned(),
+            ..usual
         }
     }
 }
@@ -110,7 +150,7 @@ pub(crate) fn default_hardware_class() -> String {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let backend = Backend::start(&arguments.backend, Ownership::Owner).await?;
-    let settings = arguments.service.settings(false);
+    let settings = arguments.service.settings(&arguments.backend, false)?;
     let service = Service::new(backend.pool.clone(), backend.objects.clone(), settings).await?;
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;

@@ -1,5 +1,7 @@
 //! `ffasr submit`: hands a model in to a service, waits, and prints what came of it.
 
+mod upload;
+
 use std::{
     io::{IsTerminal, stderr},
     path::{Path, PathBuf},
@@ -26,12 +28,25 @@ pub(crate) struct Arguments {
     /// Description of the model; files it names are looked for beside it.
     #[arg(default_value = "ffasr.toml")]
     manifest: PathBuf,
-    /// Files of the model: weights, dictionaries, or one archive with all of them.
+    /// Files of the model: weights, dictionaries, or one archive with all of them. Large ones are sent ahead in parts;
+    /// given again after an interruption, they go on where they were.
     #[arg(long = "file")]
     files: Vec<PathBuf>,
     /// Python file that defines `evaluate(file: Path) -> str`.
     #[arg(long)]
     evaluator: Option<PathBuf>,
+    /// Id of a model on the service's hub whose files belong to it, e.g. openai/whisper-tiny; goes before the manifest's.
+    #[arg(long)]
+    hub_model: Option<String>,
+    /// Its branch, tag or commit; `main` if left out.
+    #[arg(long, requires = "hub_model")]
+    hub_revision: Option<String>,
+    /// Which of its files, as names or patterns; all that are needed if left out.
+    #[arg(long, requires = "hub_model")]
+    hub_file: Vec<String>,
+    /// File with a token of the hub, for a private model.
+    #[arg(long)]
+    hub_token_file: Option<PathBuf>,
     /// Release to run on; the service's current one if left out.
     #[arg(long)]
     release: Option<String>,
@@ -61,7 +76,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         url: arguments.service.trim_end_matches('/').to_owned(),
         token: token.trim().to_owned(),
     };
-    let submission = api.submit(form(&arguments).await?).await?;
+    let submission = api.submit(form(&api, &arguments).await?).await?;
     let id = submission["id"].as_str().unwrap_or_default().to_owned();
     eprintln!("submitted: {}/submissions/{id}", api.url);
     for finding in submission["findings"].as_array().into_iter().flatten() {
@@ -86,10 +101,13 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::input(format!("{} cannot be read: {error}", path.display()))
 }
 
-async fn form(arguments: &Arguments) -> Result<Form, Failure> {
-    let manifest = tokio::fs::read_to_string(&arguments.manifest)
+async fn form(api: &Api, arguments: &Arguments) -> Result<Form, Failure> {
+    let mut manifest = tokio::fs::read_to_string(&arguments.manifest)
         .await
         .map_err(|error| unreadable(&arguments.manifest, &error))?;
+    if let Some(model) = &arguments.hub_model {
+        manifest = with_hub(&manifest, model, arguments)?;
+    }
     let mut form = Form::new();
     for (name, value) in [("release", &arguments.release), ("revises", &arguments.revises)] {
         if let Some(value) = value {
@@ -97,18 +115,47 @@ async fn form(arguments: &Arguments) -> Result<Form, Failure> {
         }
     }
     for path in &arguments.files {
-        form = form.part("files", file(path).await?);
+        let bytes = tokio::fs::metadata(path).await.map_err(|error| unreadable(path, &error))?.len();
+        form = if bytes > upload::LARGE_BYTES {
+            form.text("uploaded", upload::send(api, path, &name(path), bytes).await?)
+        } else {
+            form.part("files", file(path).await?)
+        };
     }
     if let Some(path) = &arguments.evaluator {
         form = form.part("evaluator", file(path).await?);
     }
+    if let Some(path) = &arguments.hub_token_file {
+        let token = tokio::fs::read_to_string(path).await.map_err(|error| unreadable(path, &error))?;
+        form = form.text("hub_token", token.trim().to_owned());
+    }
     Ok(form.text("manifest", manifest))
 }
 
+/// The manifest with another model on the hub.
+fn with_hub(manifest: &str, model: &str, arguments: &Arguments) -> Result<String, Failure> {
+    let path = arguments.manifest.display();
+    let mut manifest: toml::Table =
+        toml::from_str(manifest).map_err(|error| Failure::input(format!("{path}: {error}")))?;
+    let mut hub = toml::Table::new();
+    hub.insert("model".to_owned(), model.into());
+    if let Some(revision) = &arguments.hub_revision {
+        hub.insert("revision".to_owned(), revision.clone().into());
+    }
+    if !arguments.hub_file.is_empty() {
+        hub.insert("files".to_owned(), arguments.hub_file.clone().into());
+    }
+    manifest.insert("hub".to_owned(), hub.into());
+    Ok(manifest.to_string())
+}
+
 async fn file(path: &Path) -> Result<Part, Failure> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let content = tokio::fs::read(path).await.map_err(|error| unreadable(path, &error))?;
-    Ok(Part::bytes(content).file_name(name))
+    Ok(Part::bytes(content).file_name(name(path)))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
 }
 
 struct Api {

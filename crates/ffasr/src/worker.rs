@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sandbox::Sandbox;
 use worker::{
-    Config,
+    Config, Duties,
     calibration::{self, Golden},
 };
 
@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// Accelerators each attempt gets for itself.
     #[arg(long, env = "FFASR_ACCELERATORS", default_value_t = 0)]
     accelerators: usize,
+    /// Gibibytes of models from a hub that are kept here for the next attempt.
+    #[arg(long, env = "FFASR_CACHE_GIB", default_value_t = 20)]
+    cache_gib: u64,
     /// Measure this node's usual pace, keep it and stop. From then on an attempt during which the node was not at that
     /// pace does not count and is repeated. Only for machines with nothing else to do.
     #[arg(long, conflicts_with = "check")]
@@ -45,9 +48,19 @@ pub(crate) struct Arguments {
     /// With --calibrate: how much the pace may change during a run, as a share.
     #[arg(long, requires = "calibrate", default_value_t = 0.015)]
     drift: f64,
+    /// What it does: runs models, renders releases, or both; models first.
+    #[arg(long, env = "FFASR_WORK", value_enum, default_value = "both")]
+    work: Work,
     /// Where runtimes are installed (`deploy/runtimes/install`).
     #[arg(long, env = "FFASR_RUNTIMES", default_value_os_t = sandbox::runtime::default_root())]
     runtimes: PathBuf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Work {
+    Evaluate,
+    Render,
+    Both,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -79,6 +92,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         name: arguments.name,
         accelerators: arguments.accelerators,
         accelerator_locks: arguments.data.join("accelerators"),
+        duties: match arguments.work {
+            Work::Evaluate => Duties::Evaluate,
+            Work::Render => Duties::Render,
+            Work::Both => Duties::Both,
+        },
+        cache_bytes: arguments.cache_gib << 30,
         golden,
     };
     worker::run(config).await.map_err(Failure::failed)

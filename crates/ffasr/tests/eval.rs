@@ -170,6 +170,24 @@ fn a_real_engine_is_scored_and_timed_as_on_the_board() {
 }
 
 #[test]
+fn a_streamed_item_has_a_first_word_and_a_final_text_with_their_latencies() {
+    let mut world = World::new();
+    world.add("near", &json!({"role": "scored"}), DIAL_OUT.0, DIAL_OUT.1);
+    let output = world.eval(&["--stream", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let near = &report["tracks"]["near"];
+    assert_eq!((&near["wer"], &near["silent"]), (&json!(0.0), &json!(0)), "{report:#}");
+    let seconds = |name: &str| near[name][0].as_f64().unwrap();
+    // Nothing can be said of a word before its first piece of 0.1 s was spoken, nor finally before the last.
+    assert!(seconds("first_token") > 0.1 && seconds("finalisation") > 0.0, "{report:#}");
+    // A runtime that hears whole recordings only is told so.
+    world.describe("onnx", "");
+    let refused = world.eval(&["--stream"]);
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+#[test]
 fn what_cannot_be_evaluated_is_told_before_anything_runs() {
     let mut world = World::new();
     world.add("near", &json!({"role": "scored"}), DIAL_OUT.0, DIAL_OUT.1);

@@ -89,39 +89,48 @@ pub fn inspect_bundle<R: Read + Seek>(bundle: R, limits: &Limits) -> BundleRepor
 /// The finding that the inspection would have, when the bundle breaks a limit or a rule after all.
 pub fn unpack_bundle<R: Read + Seek>(bundle: R, limits: &Limits) -> Result<Vec<(String, Vec<u8>)>, Finding> {
     let mut files = Vec::new();
-    archive::walk(bundle, limits, &mut |path, content| {
+    visit_bundle(bundle, limits, &mut |path, content| {
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes)?;
-        files.push((path.strip_prefix("./").unwrap_or(path).to_owned(), bytes));
+        files.push((path.to_owned(), bytes));
         Ok(())
     })?;
     Ok(files)
 }
 
-/// What a file that was handed in by itself calls for, outside of any archive.
-pub fn inspect_file(name: &str, content: &[u8]) -> (FileKind, Option<Finding>) {
-    let kind = FileKind::of(name, content.get(..HEAD_BYTES).unwrap_or(content));
+/// The same, one file after another: calls `visit` with the path and the content of each.
+///
+/// # Errors
+/// As [`unpack_bundle`], and when `visit` fails.
+pub fn visit_bundle<R: Read + Seek>(
+    bundle: R,
+    limits: &Limits,
+    visit: &mut dyn FnMut(&str, &mut dyn Read) -> std::io::Result<()>,
+) -> Result<(), Finding> {
+    archive::walk(bundle, limits, &mut |path, content| {
+        visit(path.strip_prefix("./").unwrap_or(path), content)
+    })
+}
+
+/// What a file of `bytes` bytes that begins with `head` calls for, outside of any archive. A head that is not the whole
+/// file tells what kind of file it is; what can only be said of the whole is then not said.
+pub fn inspect_file(name: &str, head: &[u8], bytes: u64) -> (FileKind, Option<Finding>) {
+    let kind = FileKind::of(name, head.get(..HEAD_BYTES).unwrap_or(head));
+    let is_whole = head.len() as u64 == bytes;
     let finding = match kind {
         FileKind::Archive => Some(Finding::new(Rule::NestedArchive, name, "The file is an archive.")),
-        FileKind::Safetensors => weights::parameters(
-            content.get(..weights::LONGEST_HEADER + 8).unwrap_or(content),
-            content.len() as u64,
-        )
-        .err()
-        .map(|sentence| Finding::new(Rule::DamagedWeights, name, sentence)),
+        FileKind::Safetensors if is_whole || weights::holds_header(head) => {
+            weights::parameters(head.get(..weights::LONGEST_HEADER + 8).unwrap_or(head), bytes)
+                .err()
+                .map(|sentence| Finding::new(Rule::DamagedWeights, name, sentence))
+        }
         // An evaluator has an inspection of its own, and the rest of the code is read beside it.
         FileKind::Python => None,
         kind => {
-            let text = (kind == FileKind::Configuration && content.len() <= TEXT_BYTES)
-                .then(|| String::from_utf8(content.to_vec()).ok())
+            let text = (kind == FileKind::Configuration && is_whole && head.len() <= TEXT_BYTES)
+                .then(|| String::from_utf8(head.to_vec()).ok())
                 .flatten();
-            about(&InspectedFile {
-                path: name.to_owned(),
-                bytes: content.len() as u64,
-                sha256: String::new(),
-                kind,
-                text,
-            })
+            about(&InspectedFile { path: name.to_owned(), bytes, sha256: String::new(), kind, text })
         }
     };
     (kind, finding)

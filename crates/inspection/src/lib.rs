@@ -13,7 +13,7 @@ mod highlight;
 mod weights;
 
 pub use archive::Limits;
-pub use bundle::{BundleReport, InspectedFile, inspect_bundle, inspect_file, unpack_bundle};
+pub use bundle::{BundleReport, InspectedFile, inspect_bundle, inspect_file, unpack_bundle, visit_bundle};
 pub use evaluator::{EvaluatorReport, inspect_evaluator};
 pub use file_kind::FileKind;
 pub use finding::{Finding, Rule, Severity};

@@ -16,6 +16,11 @@ struct Tensor {
     data_offsets: [u64; 2],
 }
 
+/// Whether the whole header is in `head`.
+pub(crate) fn holds_header(head: &[u8]) -> bool {
+    head.first_chunk().is_some_and(|bytes| u64::from_le_bytes(*bytes).saturating_add(8) <= head.len() as u64)
+}
+
 /// Number of parameters of a safetensors file of `file_bytes` bytes that begins with `head`.
 ///
 /// # Errors

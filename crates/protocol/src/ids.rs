@@ -54,6 +54,10 @@ id!(
     ReleaseId
 );
 id!(
+    /// A release being rendered.
+    BuildId
+);
+id!(
     /// One utterance in one scene.
     ItemId
 );

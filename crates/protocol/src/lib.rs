@@ -12,15 +12,16 @@ mod results;
 mod runtime;
 
 pub use failure::{FailureClass, FaultOwner, UnknownFailureClass};
-pub use ids::{AttemptId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
-pub use manifest::{Decoding, DecodingValue, DemandingTrack, ModelManifest};
+pub use ids::{AttemptId, BuildId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
+pub use manifest::{Decoding, DecodingValue, DemandingTrack, HubSource, ModelManifest, is_model_path};
 pub use measurements::{
     Calibration, DeviceUse, Flag, FlagKind, LatencyBucket, LatencyByDuration, LatencyPercentiles,
     Measurements, ResultsDocument, Throughput,
 };
 pub use messages::{
     AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply,
-    Job, Limits, ModelFile, Progress, Stage, UnknownStage, Work,
+    HubToken, Job, Limits, ModelFile, Progress, Recording, RenderUpload, RenderUploadReply, RenderWork,
+    Rendered, Stage, UnknownStage, Work,
 };
 pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
 pub use runtime::{RuntimeDeclaration, Setting, SettingProblem};

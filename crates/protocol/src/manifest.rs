@@ -70,7 +70,62 @@ pub struct ModelManifest {
     /// those that are not named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<DemandingTrack>,
+    /// A model on a hub whose files belong to it, besides those that are handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub: Option<HubSource>,
     /// Decoder settings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub decoding: Decoding,
+}
+
+/// A model on a hub, at one revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubSource {
+    /// Its id there, e.g. `openai/whisper-tiny`.
+    pub model: String,
+    /// A branch, a tag or a commit; the service replaces it by the commit it finds.
+    #[serde(default = "default_revision")]
+    pub revision: String,
+    /// Which of its files, as patterns in which `*` stands for any text; none: all that are needed once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+}
+
+/// What a hub calls the branch that counts.
+fn default_revision() -> String {
+    "main".to_owned()
+}
+
+/// Longest path of a file of a model, in bytes.
+const LONGEST_PATH: usize = 255;
+/// Most folders and the file name in one path.
+const DEEPEST_PATH: usize = 8;
+
+/// Whether this may be the path of a file within a model's directory: names of ASCII letters, digits, dot, hyphen and
+/// underscore that begin with a letter, a digit or an underscore, separated by `/`. So it stays within the directory,
+/// needs no quoting anywhere and hides nothing.
+pub fn is_model_path(path: &str) -> bool {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    path.len() <= LONGEST_PATH && path.split('/').count() <= DEEPEST_PATH && path.split('/').all(is_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_within_the_model() {
+        for good in ["model.onnx", "1_Pooling/config.json", "__init__.py", "a/b/c-d_e.f"] {
+            assert!(is_model_path(good), "{good}");
+        }
+        let deep = "a/".repeat(DEEPEST_PATH) + "b";
+        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".git", "a/.b", "a b", "\u{e4}", &deep]
+        {
+            assert!(!is_model_path(bad), "{bad}");
+        }
+    }
 }

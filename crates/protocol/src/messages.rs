@@ -1,6 +1,6 @@
-//! Requests and replies of `/worker/v1/{claim,heartbeat,events,complete,fail}`.
+//! Requests and replies of `/worker/v1/{claim,heartbeat,events,complete,fail,render-upload,rendered}`.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,17 @@ pub struct Claim {
     pub fingerprint: NodeFingerprint,
     /// How long to wait for a job, in seconds; the service caps it.
     pub wait_seconds: u32,
+    /// Whether it evaluates models; `false` for a node that renders only.
+    #[serde(default = "yes")]
+    pub evaluates: bool,
+    /// Program and version of its renderer, if it renders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renderer: Option<String>,
+}
+
+/// What a worker did that was built before there were others.
+const fn yes() -> bool {
+    true
 }
 
 /// Reply to [`Claim`].
@@ -49,6 +60,60 @@ pub struct Job {
 pub enum Work {
     /// Run a model over audio.
     Evaluate(Box<EvaluateJob>),
+    /// Render a part of a release.
+    Render(Box<RenderWork>),
+}
+
+/// Render a part of a release. Dry recordings and recipes: no transcript, no name of an utterance or a talker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RenderWork {
+    /// The renderer's own description of it, JSON.
+    pub job: String,
+    /// The dry recordings it names.
+    pub recordings: Vec<Recording>,
+}
+
+/// A dry recording: 16-bit PCM WAV, 16 kHz, mono.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Recording {
+    /// Presigned URL.
+    pub url: String,
+    /// SHA-256 of the content, hexadecimal.
+    pub sha256: String,
+}
+
+/// `render-upload`: where to put audio that was rendered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RenderUpload {
+    /// The lease, as [`Job::attempt`] names it.
+    pub attempt: AttemptId,
+    /// The lease's token.
+    pub fencing_token: FencingToken,
+    /// SHA-256 of each file, hexadecimal; at most [`RenderUpload::MOST_FILES`].
+    pub sha256: Vec<String>,
+}
+
+impl RenderUpload {
+    /// Most files of one request.
+    pub const MOST_FILES: usize = 256;
+}
+
+/// Reply to [`RenderUpload`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RenderUploadReply {
+    /// Presigned URLs to `PUT` the files to, in their order, valid for some minutes; `None` for what is there already.
+    pub urls: Vec<Option<String>>,
+}
+
+/// `rendered`: the audio is in storage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Rendered {
+    /// The lease, as [`Job::attempt`] names it.
+    pub attempt: AttemptId,
+    /// The lease's token.
+    pub fencing_token: FencingToken,
+    /// What the renderer says it made, JSON.
+    pub result: String,
 }
 
 /// Run one model over the audio of one release. Audio only: no transcript, no track, no room.
@@ -58,6 +123,9 @@ pub struct EvaluateJob {
     pub model: ModelManifest,
     /// Files that belong to the model.
     pub files: Vec<ModelFile>,
+    /// What the hub wants to see before it gives out the files that come from it; for the fetch alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub_token: Option<HubToken>,
     /// Items that warm the model up; never scored, never timed.
     pub warm_up: Vec<AudioItem>,
     /// Items of the scored and timed pass, each exactly once.
@@ -73,14 +141,28 @@ pub struct EvaluateJob {
 /// A file of the model, fetched before isolation and mounted read-only.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelFile {
-    /// Plain file name (no directory).
+    /// Path within the model's directory, see [`crate::is_model_path`].
     pub name: String,
-    /// Presigned URL.
+    /// Presigned URL, or the address on the hub.
     pub url: String,
+    /// It comes from a hub, which may redirect, and wants the token.
+    #[serde(default)]
+    pub from_hub: bool,
     /// SHA-256 of the content, hexadecimal.
     pub sha256: String,
     /// Size in bytes.
     pub bytes: u64,
+}
+
+/// A submitter's token for a private model on a hub. Never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HubToken(pub String);
+
+impl fmt::Debug for HubToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HubToken(\u{2026})")
+    }
 }
 
 /// One audio file: 16-bit PCM WAV, 16 kHz, mono.
@@ -125,18 +207,21 @@ pub enum Stage {
     Transcribing,
     /// Repeat passes for the speed's interval.
     Repeating,
+    /// Rendering a part of a release.
+    Rendering,
     /// Handing in the results.
     Uploading,
 }
 
 impl Stage {
     /// All stages, in the order a worker goes through them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Fetching,
         Self::Loading,
         Self::WarmingUp,
         Self::Transcribing,
         Self::Repeating,
+        Self::Rendering,
         Self::Uploading,
     ];
 
@@ -148,6 +233,7 @@ impl Stage {
             Self::WarmingUp => "warming_up",
             Self::Transcribing => "transcribing",
             Self::Repeating => "repeating",
+            Self::Rendering => "rendering",
             Self::Uploading => "uploading",
         }
     }

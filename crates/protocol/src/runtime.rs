@@ -99,6 +99,17 @@ impl RuntimeDeclaration {
             .collect()
     }
 
+    /// This runtime in the Python environment of `other`: what `deploy/runtimes/install evaluator-OTHER` makes of
+    /// the runtime `evaluator`.
+    #[must_use]
+    pub fn with_packages_of(&self, other: &Self) -> Self {
+        Self {
+            name: format!("{}-{}", self.name, other.name),
+            description: format!("{} With the packages of the runtime {}.", self.description, other.name),
+            ..self.clone()
+        }
+    }
+
     fn unknown(&self) -> String {
         let known: Vec<&str> = self.settings.keys().map(String::as_str).collect();
         if known.is_empty() {

@@ -81,6 +81,7 @@ fn manifest() -> ModelManifest {
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        hub: None,
         decoding: std::collections::BTreeMap::new(),
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Conversation<'a> {
     buffer: Vec<u8>,
     /// Bytes of a line at most.
     pub(crate) line_limit: usize,
+    /// Bytes of log at most.
+    pub(crate) log_limit: u64,
 }
 
 /// A line, and when its last byte was here.
@@ -42,7 +44,14 @@ pub(crate) struct Line {
 
 impl<'a> Conversation<'a> {
     pub(crate) fn new(confined: Confined, cancel: &'a Cancel, progress: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { confined, cancel, progress, buffer: Vec::new(), line_limit: ANSWER_BYTES }
+        Self {
+            confined,
+            cancel,
+            progress,
+            buffer: Vec::new(),
+            line_limit: ANSWER_BYTES,
+            log_limit: LOG_TOTAL_BYTES,
+        }
     }
 
     /// Send one line; returns when it was sent. Anything the model sent unasked is a fault.
@@ -83,11 +92,62 @@ impl<'a> Conversation<'a> {
                     if let Some(bytes) = self.take_line()? {
                         return Ok(Line { bytes, arrived });
                     }
+                    // Bytes that come without a pause leave no moment to look around.
+                    if arrived >= deadline.at {
+                        return Err(Fault::Timeout(deadline.what.clone()));
+                    }
                 }
                 Received::End => return Err(self.ended()),
                 Received::Nothing => {
                     self.look_around(deadline)?;
                     wait_readable(&self.confined.answers, deadline.at.min(Instant::now() + TICK))?;
+                }
+            }
+        }
+    }
+
+    /// Send one line of a stream, however slowly it is read; lines that come meanwhile stay where they are.
+    pub(crate) fn push(&mut self, message: &impl serde::Serialize, deadline: &Deadline) -> Result<(), Fault> {
+        let mut line = serde_json::to_vec(message).map_err(io::Error::other)?;
+        line.push(b'\n');
+        let mut left = line.as_slice();
+        while !left.is_empty() {
+            match self.confined.requests.write(left) {
+                Ok(length) => left = &left[length..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.look_around(deadline)?;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(self.ended()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next line of a stream, if there is one before `until`.
+    pub(crate) fn next_line(&mut self, until: Instant, deadline: &Deadline) -> Result<Option<Line>, Fault> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let rest = self.buffer.split_off(end + 1);
+                let mut bytes = std::mem::replace(&mut self.buffer, rest);
+                bytes.truncate(end);
+                return Ok(Some(Line { bytes, arrived: Instant::now() }));
+            }
+            if self.buffer.len() > self.line_limit {
+                return Err(BadAnswer::TooLong.into());
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            match self.read()? {
+                Received::Bytes => {}
+                Received::End => return Err(self.ended()),
+                Received::Nothing => {
+                    self.look_around(deadline)?;
+                    let next = until.min(deadline.at).min(Instant::now() + TICK);
+                    wait_readable(&self.confined.answers, next)?;
                 }
             }
         }
@@ -138,7 +198,7 @@ impl<'a> Conversation<'a> {
         if self.confined.is_out_of_memory() {
             return Err(self.out_of_memory());
         }
-        if self.confined.log.overflowed() {
+        if self.confined.log.total_bytes() > self.log_limit {
             let limit = LOG_TOTAL_BYTES / (1024 * 1024);
             return Err(Fault::RuntimeError(format!("the model printed more than {limit} MiB")));
         }

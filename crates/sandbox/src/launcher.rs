@@ -96,6 +96,8 @@ pub(crate) enum Layer {
     EmptyEnvironment,
     NoCapabilities,
     ClosedDescriptors,
+    LogLimit,
+    AnswerLimit,
 }
 
 /// What is needed to start sandboxes on this machine.
@@ -186,12 +188,12 @@ impl Launcher {
 
     #[cfg(not(test))]
     #[expect(clippy::unused_self, reason = "the tests' twin looks")]
-    fn has(&self, _: Layer) -> bool {
+    pub(crate) fn has(&self, _: Layer) -> bool {
         true
     }
 
     #[cfg(test)]
-    fn has(&self, layer: Layer) -> bool {
+    pub(crate) fn has(&self, layer: Layer) -> bool {
         !self.missing.contains(&layer)
     }
 

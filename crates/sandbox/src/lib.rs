@@ -32,7 +32,7 @@ mod watchdog;
 pub use device::{Device, Node, nvidia};
 pub use launcher::MANIFEST_PATH;
 pub use log::{LOG_TAIL_BYTES, LOG_TOTAL_BYTES};
-pub use run::{Audio, Cancel, Fault, Progress, RunError, RunResult, RunSpec, TimedOutcome, expose};
+pub use run::{Audio, Cancel, Fault, Progress, RunError, RunResult, RunSpec, Streamed, TimedOutcome, expose};
 pub use runner::{ANSWER_BYTES, BadAnswer, RUNNER_PROTOCOL_VERSION};
 pub use selftest::{Guarantee, NotIsolated, Sandbox, SelfTest, check};
 pub use user::SANDBOX_USER;

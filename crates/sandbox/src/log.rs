@@ -47,9 +47,9 @@ impl Log {
         Self { state, reader: Some(reader) }
     }
 
-    /// Whether the model printed more than [`LOG_TOTAL_BYTES`].
-    pub(crate) fn overflowed(&self) -> bool {
-        lock(&self.state).total > LOG_TOTAL_BYTES
+    /// How much was printed so far; nothing is kept of what comes after [`LOG_TOTAL_BYTES`].
+    pub(crate) fn total_bytes(&self) -> u64 {
+        lock(&self.state).total
     }
 
     /// What was printed since the last call, up to the last line end unless the process is over.
@@ -111,7 +111,7 @@ mod tests {
     fn the_end_is_kept_and_control_characters_are_not() {
         let log = logged(&[&vec![b'x'; LOG_TAIL_BYTES], b"\x1b[31mend\x00\n".as_slice()].concat());
         assert!(log.tail().ends_with("\u{fffd}[31mend\u{fffd}\n"));
-        assert!(!log.overflowed());
+        assert_eq!(log.total_bytes(), LOG_TAIL_BYTES as u64 + 10);
     }
 
     #[test]
@@ -123,8 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn too_much_output_is_noticed() {
+    fn too_much_output_is_counted_and_not_kept() {
         let log = logged(&vec![b'x'; LOG_TOTAL_BYTES as usize + 1]);
-        assert!(log.overflowed());
+        assert_eq!(log.total_bytes(), LOG_TOTAL_BYTES + 1);
+        assert_eq!(log.tail().len(), LOG_TAIL_BYTES);
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     launcher::{Confinement, LaunchError},
     runner::{
         self, ANSWER_BYTES, BadAnswer, BatchRequest, Greeting, MOST_BATCH, RUNNER_PROTOCOL_VERSION, Ready,
-        Request,
+        Request, Said, StreamRequest,
     },
     runtime::Installed,
     selftest::Sandbox,
@@ -37,6 +37,11 @@ use crate::{
 
 /// Processes and threads a model may have.
 const MODEL_PROCESSES: u32 = 512;
+
+/// Length of the pieces in which audio is streamed …
+const PIECE: Duration = Duration::from_millis(100);
+/// … and as bytes of 16-bit samples at 16 kHz.
+const PIECE_BYTES: usize = 3_200;
 
 /// One audio file and its length.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +102,18 @@ pub struct TimedOutcome {
     pub outcome: Outcome,
     /// From the last byte of the request to the last byte of the reply, in seconds.
     pub seconds: f64,
+}
+
+/// One item that was streamed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Streamed {
+    /// The final text or the model's own error.
+    pub outcome: Outcome,
+    /// From the moment its first sample was spoken to the last byte of the first answer with a word in it, in seconds;
+    /// silence at the beginning of the audio counts. Nothing if no word ever came.
+    pub first_token_seconds: Option<f64>,
+    /// From the moment its last sample was spoken to the last byte of the final answer, in seconds.
+    pub finalisation_seconds: f64,
 }
 
 /// A run that went to its end.
@@ -217,12 +234,46 @@ impl Sandbox {
     /// # Errors
     /// [`RunError`] with the end of the log: the model's fault, the node's, or a cancellation. Nothing of the
     /// model is left running in any case.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is of one lifetime, the closure of any"
+    )]
     pub fn run(
         &self,
         spec: &RunSpec<'_>,
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<RunResult, RunError> {
+        let (result, log_tail) = self.supervise(spec, progress, cancel, |run| run.everything())?;
+        Ok(RunResult { log_tail, ..result })
+    }
+
+    /// Stream the items of `spec` to one model in real time, one after the other in shuffled order (beta). Warm-up items
+    /// are streamed before and left out of the result, which is in the order of the items; there are no repeat passes.
+    ///
+    /// # Errors
+    /// As [`Sandbox::run`]; a model that does not take audio in pieces is a load error.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is of one lifetime, the closure of any"
+    )]
+    pub fn stream(
+        &self,
+        spec: &RunSpec<'_>,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Vec<Streamed>, RunError> {
+        self.supervise(spec, progress, cancel, |run| run.streams()).map(|(streamed, _)| streamed)
+    }
+
+    /// Start a model, do `work` with it, and see to its end: the result, and the end of its log.
+    fn supervise<T>(
+        &self,
+        spec: &RunSpec<'_>,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+        work: impl FnOnce(&mut Run<'_>) -> Result<T, Fault>,
+    ) -> Result<(T, String), RunError> {
         let early = |fault| RunError { fault, log_tail: String::new() };
         let stalls = Stalls::new(spec.scratch, spec.seed).map_err(|error| early(error.into()))?;
         let manifest =
@@ -248,12 +299,12 @@ impl Sandbox {
         let conversation = Conversation::new(confined, cancel, progress);
         let mut run = Run { spec, conversation, stalls, started };
 
-        let outcome = run.everything();
+        let outcome = work(&mut run);
         let ended = run.conversation.confined.end();
         run.conversation.ship_log(true);
         let log_tail = run.conversation.confined.log.tail();
         match (outcome, ended) {
-            (Ok(result), Ok(())) => Ok(RunResult { log_tail, ..result }),
+            (Ok(result), Ok(())) => Ok((result, log_tail)),
             (Err(fault), _) => Err(RunError { fault, log_tail }),
             (Ok(_), Err(error)) => Err(RunError { fault: error.into(), log_tail }),
         }
@@ -271,7 +322,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn everything(&mut self) -> Result<RunResult, Fault> {
         self.report(Stage::Loading, 0, 1);
-        let Ready { num_params, max_batch } = self.load().map_err(Fault::while_loading)?;
+        let Ready { num_params, max_batch, .. } = self.load(false).map_err(Fault::while_loading)?;
         let ready_seconds = self.started.elapsed().as_secs_f64();
         let spec = self.spec;
         self.pass(Stage::WarmingUp, spec.warm_up, 0, spec.warm_up.len())?;
@@ -300,8 +351,75 @@ impl Run<'_> {
         })
     }
 
-    fn load(&mut self) -> Result<Ready, Fault> {
-        let hello = Greeting::Hello { protocol: RUNNER_PROTOCOL_VERSION, sample_rate: 16_000, channels: 1 };
+    fn streams(&mut self) -> Result<Vec<Streamed>, Fault> {
+        self.report(Stage::Loading, 0, 1);
+        let ready = self.load(true).map_err(Fault::while_loading)?;
+        if !ready.streaming {
+            return Err(Fault::LoadError("its runtime does not take audio in pieces".to_owned()));
+        }
+        let spec = self.spec;
+        for audio in spec.warm_up {
+            self.streamed(audio)?;
+        }
+        let mut streamed: Vec<Option<Streamed>> = vec![None; spec.items.len()];
+        for (done, index) in self.stalls.shuffled(spec.items.len()).into_iter().enumerate() {
+            self.report(Stage::Transcribing, done, spec.items.len());
+            streamed[index] = Some(self.streamed(&spec.items[index])?);
+        }
+        self.conversation.expect_silence()?;
+        Ok(streamed.into_iter().flatten().collect())
+    }
+
+    /// One item in real time: each piece is sent when its last sample has been spoken, never before.
+    fn streamed(&mut self, audio: &Audio) -> Result<Streamed, Fault> {
+        let samples = wav_samples(&fs::read(&audio.path)?)?;
+        let id = self.stalls.random_name();
+        let limit = self.spec.limits.item_seconds
+            + (1.0 + self.spec.limits.item_seconds_per_audio_second) * audio.seconds.max(0.0);
+        let deadline = self
+            .deadline(limit, format!("a stream of {:.1} s was not done after {limit:.1} s", audio.seconds));
+        self.conversation.expect_silence()?;
+        self.conversation.push(&StreamRequest::Stream(&id), &deadline)?;
+        let began = Instant::now();
+        let mut first = None;
+        for (number, piece) in (1_u32..).zip(samples.chunks(PIECE_BYTES)) {
+            let spoken = began + PIECE * number;
+            while let Some(line) = self.conversation.next_line(spoken, &deadline)? {
+                match runner::parse_said(&line.bytes, &id)? {
+                    Said::Partial(text) => note_first(&mut first, &text, line.arrived),
+                    Said::Final(_) => return Err(BadAnswer::Unasked.into()),
+                }
+            }
+            self.conversation.push(&StreamRequest::Chunk(hex::encode(piece)), &deadline)?;
+        }
+        let over = Instant::now();
+        self.conversation.push(&StreamRequest::End(&id), &deadline)?;
+        loop {
+            // The deadline ends the wait with its own fault.
+            let Some(line) = self.conversation.next_line(deadline.at + PIECE, &deadline)? else { continue };
+            match runner::parse_said(&line.bytes, &id)? {
+                Said::Partial(text) => note_first(&mut first, &text, line.arrived),
+                Said::Final(outcome) => {
+                    if let Outcome::Text(text) = &outcome {
+                        note_first(&mut first, text, line.arrived);
+                    }
+                    return Ok(Streamed {
+                        outcome,
+                        first_token_seconds: first.map(|it| it.duration_since(began).as_secs_f64()),
+                        finalisation_seconds: line.arrived.duration_since(over).as_secs_f64(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn load(&mut self, streaming: bool) -> Result<Ready, Fault> {
+        let hello = Greeting::Hello {
+            protocol: RUNNER_PROTOCOL_VERSION,
+            sample_rate: 16_000,
+            channels: 1,
+            streaming,
+        };
         self.conversation.send(&hello)?;
         let limit = self.spec.limits.ready_seconds;
         let deadline = self.deadline(limit, format!("it was not ready after {limit} s"));
@@ -430,6 +548,28 @@ impl Run<'_> {
     }
 }
 
+/// When the first words were there.
+fn note_first(first: &mut Option<Instant>, text: &str, arrived: Instant) {
+    if first.is_none() && !text.trim().is_empty() {
+        *first = Some(arrived);
+    }
+}
+
+/// The samples of a RIFF/WAVE file: the content of its `data` chunk.
+fn wav_samples(file: &[u8]) -> io::Result<Vec<u8>> {
+    let mut rest = file.get(12..).unwrap_or_default();
+    while let Some((head, content)) = rest.split_at_checked(8) {
+        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let content_here = &content[..length.min(content.len())];
+        if head.starts_with(b"data") {
+            return Ok(content_here.to_vec());
+        }
+        // Chunks start at even places.
+        rest = content.get(length.saturating_add(length % 2)..).unwrap_or_default();
+    }
+    Err(io::Error::other("an audio file has no `data` chunk"))
+}
+
 /// Seconds as a duration, within bounds that a clock can carry.
 fn duration(seconds: f64) -> Duration {
     const YEAR: f64 = 365.0 * 86_400.0;
@@ -521,6 +661,13 @@ mod tests {
         assert!(!first.inside.contains("far") && first.inside.starts_with("/audio/"));
         assert_eq!(fs::read(&first.host).unwrap(), b"RIFF");
         assert_eq!(fs::metadata(&first.host).unwrap().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn samples_are_those_of_the_data_chunk_wherever_it_is() {
+        let file = b"RIFF\x00\x00\x00\x00WAVEfmt \x04\x00\x00\x00abcdLIST\x01\x00\x00\x00x\x00data\x04\x00\x00\x00\x01\x02\x03\x04tail";
+        assert_eq!(wav_samples(file).unwrap(), [1, 2, 3, 4]);
+        assert!(wav_samples(b"RIFF").is_err());
     }
 
     #[test]

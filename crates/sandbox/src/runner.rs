@@ -5,6 +5,10 @@
 //!
 //! A model that says `"max_batch":N` when it is ready also takes up to N items at once:
 //! `→ {"batch":[{"id":"…","path":"…"},…]}` `← {"batch":[{"id":"…","text":"…"},…]}`, each id once, in any order.
+//!
+//! Streaming (beta): where the greeting says `"streaming":true`, a model that says the same when it is ready hears items in
+//! pieces: `→ {"stream":"ID"}` `→ {"chunk":"HEX"}`… `→ {"end":"ID"}`, and says `← {"id":"ID","partial":"…"}` as often as it
+//! likes and `← {"id":"ID","final":"…"}` once, after the end.
 
 use std::collections::HashMap;
 
@@ -23,7 +27,43 @@ pub(crate) const MOST_BATCH: u32 = 256;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Greeting {
-    Hello { protocol: u32, sample_rate: u32, channels: u16 },
+    Hello {
+        protocol: u32,
+        sample_rate: u32,
+        channels: u16,
+        /// Audio comes in pieces, in real time.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        streaming: bool,
+    },
+}
+
+/// What a model that streams is told, one line each: an item begins, a piece of it was spoken, it is over.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StreamRequest<'a> {
+    /// Id of the item.
+    Stream(&'a str),
+    /// Little-endian 16-bit samples in hexadecimal digits.
+    Chunk(String),
+    /// Id of the item.
+    End(&'a str),
+}
+
+#[derive(Debug, Deserialize)]
+struct StreamAnswer {
+    id: String,
+    partial: Option<String>,
+    r#final: Option<String>,
+    error: Option<String>,
+}
+
+/// What a model says while an item streams.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Said {
+    /// What it has heard so far; may change.
+    Partial(String),
+    /// The last word on the item.
+    Final(Outcome),
 }
 
 #[derive(Debug, Serialize)]
@@ -54,6 +94,9 @@ pub(crate) struct Ready {
     /// Most items it takes at once; nothing: one.
     #[serde(default)]
     pub(crate) max_batch: Option<u32>,
+    /// It takes audio in pieces.
+    #[serde(default)]
+    pub(crate) streaming: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,6 +151,24 @@ pub(crate) fn parse_answer(line: &[u8], asked: &str) -> Result<Outcome, BadAnswe
     if answer.id == asked { outcome(answer) } else { Err(BadAnswer::WrongId) }
 }
 
+/// `{"id":…,"partial":…}`, `{"id":…,"final":…}` or `{"id":…,"error":…}` for the item that streams.
+pub(crate) fn parse_said(line: &[u8], asked: &str) -> Result<Said, BadAnswer> {
+    let answer: StreamAnswer = parse(line, r#"{"id":"…","partial":"…"} or {"id":"…","final":"…"}"#)?;
+    let StreamAnswer { id, partial, r#final, error } = answer;
+    match (id == asked, partial) {
+        (false, _) => Err(BadAnswer::WrongId),
+        (true, Some(text)) if r#final.is_none() && error.is_none() => {
+            if text.contains('\0') {
+                Err(BadAnswer::Nul)
+            } else {
+                Ok(Said::Partial(text))
+            }
+        }
+        (true, Some(_)) => Err(BadAnswer::TextOrError),
+        (true, None) => outcome(Answer { id, text: r#final, error }).map(Said::Final),
+    }
+}
+
 /// Outcomes of a batch in the order asked.
 pub(crate) fn parse_batch(line: &[u8], asked: &[String]) -> Result<Vec<Outcome>, BadAnswer> {
     let answer: BatchAnswer = parse(line, r#"{"batch":[{"id":"…","text":"…"},…]}"#)?;
@@ -143,7 +204,7 @@ mod tests {
 
     #[test]
     fn messages_are_written_as_the_protocol_says() {
-        let hello = Greeting::Hello { protocol: 1, sample_rate: 16_000, channels: 1 };
+        let hello = Greeting::Hello { protocol: 1, sample_rate: 16_000, channels: 1, streaming: false };
         assert_eq!(
             serde_json::to_string(&hello).unwrap(),
             r#"{"hello":{"protocol":1,"sample_rate":16000,"channels":1}}"#
@@ -156,9 +217,12 @@ mod tests {
     fn ready_may_leave_the_number_of_parameters_open() {
         assert_eq!(
             parse_ready(br#"{"ready":{"num_params":7}}"#),
-            Ok(Ready { num_params: Some(7), max_batch: None })
+            Ok(Ready { num_params: Some(7), max_batch: None, streaming: false })
         );
-        assert_eq!(parse_ready(br#"{"ready":{}}"#), Ok(Ready { num_params: None, max_batch: None }));
+        assert_eq!(
+            parse_ready(br#"{"ready":{"streaming":true}}"#),
+            Ok(Ready { num_params: None, max_batch: None, streaming: true })
+        );
         assert!(matches!(parse_ready(br#"{"id":"a","text":""}"#), Err(BadAnswer::NotAnAnswer { .. })));
     }
 
@@ -171,6 +235,20 @@ mod tests {
         assert_eq!(parse_answer(b"{\"id\":\"a\",\"text\":\"\\u0000\"}", "a"), Err(BadAnswer::Nul));
         assert_eq!(parse_answer(b"\xff", "a"), Err(BadAnswer::NotUtf8));
         assert_eq!(parse_answer(br#"{"id":"b","text":""}"#, "a"), Err(BadAnswer::WrongId));
+    }
+
+    #[test]
+    fn a_stream_is_told_in_lines_and_answered_by_partial_texts_and_one_final_one() {
+        let told = [StreamRequest::Stream("a"), StreamRequest::Chunk("0100".into()), StreamRequest::End("a")]
+            .map(|it| serde_json::to_string(&it).unwrap());
+        assert_eq!(told, [r#"{"stream":"a"}"#, r#"{"chunk":"0100"}"#, r#"{"end":"a"}"#]);
+        let said = |line: &str| parse_said(line.as_bytes(), "a");
+        assert_eq!(said(r#"{"id":"a","partial":"he"}"#), Ok(Said::Partial("he".into())));
+        assert_eq!(said(r#"{"id":"a","final":"hello"}"#), Ok(Said::Final(Outcome::Text("hello".into()))));
+        assert_eq!(said(r#"{"id":"a","error":"no"}"#), Ok(Said::Final(Outcome::Error("no".into()))));
+        assert_eq!(said(r#"{"id":"b","final":""}"#), Err(BadAnswer::WrongId));
+        assert_eq!(said(r#"{"id":"a","partial":"","final":""}"#), Err(BadAnswer::TextOrError));
+        assert_eq!(said(r#"{"id":"a"}"#), Err(BadAnswer::TextOrError));
     }
 
     #[test]

@@ -97,7 +97,10 @@ pub fn load(directory: &Path) -> Result<Installed, RuntimeError> {
     }
     digest.update(format!("python {}\n", python_version(directory)?));
     let digest = hex::encode(digest.finalize());
-    Ok(Installed { declaration, digest, directory: directory.to_path_buf() })
+    // The launcher works elsewhere, so a path that starts here would lead nowhere.
+    let absolute = std::path::absolute(directory)
+        .map_err(|error| RuntimeError::Unreadable { path: directory.to_path_buf(), error })?;
+    Ok(Installed { declaration, digest, directory: absolute })
 }
 
 /// Every runtime installed below `root`, by name. A directory without `runtime.toml` is not one.
@@ -121,9 +124,12 @@ pub fn installed(root: &Path) -> Result<Vec<Installed>, RuntimeError> {
         .collect()
 }
 
-/// Where runtimes are installed unless told otherwise: `/var/lib/ffasr/runtimes` for root, else
+/// Where runtimes are installed unless told otherwise: `$FFASR_RUNTIMES`, else `/var/lib/ffasr/runtimes` for root, else
 /// `$XDG_DATA_HOME/ffasr/runtimes` or `~/.local/share/ffasr/runtimes`.
 pub fn default_root() -> PathBuf {
+    if let Some(root) = env::var_os("FFASR_RUNTIMES").filter(|it| !it.is_empty()) {
+        return PathBuf::from(root);
+    }
     if rustix::process::geteuid().is_root() {
         return PathBuf::from("/var/lib/ffasr/runtimes");
     }

@@ -18,7 +18,7 @@ use std::{
 use crate::{
     cgroup::TreeLimits,
     conversation::{Conversation, Deadline},
-    launcher::{Confined, Confinement, ENVIRONMENT, LaunchError, Launcher, SHM_BYTES, TMP_BYTES},
+    launcher::{Confined, Confinement, ENVIRONMENT, LaunchError, Launcher, Layer, SHM_BYTES, TMP_BYTES},
     run::{Cancel, Fault},
     runner::BadAnswer,
 };
@@ -314,14 +314,14 @@ fn hog(launcher: &Launcher, bait: &Bait) -> Result<(), String> {
 }
 
 fn chatter(launcher: &Launcher, bait: &Bait) -> Result<(), String> {
-    match trial(launcher, bait, "chatter", PROBE_TIMEOUT)? {
+    match trial(launcher, bait, "chatter", patience(launcher, Layer::LogLimit))? {
         Fault::RuntimeError(reason) if reason.contains("printed more than") => Ok(()),
         other => Err(ended_otherwise(&other)),
     }
 }
 
 fn endless(launcher: &Launcher, bait: &Bait) -> Result<(), String> {
-    match trial(launcher, bait, "endless", PROBE_TIMEOUT)? {
+    match trial(launcher, bait, "endless", patience(launcher, Layer::AnswerLimit))? {
         Fault::BadOutput(BadAnswer::TooLong) => Ok(()),
         other => Err(ended_otherwise(&other)),
     }
@@ -334,6 +334,11 @@ fn stubborn(launcher: &Launcher, bait: &Bait) -> Result<(), String> {
     }
 }
 
+/// How long a probe that breaks a limit is let be; not so long where nothing else would stop it.
+fn patience(launcher: &Launcher, limit: Layer) -> Duration {
+    if launcher.has(limit) { PROBE_TIMEOUT } else { Duration::from_secs(3) }
+}
+
 fn ended_otherwise(fault: &Fault) -> String {
     format!("the probe ended otherwise: {fault}")
 }
@@ -344,6 +349,12 @@ fn trial(launcher: &Launcher, bait: &Bait, misdeed: &str, patience: Duration) ->
     let cancel = Cancel::default();
     let mut ignore = |_| {};
     let mut conversation = Conversation::new(confined, &cancel, &mut ignore);
+    if !launcher.has(Layer::LogLimit) {
+        conversation.log_limit = u64::MAX;
+    }
+    if !launcher.has(Layer::AnswerLimit) {
+        conversation.line_limit = usize::MAX;
+    }
     let outcome = answer(&mut conversation, patience);
     conversation.confined.end().map_err(|error| error.to_string())?;
     outcome.err().ok_or_else(|| "nothing stopped the probe".to_owned())
@@ -382,7 +393,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
-    use crate::{cgroup::Hierarchy, launcher::Layer, user::Identity};
+    use crate::{cgroup::Hierarchy, user::Identity};
 
     /// What the self-test finds on this machine without these layers.
     fn without(layers: &[Layer]) -> Vec<Guarantee> {
@@ -484,6 +495,12 @@ mod tests {
     #[test]
     fn capabilities_are_noticed() {
         assert_broken(&[Layer::NoCapabilities], "no privileges inside", "capabilities");
+    }
+
+    #[test]
+    fn a_log_and_an_answer_without_a_limit_are_noticed() {
+        assert_broken(&[Layer::LogLimit], "log bounded", "ended otherwise");
+        assert_broken(&[Layer::AnswerLimit], "answers bounded", "ended otherwise");
     }
 
     #[test]

@@ -19,7 +19,7 @@ const EXAMPLES: [(&str, &str); 3] = [
 ];
 
 /// Run these files as a model on real speech.
-fn evaluate(files: &[(&str, &str)], entry: Option<&str>) -> Result<RunResult, RunError> {
+fn evaluate(files: &[(&str, &str)], evaluator: Option<&str>) -> Result<RunResult, RunError> {
     let name = "evaluator-pocketsphinx";
     let runtime =
         runtime::load(&runtime::default_root().join(name)).unwrap_or_else(|it| panic!("{it} {name}"));
@@ -30,7 +30,7 @@ fn evaluate(files: &[(&str, &str)], entry: Option<&str>) -> Result<RunResult, Ru
         fs::write(model.join(name), content).unwrap();
     }
     let names: Vec<&str> = files.iter().map(|it| it.0).collect();
-    let entry = entry.map(|it| ("entry".to_owned(), DecodingValue::Text(it.to_owned())));
+    let named = evaluator.map(|it| ("evaluator".to_owned(), DecodingValue::Text(it.to_owned())));
     let manifest = ModelManifest {
         name: "Evaluator".into(),
         organisation: "Test".into(),
@@ -40,7 +40,8 @@ fn evaluate(files: &[(&str, &str)], entry: Option<&str>) -> Result<RunResult, Ru
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
-        decoding: entry.into_iter().collect(),
+        hub: None,
+        decoding: named.into_iter().collect(),
     };
     assert_eq!(runtime.declaration.problems(&manifest.decoding, &names), []);
     let audio: Audio = prompt("vm-dialout", directory.path());
@@ -60,8 +61,8 @@ fn evaluate(files: &[(&str, &str)], entry: Option<&str>) -> Result<RunResult, Ru
     common::SANDBOX.run(&spec, &mut |_| {}, &Cancel::default())
 }
 
-fn said(files: &[(&str, &str)], entry: Option<&str>) -> (String, Option<u64>) {
-    let result = evaluate(files, entry).unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail));
+fn said(files: &[(&str, &str)], evaluator: Option<&str>) -> (String, Option<u64>) {
+    let result = evaluate(files, evaluator).unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail));
     (text(&result.items[0].outcome), result.num_params)
 }
 

@@ -81,6 +81,77 @@ fn real_speech_is_transcribed_and_no_item_depends_on_what_was_heard_before() {
 }
 
 #[test]
+fn speech_is_transcribed_while_it_is_spoken_with_words_before_its_end() {
+    let directory = common::public_directory();
+    let items = ["vm-dialout", "cannot-complete-as-dialed"].map(|name| prompt(name, directory.path()));
+    let model = directory.path().join("model");
+    fs::create_dir(&model).unwrap();
+    let mut manifest = manifest("pocketsphinx-fast");
+    manifest.decoding = protocol::Decoding::new();
+    let spec = RunSpec {
+        runtime: &pocketsphinx(),
+        manifest: &manifest,
+        model: &model,
+        scratch: directory.path(),
+        warm_up: &[],
+        items: &items,
+        repeats: &[],
+        throughput: false,
+        devices: &[],
+        seed: 1,
+        limits: common::LIMITS,
+    };
+    let streamed = common::SANDBOX.stream(&spec, &mut |_| {}, &Cancel::default());
+    let streamed = streamed.unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail));
+    // What is said, by Debian's core-sounds-en.txt.
+    for (item, (said, audio)) in streamed.iter().zip([
+        ("please wait while i connect your call", &items[0]),
+        ("your call cannot be completed as dialed", &items[1]),
+    ]) {
+        let heard = common::text(&item.outcome);
+        let right = said.split(' ').filter(|word| heard.split(' ').any(|it| it == *word)).count();
+        assert!(right >= 4, "{heard}");
+        // Nothing can be known before it was spoken, and the end comes after all of it was.
+        assert!(item.first_token_seconds.unwrap() > 0.1, "{item:?}");
+        assert!(item.finalisation_seconds > 0.0, "{item:?}");
+        assert!(audio.seconds > 1.0);
+    }
+}
+
+#[test]
+fn a_front_end_cleans_what_the_recogniser_hears() {
+    let directory = common::public_directory();
+    let item = prompt("vm-dialout", directory.path());
+    let model = directory.path().join("model");
+    fs::create_dir(&model).unwrap();
+    let example = repository().join("deploy/runtimes/front_ends/spectral_subtraction.py");
+    fs::copy(example, model.join("spectral.py")).unwrap();
+    fs::write(model.join("mute.py"), "def enhance(samples, rate):\n    return 0 * samples\n").unwrap();
+    let mut manifest = manifest("pocketsphinx-accurate");
+    manifest.decoding.remove("lm");
+    let mut hear = |front_end: &str| {
+        manifest.decoding.insert("front_end".into(), protocol::DecodingValue::Text(front_end.into()));
+        let spec = RunSpec {
+            runtime: &pocketsphinx(),
+            manifest: &manifest,
+            model: &model,
+            scratch: directory.path(),
+            warm_up: &[],
+            items: std::slice::from_ref(&item),
+            repeats: &[],
+            throughput: false,
+            devices: &[],
+            seed: 1,
+            limits: common::LIMITS,
+        };
+        let result = common::SANDBOX.run(&spec, &mut |_| {}, &Cancel::default());
+        common::texts(&result.unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail))).remove(0)
+    };
+    assert_eq!(hear("spectral.py"), "please wait while i connect your call");
+    assert_eq!(hear("mute.py"), "");
+}
+
+#[test]
 fn the_demos_models_fit_the_runtimes_declaration() {
     let declaration = runtime::declaration(&repository().join("deploy/runtimes/pocketsphinx")).unwrap();
     for name in ["pocketsphinx-accurate", "pocketsphinx-default", "pocketsphinx-fast"] {

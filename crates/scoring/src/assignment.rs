@@ -4,7 +4,8 @@
 /// the lexicographically smallest. Returns the column of each row. Takes time cubic in the size.
 pub(crate) fn assign(costs: &[Vec<i64>]) -> Vec<usize> {
     let (mut columns, row_prices, column_prices) = optimum(costs);
-    let is_tight = |row: usize, column: usize| costs[row][column] == row_prices[row] + column_prices[column];
+    let is_tight =
+        |row: usize, column: usize| i128::from(costs[row][column]) == row_prices[row] + column_prices[column];
     // All optimal assignments, and only those, consist of tight edges.
     for row in 0..costs.len() {
         for column in 0..costs.len() {
@@ -69,8 +70,8 @@ fn move_on(
 }
 
 /// An optimal assignment, and prices of rows and columns that prove it: no cost is below the sum of its two prices,
-/// and the assigned ones equal it.
-fn optimum(costs: &[Vec<i64>]) -> (Vec<usize>, Vec<i64>, Vec<i64>) {
+/// and the assigned ones equal it. Prices add up costs, so they are wider than these and cannot overflow.
+fn optimum(costs: &[Vec<i64>]) -> (Vec<usize>, Vec<i128>, Vec<i128>) {
     let n = costs.len();
     // Shortest augmenting paths; column n is where each search starts.
     let mut row_prices = vec![0; n + 1];
@@ -79,15 +80,15 @@ fn optimum(costs: &[Vec<i64>]) -> (Vec<usize>, Vec<i64>, Vec<i64>) {
     for row in 0..n {
         owner[n] = Some(row);
         let mut column = n;
-        let mut nearest = vec![i64::MAX; n + 1];
+        let mut nearest = vec![i128::MAX; n + 1];
         let mut before = vec![n; n + 1];
         let mut done = vec![false; n + 1];
         while let Some(current) = owner[column] {
             done[column] = true;
-            let mut step = i64::MAX;
+            let mut step = i128::MAX;
             let mut next = n;
             for other in (0..n).filter(|&other| !done[other]) {
-                let reduced = costs[current][other] - row_prices[current] - column_prices[other];
+                let reduced = i128::from(costs[current][other]) - row_prices[current] - column_prices[other];
                 if reduced < nearest[other] {
                     nearest[other] = reduced;
                     before[other] = column;
@@ -150,6 +151,13 @@ mod tests {
         let mut best = (i64::MAX, Vec::new());
         extend(costs, &mut Vec::new(), &mut best);
         best.1
+    }
+
+    #[test]
+    fn the_largest_costs_do_not_overflow() {
+        let (low, high) = (i64::MIN, i64::MAX);
+        assert_eq!(assign(&[vec![high, low], vec![low, high]]), [1, 0]);
+        assert_eq!(assign(&[vec![low, low], vec![low, high]]), [1, 0]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The Pareto front of accuracy against speed.
 
+use rayon::prelude::*;
+
 use crate::bootstrap::Replicates;
 
 /// Which points (error, speed) no other point beats: none has a lower or equal error and a higher or equal speed,
@@ -26,22 +28,43 @@ pub fn front(points: &[(f64, f64)]) -> Vec<bool> {
 /// taken replication by replication, as many as all rows have.
 pub fn membership(rows: &[(Replicates, Replicates)]) -> Vec<f64> {
     let replications = rows.iter().map(|(e, s)| e.values.len().min(s.values.len())).min().unwrap_or(0);
-    let mut on_front = vec![0_usize; rows.len()];
-    for replication in 0..replications {
+    let front_of = |replication: usize| {
         let points: Vec<(f64, f64)> = rows
             .iter()
             .map(|(error, speed)| (error.values[replication], speed.values[replication]))
             .collect();
-        for (count, is_on) in on_front.iter_mut().zip(front(&points)) {
-            *count += usize::from(is_on);
-        }
-    }
+        front(&points)
+    };
+    let none = || vec![0_usize; rows.len()];
+    let on_front = (0..replications)
+        .into_par_iter()
+        .fold(none, |counts, replication| add(counts, front_of(replication).into_iter().map(usize::from)))
+        .reduce(none, add);
     on_front.into_iter().map(|count| count as f64 / replications as f64).collect()
+}
+
+fn add(mut counts: Vec<usize>, more: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    for (count, more) in counts.iter_mut().zip(more) {
+        *count += more;
+    }
+    counts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn replicates(values: &[f64]) -> Replicates {
+        Replicates { estimate: values[0], values: values.to_vec() }
+    }
+
+    #[test]
+    fn membership_is_the_share_of_replications_on_the_front() {
+        // The second is dominated in the first and last of four replications, the first in none.
+        let first = (replicates(&[0.1, 0.1, 0.2, 0.1]), replicates(&[9.0, 9.0, 9.0, 9.0]));
+        let second = (replicates(&[0.2, 0.2, 0.1, 0.1]), replicates(&[5.0, 10.0, 5.0, 5.0]));
+        assert_eq!(membership(&[first, second]), [1.0, 0.5]);
+    }
 
     #[test]
     fn only_points_that_none_beats_are_on_the_front() {

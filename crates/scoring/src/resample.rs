@@ -38,6 +38,14 @@ impl Draw {
         ((u64::from(self.0.next_u32()) * n as u64) >> 32) as usize
     }
 
+    /// A normal deviate of mean 0 and variance 1 (Box and Muller 1958, *Annals of Mathematical Statistics* 29(2)), the
+    /// same on every machine: `libm` is not the machine's own.
+    pub(crate) fn normal(&mut self) -> f64 {
+        let uniform = |bits: u64| ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+        let radius = libm::sqrt(-2.0 * libm::log(uniform(self.0.next_u64())));
+        radius * libm::cos(std::f64::consts::TAU * uniform(self.0.next_u64()))
+    }
+
     /// 64 fair coins.
     pub(crate) fn bits(&mut self) -> u64 {
         self.0.next_u64()

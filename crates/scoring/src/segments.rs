@@ -23,6 +23,9 @@ pub struct Segment {
     pub words: String,
 }
 
+/// The latest time of a segment in seconds, more than 300 years: beyond it seconds lose their microseconds.
+const LATEST: f64 = 1e10;
+
 /// What is wrong with a segment or a file of segments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
@@ -47,7 +50,7 @@ pub enum SegmentError {
     },
     /// Times that cannot be.
     #[error(
-        "segment {index} ({speaker}) runs from {start} s to {end} s: times must be finite, not negative, and in order"
+        "segment {index} ({speaker}) runs from {start} s to {end} s: times must be from 0 to 1e10 s and in order"
     )]
     BadTimes {
         /// Place of the segment from 1.
@@ -67,7 +70,7 @@ impl Segment {
         let (Some(start), Some(end)) = (self.start_time, self.end_time) else {
             return Err(SegmentError::NoTimes { index: index + 1, speaker: self.speaker.clone() });
         };
-        if start >= 0.0 && end >= start && end.is_finite() {
+        if start >= 0.0 && end >= start && end <= LATEST {
             Ok((start, end))
         } else {
             Err(SegmentError::BadTimes {
@@ -177,8 +180,8 @@ impl<'a> Fields<'a> {
 
     fn number(&mut self, name: &str) -> Result<f64, String> {
         let field = self.next(name)?;
-        let number = field.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
-        number.ok_or_else(|| format!("the {name} {field:?} is not a number of seconds from 0 up"))
+        let number = field.parse::<f64>().ok().filter(|number| (0.0..=LATEST).contains(number));
+        number.ok_or_else(|| format!("the {name} {field:?} is not a number of seconds from 0 to 1e10"))
     }
 }
 
@@ -261,7 +264,11 @@ mod tests {
         assert_eq!(message("m1 1 A 0 1 a\nm1 1 A"), "line 2: the start time is missing");
         assert_eq!(
             message("m1 1 A x 1 a"),
-            "line 1: the start time \"x\" is not a number of seconds from 0 up"
+            "line 1: the start time \"x\" is not a number of seconds from 0 to 1e10"
+        );
+        // Found by fuzzing: times beyond the range of whole microseconds.
+        assert!(
+            message("m1 1 A 0.5 1222222222222222222222222222222.5 a").starts_with("line 1: the end time")
         );
         assert_eq!(message("m1 1 A 2 1 a"), "line 1: the segment ends before it starts");
         assert!(read_seglst("{").is_err());

@@ -5,11 +5,11 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use protocol::{NodeFingerprint, UserId, WorkerId};
-use sqlx::{PgPool, types::Json};
+use sqlx::{PgConnection, PgPool, types::Json};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 
-use crate::{Secret, StoreError};
+use crate::{Secret, StoreError, audit};
 
 /// How long a browser stays signed in.
 const SESSION_LIFETIME: Duration = Duration::days(14);
@@ -106,6 +106,80 @@ pub async fn put_user(pool: &PgPool, name: &str, role: Role, password: &str) -> 
     }
     transaction.commit().await?;
     Ok(UserId(id))
+}
+
+/// Creates an account with a password that is made up, shown this once. Written into the audit log.
+///
+/// # Errors
+/// [`StoreError::NameTaken`] when there is one, [`StoreError::Refused`] for a name that is not usable; otherwise when the
+/// database fails.
+pub async fn create_user(pool: &PgPool, name: &str, role: Role, actor: &str) -> Result<Secret, StoreError> {
+    let usable = (1..=64).contains(&name.len())
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if !usable {
+        return Err(StoreError::Refused(
+            "a name has at most 64 letters, digits, dots, hyphens and underscores and begins with a letter or digit"
+                .to_owned(),
+        ));
+    }
+    let password = Secret::generate("")?;
+    let hash = hash_password(password.expose()).await?;
+    let mut transaction = pool.begin().await?;
+    let created = sqlx::query(
+        "INSERT INTO users (id, name, role, password_hash) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(UserId::new().0)
+    .bind(name)
+    .bind(role.as_str())
+    .bind(hash)
+    .execute(&mut *transaction)
+    .await?;
+    if created.rows_affected() == 0 {
+        return Err(StoreError::NameTaken(format!("the name \u{201c}{name}\u{201d}")));
+    }
+    note_user(&mut transaction, actor, "create user", name, role.as_str()).await?;
+    transaction.commit().await?;
+    Ok(password)
+}
+
+/// Gives a user another role, which counts from the next request on. Written into the audit log.
+///
+/// # Errors
+/// [`StoreError::Refused`] when nobody would be left who is an admin; otherwise when there is no such user or the
+/// database fails.
+pub async fn set_role(pool: &PgPool, name: &str, role: Role, actor: &str) -> Result<(), StoreError> {
+    let mut transaction = pool.begin().await?;
+    // Two admins who demote each other must not both succeed.
+    let admins: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM users WHERE role = 'admin' ORDER BY id FOR UPDATE")
+            .fetch_all(&mut *transaction)
+            .await?;
+    if role != Role::Admin && admins.as_slice() == [name] {
+        return Err(StoreError::Refused(format!("{name} is the only admin; make somebody else one first")));
+    }
+    let changed = sqlx::query("UPDATE users SET role = $2 WHERE name = $1")
+        .bind(name)
+        .bind(role.as_str())
+        .execute(&mut *transaction)
+        .await?;
+    if changed.rows_affected() == 0 {
+        return Err(StoreError::NotFound(format!("user \u{201c}{name}\u{201d}")));
+    }
+    note_user(&mut transaction, actor, "set role", name, role.as_str()).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn note_user(
+    connection: &mut PgConnection,
+    actor: &str,
+    action: &str,
+    name: &str,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let entry = audit::Entry { actor, action, submission: None, subject: name, reason, public: false };
+    audit::write(connection, entry).await
 }
 
 /// The account with this name and password, if both are right. Takes as long for an unknown name as for a wrong

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::StoreError;
 
 /// One thing that was found, at one place. Refusals are told at once and never stored.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::FromRow)]
 pub struct Finding {
     /// `note` or `caution`.
     pub severity: String,

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Platform faults are retried this often (design §3).
-const RETRIES: i32 = 3;
+pub(crate) const RETRIES: i32 = 3;
 /// Scoring is cheap and what it needs is kept, so it is tried for about half an hour.
 const SCORING_TRIES: i32 = 12;
 /// Characters of a model's log that are kept.
@@ -172,7 +172,7 @@ pub async fn claim(
             .fetch_one(&mut *transaction)
             .await?;
     let files = sqlx::query_as(
-        "SELECT name, sha256, bytes FROM submission_files WHERE submission_id = $1 ORDER BY name",
+        "SELECT name, sha256, bytes, from_hub, in_storage FROM submission_files WHERE submission_id = $1 ORDER BY name",
     )
     .bind(submission.0)
     .fetch_all(&mut *transaction)
@@ -307,7 +307,7 @@ pub async fn complete(
     lock_submission_of(&mut transaction, attempt).await?;
     let row: Option<(Uuid, String)> = sqlx::query_as(
         "UPDATE jobs j SET state = 'succeeded', results_sha256 = $3, lease_expires_at = NULL, finished_at = now()
-         FROM workers w WHERE w.id = j.worker_id AND j.id = $1 AND j.fencing_token = $2 AND j.state = 'leased'
+         FROM workers w WHERE w.id = j.worker_id AND j.id = $1 AND j.fencing_token = $2 AND j.state = 'leased' AND j.kind = 'evaluate'
          RETURNING j.submission_id, w.name",
     )
     .bind(attempt.0)
@@ -481,6 +481,10 @@ const WORKER_SILENT: &str = "The worker stopped sending heartbeats.";
 /// Ends one lease if it is still overdue and nobody is at it.
 async fn expire(pool: &PgPool, job: Uuid) -> Result<bool, StoreError> {
     let mut transaction = pool.begin().await?;
+    if crate::rendering::expire(&mut transaction, job, WORKER_SILENT).await? {
+        transaction.commit().await?;
+        return Ok(true);
+    }
     let row: Option<(String, Option<Uuid>, i32, Uuid)> = sqlx::query_as(
         "SELECT j.kind, j.attempt_id, j.number, j.submission_id
          FROM jobs j JOIN submissions s ON s.id = j.submission_id

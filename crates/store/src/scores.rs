@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{AttemptId, ItemId, ModelManifest, ReleaseId, RunReport, SubmissionId};
+use protocol::{AttemptId, ItemId, Measurements, ModelManifest, ReleaseId, RunReport, SubmissionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool, types::Json};
@@ -106,6 +106,8 @@ pub struct NewScores {
     pub summary: Summary,
     /// How it ran.
     pub report: RunReport,
+    /// What was measured beside the times; the same for every scorer.
+    pub measurements: Measurements,
     /// Counts per item.
     pub items: Vec<ItemScore>,
 }
@@ -131,6 +133,11 @@ pub(crate) async fn insert(
     if inserted.rows_affected() == 0 {
         return Ok(false);
     }
+    sqlx::query("INSERT INTO measurements (attempt_id, measurements) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(attempt.0)
+        .bind(Json(&scores.measurements))
+        .execute(&mut *connection)
+        .await?;
     let column = |count: fn(&ItemScore) -> u32| -> Vec<i32> {
         scores.items.iter().map(|item| i32::try_from(count(item)).unwrap_or(i32::MAX)).collect()
     };
@@ -237,6 +244,8 @@ pub struct Published {
     pub summary: Summary,
     /// How it ran.
     pub report: RunReport,
+    /// What was measured beside the times; empty for results from before there was any.
+    pub measurements: Measurements,
     /// Seed of the order.
     pub seed: u64,
     /// When it was submitted.
@@ -259,6 +268,7 @@ struct PublishedRow {
     scorer: String,
     summary: Value,
     report: Value,
+    measurements: Option<Value>,
     seed: i64,
     submitted_at: OffsetDateTime,
     started_at: OffsetDateTime,
@@ -273,9 +283,9 @@ struct PublishedRow {
 pub async fn published(pool: &PgPool, scorer: &str) -> Result<Vec<Published>, StoreError> {
     let rows = sqlx::query_as::<_, PublishedRow>(
         "SELECT s.id AS submission_id, c.attempt_id, s.release_id, s.hardware_class, s.manifest, c.scorer, c.summary,
-                c.report, j.seed, s.created_at AS submitted_at, j.started_at, j.finished_at, c.created_at AS scored_at
+                c.report, m.measurements, j.seed, s.created_at AS submitted_at, j.started_at, j.finished_at, c.created_at AS scored_at
          FROM submissions s JOIN jobs j ON j.submission_id = s.id AND j.kind = 'evaluate'
-              JOIN scores c ON c.attempt_id = j.id
+              JOIN scores c ON c.attempt_id = j.id LEFT JOIN measurements m ON m.attempt_id = j.id
          WHERE s.state = 'published' AND c.scorer = $1 ORDER BY s.id",
     )
     .bind(scorer)
@@ -304,6 +314,7 @@ impl PublishedRow {
             scorer: self.scorer,
             summary: serde_json::from_value(self.summary)?,
             report: serde_json::from_value(self.report)?,
+            measurements: self.measurements.map(serde_json::from_value).transpose()?.unwrap_or_default(),
             seed: self.seed.cast_unsigned(),
             submitted_at: self.submitted_at,
             started_at: self.started_at,
@@ -412,6 +423,24 @@ pub async fn analysis(pool: &PgPool, attempt: AttemptId, scorer: &str) -> Result
             .fetch_optional(pool)
             .await?;
     Ok(found.flatten())
+}
+
+/// What was measured in the latest scored attempt of a submission, whatever its state; `None` without one.
+///
+/// # Errors
+/// When the database fails or holds something of another shape.
+pub async fn measurements(
+    pool: &PgPool,
+    submission: SubmissionId,
+) -> Result<Option<Measurements>, StoreError> {
+    let found: Option<Value> = sqlx::query_scalar(
+        "SELECT m.measurements FROM measurements m JOIN jobs j ON j.id = m.attempt_id
+         WHERE j.submission_id = $1 ORDER BY j.id DESC LIMIT 1",
+    )
+    .bind(submission.0)
+    .fetch_optional(pool)
+    .await?;
+    Ok(found.map(serde_json::from_value).transpose()?)
 }
 
 /// Everything that is kept of one item of one attempt, but for texts.

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use protocol::{FailureClass, SubmissionId};
 use sqlx::PgConnection;
 
-use crate::{BOARD_CHANNEL, StoreError, notify, quota};
+use crate::{BOARD_CHANNEL, StoreError, mail, notify, quota, sealed};
 
 /// Where a submission is (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,6 +150,10 @@ pub(crate) async fn transition(
     }
     change(connection, submission, from, &step).await?;
     quota::settle(connection, submission, from, &step).await?;
+    if matches!(step.to, Scoring | Rejected | Cancelled | Withdrawn) {
+        // Nothing is left to fetch. A failed one keeps it for a while, for staff may have it run once more.
+        sealed::forget(connection, submission).await?;
+    }
     if from == Published || step.to == Published {
         notify(connection, BOARD_CHANNEL).await?;
     }
@@ -244,9 +248,9 @@ pub(crate) async fn record(
     .bind(from.map(SubmissionState::as_str))
     .bind(step.to.as_str())
     .bind(step.reason)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    mail::write(connection, submission, step.to.as_str()).await
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::{
     findings::{self, Finding},
     notify,
     queue::{self, Priority},
-    quota,
+    quota, sealed,
     state::{self, Move, SubmissionState},
 };
 
@@ -37,6 +37,8 @@ pub struct NewSubmission<'a> {
     pub review: Option<&'a str>,
     /// The submission of the same user that this one replaces when it is published.
     pub revision_of: Option<SubmissionId>,
+    /// What the hub wants to see before it gives out the files that are there.
+    pub hub_token: Option<sealed::TokenToKeep<'a>>,
     /// The quota that a token is taken from; `None` takes none.
     pub quota: Option<quota::Rule>,
 }
@@ -60,20 +62,25 @@ impl<'a> NewSubmission<'a> {
             findings: &[],
             review: None,
             revision_of: None,
+            hub_token: None,
             quota: None,
         }
     }
 }
 
-/// A file of a model in object storage, under [`crate::objects::model_key`] of its hash.
+/// A file of a model: in object storage, under [`crate::objects::model_key`] of its hash, or on a hub.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct StoredFile {
-    /// Plain file name.
+    /// Path within the model's directory.
     pub name: String,
     /// SHA-256, hexadecimal.
     pub sha256: String,
     /// Size in bytes.
     pub bytes: i64,
+    /// It belongs to the manifest's hub model.
+    pub from_hub: bool,
+    /// It is in object storage; if not, it is fetched from the hub.
+    pub in_storage: bool,
 }
 
 /// Accepts a checked submission, all or nothing: it is queued, or waits for a reviewer where one has to look.
@@ -88,6 +95,9 @@ pub async fn accept(pool: &PgPool, new: NewSubmission<'_>) -> Result<SubmissionI
     check_name(&mut transaction, id, &new).await?;
     if let Some(rule) = new.quota {
         quota::charge(&mut transaction, new.user, id, rule).await?;
+    }
+    if let Some(kept) = new.hub_token {
+        sealed::keep(&mut transaction, id, kept).await?;
     }
     findings::insert(&mut transaction, id, new.findings).await?;
     let received = Move {
@@ -144,12 +154,15 @@ async fn insert(
     }
     for file in new.files {
         sqlx::query(
-            "INSERT INTO submission_files (submission_id, name, sha256, bytes) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO submission_files (submission_id, name, sha256, bytes, from_hub, in_storage)
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(id.0)
         .bind(&file.name)
         .bind(&file.sha256)
         .bind(file.bytes)
+        .bind(file.from_hub)
+        .bind(file.in_storage)
         .execute(&mut *connection)
         .await?;
     }
@@ -409,7 +422,7 @@ pub async fn get(pool: &PgPool, id: SubmissionId) -> Result<Submission, StoreErr
 /// When the database fails.
 pub async fn files(pool: &PgPool, id: SubmissionId) -> Result<Vec<StoredFile>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT name, sha256, bytes FROM submission_files WHERE submission_id = $1 ORDER BY name",
+        "SELECT name, sha256, bytes, from_hub, in_storage FROM submission_files WHERE submission_id = $1 ORDER BY name",
     )
     .bind(id.0)
     .fetch_all(pool)

@@ -6,10 +6,10 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use protocol::{AttemptId, FailureClass, SubmissionId};
+use protocol::{AttemptId, FailureClass, Measurements, RunReport, SubmissionId};
 use scoring::ScoringProfile;
 use serde::{Deserialize, Serialize};
-use store::{estimate, findings, inbox, releases::Release, scores, submissions};
+use store::{estimate, findings, inbox, releases::Release, scores, self_reports::NewSelfReport, submissions};
 use time::OffsetDateTime;
 
 use crate::{
@@ -18,10 +18,10 @@ use crate::{
     board::{Board, BoardJson, Row, Snapshot},
     comparison::{self, Compared},
     error::AppError,
-    extract::{Multipart, Path, Query},
+    extract::{JsonBody, Multipart, Path, Query},
     items,
     pages::{self, compare::Pair},
-    scorer,
+    scorer, self_report,
     submit::{self, Refusal},
     views::TRACKS,
 };
@@ -123,7 +123,10 @@ fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
             .to_vec();
     head.extend(["avg_wer_low", "avg_wer_high"].map(str::to_owned));
     head.extend(TRACKS.iter().map(|track| track.name.replace('-', "_") + "_wer"));
-    head.extend(["rtfx", "latency_p50_s", "latency_p95_s", "num_params", "pareto"].map(str::to_owned));
+    head.extend(
+        ["rtfx", "latency_p50_s", "latency_p95_s", "num_params", "pareto", "pareto_probability"]
+            .map(str::to_owned),
+    );
     writer.write_record(&head)?;
     for row in rows {
         let summary = &row.result.summary;
@@ -147,6 +150,7 @@ fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
             number(Some(summary.latency.p95)),
             row.num_params().map(|count| count.to_string()).unwrap_or_default(),
             row.on_front.to_string(),
+            number(Some(row.front_probability)),
         ]);
         writer.write_record(&cells)?;
     }
@@ -198,6 +202,49 @@ pub(crate) async fn compare(
 #[derive(Deserialize)]
 pub(crate) struct ScorerQuery {
     scorer: Option<String>,
+}
+
+/// One published result: who, what, how it ran and what was measured beside the times.
+#[derive(Serialize)]
+struct ResultJson<'a> {
+    attempt: AttemptId,
+    submission: SubmissionId,
+    model: &'a str,
+    release: String,
+    hardware_class: &'a str,
+    scorer: &'a str,
+    summary: &'a scores::Summary,
+    report: &'a RunReport,
+    measurements: Measurements,
+}
+
+/// `GET /api/v1/results/{attempt}`.
+pub(crate) async fn result(
+    State(service): State<Service>,
+    Path(attempt): Path<AttemptId>,
+) -> Result<Response, AppError> {
+    let snapshot = service.board();
+    let missing = || AppError::NotFound(format!("published result of attempt {attempt}"));
+    let rows =
+        snapshot.boards.iter().filter(|board| board.profile == scorer::RANKING).flat_map(|it| &it.rows);
+    let row = rows.into_iter().find(|row| row.result.attempt == attempt).ok_or_else(missing)?;
+    let result = &row.result;
+    let release = snapshot.releases.iter().find(|it| it.id == result.release).ok_or_else(missing)?;
+    let mut measurements = result.measurements.clone();
+    // Ids of items are not public; the sentence says how many there are.
+    measurements.flags.iter_mut().for_each(|flag| flag.items.clear());
+    let json = ResultJson {
+        attempt,
+        submission: result.submission,
+        model: &result.manifest.name,
+        release: format!("{}@{}", release.slug, release.version),
+        hardware_class: &result.hardware_class,
+        scorer: &result.scorer,
+        summary: &result.summary,
+        report: &result.report,
+        measurements,
+    };
+    Ok(Json(json).into_response())
 }
 
 /// `GET /api/v1/results/{attempt}/items.parquet`: counts, times and conditions of every item, never text.
@@ -376,6 +423,7 @@ pub(crate) async fn queue(State(service): State<Service>) -> Result<Response, Ap
 
 #[derive(Serialize)]
 struct AttemptJson {
+    id: AttemptId,
     number: i32,
     state: String,
     worker: Option<String>,
@@ -384,6 +432,71 @@ struct AttemptJson {
     progress_total: i32,
     failure_class: Option<FailureClass>,
     message: Option<String>,
+}
+
+/// A self-reported result as it is shown.
+#[derive(Serialize)]
+struct SelfReportJson<'a> {
+    id: uuid::Uuid,
+    verified: bool,
+    model: &'a str,
+    organisation: &'a str,
+    release: String,
+    manifest_sha256: &'a str,
+    scorer: &'a str,
+    summary: &'a scores::Summary,
+    report: &'a RunReport,
+    sender: &'a str,
+    #[serde(with = "time::serde::rfc3339")]
+    received_at: OffsetDateTime,
+}
+
+/// `GET /api/v1/self-reported`: results that their senders vouch for alone.
+pub(crate) async fn self_reports(State(service): State<Service>) -> Response {
+    let snapshot = service.board();
+    let reports: Vec<SelfReportJson<'_>> = snapshot
+        .self_reports
+        .iter()
+        .map(|it| SelfReportJson {
+            id: it.id,
+            verified: false,
+            model: &it.manifest.name,
+            organisation: &it.manifest.organisation,
+            release: format!("{}@{}", it.release_slug, it.release_version),
+            manifest_sha256: &it.manifest_sha256,
+            scorer: &it.scorer,
+            summary: &it.summary,
+            report: &it.report,
+            sender: &it.user,
+            received_at: it.received_at,
+        })
+        .collect();
+    Json(serde_json::json!({ "self_reported": reports })).into_response()
+}
+
+/// `POST /api/v1/self-reported`: what `ffasr eval --json` prints, with a personal token. Texts of items are not kept.
+pub(crate) async fn report(
+    State(service): State<Service>,
+    ApiUser(user): ApiUser,
+    JsonBody(sent): JsonBody<self_report::SelfReport>,
+) -> Result<Response, AppError> {
+    let errors = self_report::faults(&sent);
+    if !errors.is_empty() {
+        return Err(AppError::Invalid(errors.all().to_vec()));
+    }
+    let new = NewSelfReport {
+        user: user.id,
+        release_slug: &sent.release.slug,
+        release_version: &sent.release.version,
+        manifest_sha256: &sent.release.manifest_sha256,
+        scorer: &sent.scorer,
+        manifest: &sent.model,
+        summary: &sent.summary,
+        report: &sent.results.results.report,
+    };
+    let id = store::self_reports::put(&service.pool, &new).await?;
+    let body = serde_json::json!({ "id": id, "verified": false, "href": "/self-reported" });
+    Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
 /// `POST /api/v1/submissions`: the fields of the form, as multipart, with a personal token.
@@ -440,6 +553,7 @@ async fn describe(service: &Service, id: SubmissionId) -> Result<SubmissionJson,
         attempts: attempts
             .into_iter()
             .map(|attempt| AttemptJson {
+                id: attempt.id,
                 number: attempt.number,
                 state: attempt.state,
                 worker: attempt.worker,

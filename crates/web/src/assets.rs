@@ -7,11 +7,12 @@ use axum::{
 
 use crate::{error::AppError, extract::Path};
 
-const ASSETS: [(&str, &str, &str); 5] = [
+const ASSETS: [(&str, &str, &str); 6] = [
     ("ffasr.css", "text/css; charset=utf-8", include_str!("../../../static/ffasr.css")),
     ("chart.css", "text/css; charset=utf-8", charts::STYLESHEET),
     ("ffasr.js", "text/javascript; charset=utf-8", include_str!("../../../static/ffasr.js")),
     ("live.js", "text/javascript; charset=utf-8", include_str!("../../../static/live.js")),
+    ("upload.js", "text/javascript; charset=utf-8", include_str!("../../../static/upload.js")),
     ("favicon.svg", "image/svg+xml", include_str!("../../../static/favicon.svg")),
 ];
 

@@ -34,6 +34,9 @@ pub(crate) struct Staff(pub(crate) User);
 /// A program with a personal token.
 pub(crate) struct ApiUser(pub(crate) User);
 
+/// A signed-in person or a program with a personal token.
+pub(crate) struct Uploader(pub(crate) User);
+
 /// A worker with its token.
 pub(crate) struct Node(pub(crate) Worker);
 
@@ -109,6 +112,17 @@ impl FromRequestParts<Service> for ApiUser {
         let secret = bearer(parts).await.ok_or_else(refused)?;
         let user = accounts::user_by_api_token(&service.pool, &secret).await?;
         user.map(Self).ok_or_else(refused)
+    }
+}
+
+impl FromRequestParts<Service> for Uploader {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Self::Rejection> {
+        if let Some(user) = session_user(parts, service).await? {
+            return Ok(Self(user));
+        }
+        ApiUser::from_request_parts(parts, service).await.map(|ApiUser(user)| Self(user))
     }
 }
 

@@ -7,7 +7,7 @@ use std::{future::Future, io, time::Duration};
 use store::{BOARD_CHANNEL, JOBS_CHANNEL, PgListener, queue};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
-use crate::{Service, board::Snapshot, delivery, scorer};
+use crate::{Service, board::Snapshot, delivery, mail, scorer, uploads};
 
 /// Leases are looked at this often.
 const RECONCILE: Duration = Duration::from_secs(1);
@@ -25,6 +25,9 @@ pub(crate) fn start(service: &Service) -> JoinSet<()> {
     loops.spawn(reconcile(service.clone()));
     loops.spawn(until_stopped(service.clone(), keep_board(service.clone())));
     loops.spawn(until_stopped(service.clone(), delivery::deliver(service.clone())));
+    loops.spawn(until_stopped(service.clone(), mail::send_all(service.clone())));
+    loops.spawn(until_stopped(service.clone(), uploads::check_all(service.clone())));
+    loops.spawn(until_stopped(service.clone(), uploads::collect_all(service.clone())));
     loops
 }
 

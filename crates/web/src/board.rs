@@ -10,6 +10,7 @@ use store::{
     external::{self, ExternalBoard},
     releases::{self, Release, Size},
     scores::{self, ByScorer, Published},
+    self_reports::{self, SelfReport},
 };
 use time::OffsetDateTime;
 
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub boards: Vec<Board>,
     /// Boards published elsewhere.
     pub external: Vec<ExternalBoard>,
+    /// Results that their senders vouch for alone.
+    pub self_reports: Vec<SelfReport>,
     sizes: Vec<(ReleaseId, Size)>,
     by_scorer: BTreeMap<AttemptId, Vec<ByScorer>>,
     unscored: BTreeMap<(ReleaseId, &'static str), usize>,
@@ -54,6 +57,8 @@ pub struct Row {
     pub opens_tie_group: bool,
     /// No other model is both faster and more accurate.
     pub on_front: bool,
+    /// Share of the bootstrap draws of accuracy and speed in which that holds.
+    pub front_probability: f64,
     /// The result.
     pub result: Published,
 }
@@ -91,6 +96,7 @@ impl Snapshot {
             releases,
             boards,
             external,
+            self_reports: self_reports::list(pool).await?,
             sizes,
             by_scorer,
             unscored,
@@ -191,6 +197,8 @@ struct RowJson {
     latency_p95_s: f64,
     num_params: Option<u64>,
     pareto: bool,
+    /// Share of the draws of accuracy and speed in which the row is on the front.
+    pareto_probability: f64,
     status: &'static str,
 }
 
@@ -273,6 +281,7 @@ impl RowJson {
             latency_p95_s: summary.latency.p95,
             num_params: row.num_params(),
             pareto: row.on_front,
+            pareto_probability: row.front_probability,
             status: "published",
         }
     }

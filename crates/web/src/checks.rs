@@ -6,21 +6,21 @@
 use std::io::Cursor;
 
 use inspection::{FileKind, Limits, Rule, Severity};
-use protocol::{ModelManifest, RuntimeDeclaration, Setting};
+use protocol::ModelManifest;
 use store::findings::Finding;
 
 use crate::{
-    runtimes,
-    submit::{self, Upload, UploadedFile},
+    runtimes::{self, EVALUATOR_SETTING, FRONT_END_SETTING, runs_evaluators},
+    submit::{self, Content, PinnedSource, Upload, UploadedFile},
     views::{FieldErrors, SubmitForm},
 };
 
 /// What an archive may hold when it comes with the form.
 const BUNDLE: Limits = Limits { entries: 256, unpacked_bytes: 256 << 20, expansion: 200 };
 /// Longer than any evaluator that a person would read.
-const EVALUATOR_BYTES: usize = 256 * 1024;
-/// The setting by which a runtime says that it runs evaluators.
-const EVALUATOR_SETTING: &str = "evaluator";
+const EVALUATOR_BYTES: u64 = 256 * 1024;
+/// The file of an archive that describes the model.
+pub(crate) const MANIFEST: &str = "ffasr.toml";
 
 /// An upload that may be accepted.
 pub(crate) struct Checked {
@@ -34,17 +34,18 @@ pub(crate) struct Checked {
     pub(crate) review: Option<String>,
 }
 
-/// Checks an upload; an archive is unpacked into its files. Takes a while for a large one: not for an async thread.
+/// Checks an upload whose archive is unpacked. Takes a while for a large one: not for an async thread.
 pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
     let mut errors = FieldErrors::default();
-    let mut findings = Vec::new();
-    unpack(upload, &mut findings, &mut errors);
-    let evaluator = evaluator_name(upload, &mut errors);
+    let mut findings = std::mem::take(&mut upload.findings);
+    let front_end = front_end_name(upload);
+    let evaluator = evaluator_name(upload, front_end.as_deref(), &mut errors);
     if let Some(name) = &evaluator {
         declare(name, upload);
     }
     let manifest = submit::understand(upload);
     inspect(upload, evaluator.as_deref(), &mut findings, &mut errors);
+    check_front_end(upload, front_end.as_deref(), &mut errors);
     let manifest = match manifest {
         Ok(manifest) if errors.is_empty() => manifest,
         other => {
@@ -54,6 +55,17 @@ pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
         }
     };
     let runtime = runtimes::find(&manifest.runtime);
+    if evaluator.is_none() && runtime.is_some_and(runs_evaluators) {
+        let mut errors = FieldErrors::default();
+        errors.add(
+            "evaluator",
+            format!(
+                "The runtime \u{201c}{}\u{201d} runs an evaluator: hand in a Python file with \u{201c}def evaluate(file: Path) -> str\u{201d}.",
+                manifest.runtime
+            ),
+        );
+        return Err(errors);
+    }
     if let (Some(name), Some(runtime)) = (&evaluator, runtime)
         && !runs_evaluators(runtime)
     {
@@ -67,19 +79,26 @@ pub(crate) fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
     }
     // Stable, so that findings of equal weight stay in the order of the files.
     findings.sort_by_key(|finding| !finding.is_caution());
-    let review = reason_for_review(&findings, evaluator.as_deref());
-    Ok(Checked { manifest, findings, evaluator, review })
+    // A front end is somebody's code as much as an evaluator: a person reads it, in the same place.
+    let code = evaluator.map(|name| (name, "an evaluator")).or(front_end.map(|name| (name, "a front end")));
+    let review = reason_for_review(&findings, code.as_ref().map(|(_, kind)| *kind));
+    Ok(Checked { manifest, findings, evaluator: code.map(|(name, _)| name), review })
 }
 
 /// One archive by itself is unpacked: its files count as if they had been chosen one by one, its `ffasr.toml` as the
 /// description unless the form gives another.
-fn unpack(upload: &mut Upload, findings: &mut Vec<Finding>, errors: &mut FieldErrors) {
-    let [file] = upload.files.as_slice() else { return };
-    if inspection::inspect_file(&file.name, &file.content).0 != FileKind::Archive {
-        return;
+///
+/// # Errors
+/// Why it cannot be, at its field.
+pub(crate) fn unpack(upload: &mut Upload) -> Result<(), FieldErrors> {
+    let [file] = upload.files.as_slice() else { return Ok(()) };
+    let Content::Here(content) = &file.content else { return Ok(()) };
+    if inspection::inspect_file(&file.name, content, content.len() as u64).0 != FileKind::Archive {
+        return Ok(());
     }
+    let mut errors = FieldErrors::default();
     let archive = file.name.clone();
-    let report = inspection::inspect_bundle(Cursor::new(&file.content), &BUNDLE);
+    let report = inspection::inspect_bundle(Cursor::new(content), &BUNDLE);
     let described = !upload.form.manifest.trim().is_empty() || !upload.form.name.trim().is_empty();
     for finding in &report.findings {
         let not_needed = finding.rule == Rule::NoManifest && described;
@@ -87,38 +106,49 @@ fn unpack(upload: &mut Upload, findings: &mut Vec<Finding>, errors: &mut FieldEr
             errors.add("files", refusal(&archive, finding));
         } else if matches!(finding.rule, Rule::NoWeights | Rule::NoLicenceFile) {
             // What is about one of its files is found again below, under the file's own name.
-            findings.push(stored(&archive, finding));
+            upload.findings.push(stored(&archive, finding));
         }
     }
     if !errors.is_empty() {
-        return;
+        return Err(errors);
     }
-    match inspection::unpack_bundle(Cursor::new(&file.content), &BUNDLE) {
-        Ok(files) => upload.files = flat(files, &mut upload.form, described),
-        Err(finding) => errors.add("files", refusal(&archive, &finding)),
+    match inspection::unpack_bundle(Cursor::new(content), &BUNDLE) {
+        Ok(files) => {
+            upload.files = flat(files, &mut upload.form, described);
+            Ok(())
+        }
+        Err(finding) => {
+            errors.add("files", refusal(&archive, &finding));
+            Err(errors)
+        }
     }
 }
 
 /// The files without the one folder that all of them may lie in.
 fn flat(files: Vec<(String, Vec<u8>)>, form: &mut SubmitForm, described: bool) -> Vec<UploadedFile> {
-    let top = files.first().and_then(|(path, _)| path.split_once('/')).map(|(top, _)| format!("{top}/"));
-    let top = top.filter(|top| files.iter().all(|(path, _)| path.starts_with(top.as_str())));
+    let top = common_folder(files.iter().map(|(path, _)| path.as_str()));
     let mut flat = Vec::with_capacity(files.len());
     for (path, content) in files {
         let name = top.as_deref().and_then(|top| path.strip_prefix(top)).unwrap_or(&path).to_owned();
-        if name == "ffasr.toml" {
+        if name == MANIFEST {
             if !described && let Ok(text) = String::from_utf8(content) {
                 form.manifest = text;
             }
         } else {
-            flat.push(UploadedFile { name, content });
+            flat.push(UploadedFile::here(name, content));
         }
     }
     flat
 }
 
+/// The one folder that all of these may lie in, with a slash at the end.
+pub(crate) fn common_folder<'a>(mut paths: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+    let top = paths.clone().next()?.split_once('/').map(|(top, _)| format!("{top}/"))?;
+    paths.all(|path| path.starts_with(&top)).then_some(top)
+}
+
 /// Which file is the evaluator: the one in the field for it, else `evaluator.py`, else the only Python file.
-fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
+fn evaluator_name(upload: &Upload, front_end: Option<&str>, errors: &mut FieldErrors) -> Option<String> {
     if let Some(name) = &upload.evaluator {
         if !is_python(name) {
             errors.add(
@@ -128,8 +158,10 @@ fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
         }
         return Some(name.clone());
     }
-    let python: Vec<&str> =
-        upload.files.iter().map(|file| file.name.as_str()).filter(|name| is_python(name)).collect();
+    let python: Vec<&str> = handed_in(upload)
+        .map(|file| file.name.as_str())
+        .filter(|name| is_python(name) && Some(*name) != front_end)
+        .collect();
     match python.as_slice() {
         [] => None,
         [only] => Some((*only).to_owned()),
@@ -147,6 +179,35 @@ fn evaluator_name(upload: &Upload, errors: &mut FieldErrors) -> Option<String> {
     }
 }
 
+/// The front end that the decoding settings name, in the description or in the form's field. What cannot be read is
+/// refused elsewhere.
+fn front_end_name(upload: &Upload) -> Option<String> {
+    let (text, place) = match upload.form.manifest.trim() {
+        "" => (&upload.form.decoding, None),
+        _ => (&upload.form.manifest, Some("decoding")),
+    };
+    let table: toml::Table = toml::from_str(text).ok()?;
+    let settings = place.map_or(Some(&table), |place| table.get(place)?.as_table())?;
+    Some(settings.get(FRONT_END_SETTING)?.as_str()?.to_owned())
+}
+
+fn check_front_end(upload: &Upload, front_end: Option<&str>, errors: &mut FieldErrors) {
+    let file = handed_in(upload).find(|file| Some(file.name.as_str()) == front_end);
+    if let Some(file) = file
+        && !String::from_utf8_lossy(file.head()).lines().any(|line| line.starts_with("def enhance("))
+    {
+        errors.add(
+            "files",
+            format!("{}: A front end defines `enhance(samples, rate)`; this file does not.", file.name),
+        );
+    }
+}
+
+/// What the submitter sent: code that comes along with a hub's model is not an evaluator.
+fn handed_in(upload: &Upload) -> impl Iterator<Item = &UploadedFile> {
+    upload.files.iter().filter(|file| !file.from_hub)
+}
+
 fn is_python(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("py"))
 }
@@ -161,25 +222,60 @@ fn declare(name: &str, upload: &mut Upload) {
     }
 }
 
-fn runs_evaluators(runtime: &RuntimeDeclaration) -> bool {
-    matches!(runtime.settings.get(EVALUATOR_SETTING), Some(Setting::File { .. }))
-}
-
 fn inspect(upload: &Upload, evaluator: Option<&str>, findings: &mut Vec<Finding>, errors: &mut FieldErrors) {
     for file in &upload.files {
         if is_python(&file.name) {
             let is_evaluator = evaluator == Some(file.name.as_str());
-            let field = if upload.evaluator.as_ref() == Some(&file.name) { "evaluator" } else { "files" };
+            let field =
+                if upload.evaluator.as_ref() == Some(&file.name) { "evaluator" } else { files_field(file) };
             python(file, is_evaluator, field, findings, errors);
+            if file.from_hub {
+                findings.push(hub_code(&file.name));
+            }
             continue;
         }
-        if let Some(finding) = inspection::inspect_file(&file.name, &file.content).1 {
+        if let Some(finding) = inspection::inspect_file(&file.name, file.head(), file.bytes()).1 {
             if finding.severity() == Severity::Refusal {
-                errors.add("files", refusal(&file.name, &finding));
+                errors.add(files_field(file), refusal(&file.name, &finding));
             } else {
                 findings.push(stored(&file.name, &finding));
             }
         }
+    }
+}
+
+/// The field that a file was chosen in.
+fn files_field(file: &UploadedFile) -> &'static str {
+    if file.from_hub { "hub_files" } else { "files" }
+}
+
+fn hub_code(name: &str) -> Finding {
+    Finding {
+        severity: Severity::Caution.as_str().to_owned(),
+        rule: "hub-code".to_owned(),
+        place: name.to_owned(),
+        sentence: "The model on the hub brings Python code.".to_owned(),
+        advice: "Leave it out by naming the files that are needed, if the runtime does without it."
+            .to_owned(),
+    }
+}
+
+/// Notes which commit was found, and where the hub and the submitter differ about the licence.
+pub(crate) fn add_pinned(checked: &mut Checked, pinned: &PinnedSource) {
+    let Some(hub) = &mut checked.manifest.hub else { return };
+    hub.revision.clone_from(&pinned.commit);
+    let stated = &checked.manifest.licence;
+    if let Some(licence) = pinned.licence.as_ref().filter(|licence| !licence.eq_ignore_ascii_case(stated)) {
+        checked.findings.push(Finding {
+            severity: Severity::Note.as_str().to_owned(),
+            rule: "licence-differs".to_owned(),
+            place: hub.model.clone(),
+            sentence: format!(
+                "The hub states the licence as \u{201c}{}\u{201d}, the description as \u{201c}{stated}\u{201d}.",
+                licence.replace(char::is_control, " ").chars().take(100).collect::<String>()
+            ),
+            advice: "State the licence under which the weights are given out.".to_owned(),
+        });
     }
 }
 
@@ -191,14 +287,14 @@ fn python(
     findings: &mut Vec<Finding>,
     errors: &mut FieldErrors,
 ) {
-    if file.content.len() > EVALUATOR_BYTES {
+    if file.bytes() > EVALUATOR_BYTES {
         errors.add(
             field,
             format!("\u{201c}{}\u{201d} has more than 256 KiB; nobody could read it.", file.name),
         );
         return;
     }
-    let Ok(source) = std::str::from_utf8(&file.content) else {
+    let Ok(source) = std::str::from_utf8(file.head()) else {
         errors.add(field, format!("\u{201c}{}\u{201d} is not UTF-8 text.", file.name));
         return;
     };
@@ -217,7 +313,7 @@ fn python(
 }
 
 /// Where, what, and what to do, for the form.
-fn refusal(file: &str, finding: &inspection::Finding) -> String {
+pub(crate) fn refusal(file: &str, finding: &inspection::Finding) -> String {
     format!("{}: {} {}", place(file, &finding.place), finding.sentence, finding.advice())
 }
 
@@ -225,7 +321,7 @@ fn place(file: &str, within: &str) -> String {
     if within.is_empty() || within == file { file.to_owned() } else { format!("{file}, {within}") }
 }
 
-fn stored(file: &str, finding: &inspection::Finding) -> Finding {
+pub(crate) fn stored(file: &str, finding: &inspection::Finding) -> Finding {
     let rule = serde_json::to_value(finding.rule).ok();
     Finding {
         severity: finding.severity().as_str().to_owned(),
@@ -237,12 +333,13 @@ fn stored(file: &str, finding: &inspection::Finding) -> Finding {
     }
 }
 
-fn reason_for_review(findings: &[Finding], evaluator: Option<&str>) -> Option<String> {
+/// `code` is what kind of code comes along, in words.
+fn reason_for_review(findings: &[Finding], code: Option<&str>) -> Option<String> {
     let cautions = findings.iter().filter(|finding| finding.is_caution()).count();
-    match (evaluator, cautions) {
-        (Some(_), 0) => Some("It brings an evaluator, which a person reads before it runs.".to_owned()),
-        (Some(_), count) => Some(format!(
-            "It brings an evaluator, which a person reads before it runs; {count} of the findings below call for a look."
+    match (code, cautions) {
+        (Some(code), 0) => Some(format!("It brings {code}, which a person reads before it runs.")),
+        (Some(code), count) => Some(format!(
+            "It brings {code}, which a person reads before it runs; {count} of the findings below call for a look."
         )),
         (None, 0) => None,
         (None, 1) => {
@@ -260,6 +357,12 @@ mod tests {
 
     const GOOD: &str = "def evaluate(file):\n    return ''\n";
 
+    /// Both steps, as [`submit::take`] does them.
+    fn look(upload: &mut Upload) -> Result<Checked, FieldErrors> {
+        unpack(upload)?;
+        super::look(upload)
+    }
+
     fn upload(files: &[(&str, &[u8])]) -> Upload {
         Upload {
             form: SubmitForm {
@@ -271,7 +374,7 @@ mod tests {
             runtime: "pocketsphinx".to_owned(),
             files: files
                 .iter()
-                .map(|(name, content)| UploadedFile { name: (*name).to_owned(), content: content.to_vec() })
+                .map(|(name, content)| UploadedFile::here((*name).to_owned(), content.to_vec()))
                 .collect(),
             ..Upload::default()
         }
@@ -306,6 +409,24 @@ mod tests {
         );
         let errors = look(&mut upload(&[("a.py", b""), ("b.py", b"")])).err().unwrap();
         assert!(errors.of("files").unwrap().contains("2 Python files"));
+    }
+
+    #[test]
+    fn a_front_end_is_no_evaluator_and_is_read_by_a_person() {
+        let with = |code: &str| {
+            let mut upload = upload(&[("spectral.py", code.as_bytes())]);
+            upload.form.decoding = "front_end = \"spectral.py\"\n".to_owned();
+            look(&mut upload)
+        };
+        let checked = with("def enhance(samples, rate):\n    return samples\n").ok().unwrap();
+        assert_eq!(checked.evaluator.as_deref(), Some("spectral.py"), "its source is shown to the reviewer");
+        assert_eq!(
+            checked.review.as_deref(),
+            Some("It brings a front end, which a person reads before it runs.")
+        );
+        assert!(checked.findings.iter().all(|finding| finding.rule != "evaluator-not-run"));
+        let errors = with("def improve(samples):\n    return samples\n").err().unwrap();
+        assert!(errors.of("files").unwrap().contains("enhance(samples, rate)"));
     }
 
     #[test]

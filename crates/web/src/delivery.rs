@@ -1,21 +1,10 @@
-//! Delivering webhooks: signed, and never to a place that only this machine can reach.
-//!
-//! A user chooses the address, so a request must not be a way into the network behind the service. The name is
-//! resolved by us, every address that is not a public one is dropped, and the connection goes to what is left; so a name
-//! that resolves differently the second time gains nothing. Redirects are not followed and no proxy is used.
+//! Delivering webhooks: signed, and never to a place that only this machine can reach ([`outbound`]).
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::time::Duration;
 
 use hmac::{Hmac, Mac};
-use reqwest::{
-    Client, Url,
-    dns::{Addrs, Name, Resolve, Resolving},
-    redirect::Policy,
-};
+use outbound::Reach;
+use reqwest::{Client, Url};
 use serde_json::json;
 use sha2::Sha256;
 use store::webhooks::{self, Delivery};
@@ -26,7 +15,6 @@ use crate::Service;
 
 /// How long a receiver may take in all.
 const PATIENCE: Duration = Duration::from_secs(10);
-const CONNECT: Duration = Duration::from_secs(5);
 /// Longer than a delivery can take.
 const LEASE: Duration = Duration::from_mins(1);
 /// Deliveries due are looked for this often; new ones come with a notification.
@@ -64,15 +52,12 @@ pub(crate) async fn deliver(service: Service) {
     }
 }
 
+fn reach(private: bool) -> Reach {
+    if private { Reach::Anywhere } else { Reach::Public }
+}
+
 fn client(private: bool) -> reqwest::Result<Client> {
-    Client::builder()
-        .dns_resolver(Arc::new(PublicOnly { private }))
-        .redirect(Policy::none())
-        .no_proxy()
-        .connect_timeout(CONNECT)
-        .timeout(PATIENCE)
-        .user_agent(concat!("ffasr/", env!("CARGO_PKG_VERSION")))
-        .build()
+    outbound::client(reach(private)).timeout(PATIENCE).build()
 }
 
 async fn send(client: &Client, service: &Service, delivery: &Delivery) -> Result<(), String> {
@@ -116,9 +101,6 @@ fn signature(secret: &str, seconds: i64, body: &str) -> String {
 pub(crate) fn check(url: &str, private: bool) -> Result<(), String> {
     let parsed = Url::parse(url)
         .map_err(|_| "This is not an address, such as https://example.org/ffasr.".to_owned())?;
-    if !matches!(parsed.scheme(), "https" | "http") {
-        return Err("The address must begin with https:// or http://.".to_owned());
-    }
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(
             "The address must not hold a name or a password; deliveries are signed instead.".to_owned()
@@ -127,111 +109,12 @@ pub(crate) fn check(url: &str, private: bool) -> Result<(), String> {
     if url.len() > 2000 {
         return Err("The address has more than 2000 characters.".to_owned());
     }
-    let host = parsed.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let literal = host.parse::<IpAddr>().ok();
-    if !private && literal.is_some_and(|address| !is_public(address)) {
-        return Err("This is a private address, which is not called from here.".to_owned());
-    }
-    Ok(())
-}
-
-/// Resolves names and keeps the public addresses.
-struct PublicOnly {
-    private: bool,
-}
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        let private = self.private;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let usable: Vec<SocketAddr> =
-                found.filter(|address| private || is_public(address.ip())).collect();
-            if usable.is_empty() {
-                return Err("no public address".into());
-            }
-            let addresses: Addrs = Box::new(usable.into_iter());
-            Ok(addresses)
-        })
-    }
-}
-
-/// Whether an address is one of the public Internet: not in the registries of special-purpose addresses (RFC 6890 and
-/// its IANA registries), nor an IPv6 form that wraps an IPv4 one.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    !(address.is_unspecified()
-        || address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || a == 0
-        // Carrier-grade NAT, RFC 6598.
-        || (a == 100 && (64..128).contains(&b))
-        // Protocol assignments and the deprecated 6to4 relay.
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99)
-        // Benchmarking, RFC 2544.
-        || (a == 198 && (18..20).contains(&b))
-        || a >= 240)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    // Only global unicast is assigned, and of it not: protocol assignments with Teredo (2001::/23), documentation
-    // (2001:db8::/32, 3fff::/20) and 6to4 (2002::/16), which wraps an IPv4 address.
-    (first & 0xe000) == 0x2000
-        && !(first == 0x2001 && second < 0x0200)
-        && !(first == 0x2001 && second == 0x0db8)
-        && first != 0x2002
-        && !(first == 0x3fff && second < 0x1000)
+    outbound::check(&parsed, &reach(private)).map_err(str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_addresses_of_the_public_internet_are_called() {
-        for private in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "0.0.0.0",
-            "100.64.0.1",
-            "192.0.0.1",
-            "198.18.0.1",
-            "224.0.0.1",
-            "240.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "fe80::1",
-            "fc00::1",
-            "ff02::1",
-            "::ffff:127.0.0.1",
-            "64:ff9b::7f00:1",
-            "2001::1",
-            "2002:7f00:1::",
-            "2001:db8::1",
-        ] {
-            assert!(!is_public(private.parse().unwrap()), "{private}");
-        }
-        for public in ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001::1"] {
-            assert!(is_public(public.parse().unwrap()), "{public}");
-        }
-    }
 
     #[test]
     fn an_address_that_may_not_be_called_is_refused_in_words() {
@@ -250,13 +133,6 @@ mod tests {
         }
         assert_eq!(check("https://example.org/hook?x=1", false), Ok(()));
         assert_eq!(check("http://127.0.0.1:9/", true), Ok(()));
-    }
-
-    #[tokio::test]
-    async fn a_name_that_leads_to_this_machine_is_not_called() {
-        let resolve = |private| PublicOnly { private }.resolve("localhost".parse().unwrap());
-        assert!(resolve(false).await.is_err());
-        assert!(resolve(true).await.is_ok());
     }
 
     /// Computed with Python 3.11: `hmac.new(b"secret", b"1700000000.{}", "sha256").hexdigest()`.

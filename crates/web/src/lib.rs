@@ -15,13 +15,17 @@ mod comparison;
 mod delivery;
 mod error;
 mod extract;
+mod hub;
 mod items;
+mod mail;
 mod pages;
 mod ranking;
 mod routes;
 mod runtimes;
 mod scorer;
+mod self_report;
 mod submit;
+mod uploads;
 pub mod views;
 mod worker_api;
 
@@ -38,7 +42,7 @@ use arc_swap::ArcSwap;
 use board::Snapshot;
 use protocol::Limits;
 pub use scorer::{BoardChange, RankChange, RescoreError, Rescored, Rescoring, rescore};
-use store::{PgPool, StoreError, objects::ObjectStore};
+use store::{PgPool, StoreError, objects::ObjectStore, sealed::SealingKey};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -75,8 +79,43 @@ pub struct Policy {
     pub limits: store::inbox::Limits,
     /// Deliver webhooks to private and loopback addresses as well: only where no stranger has an account.
     pub private_webhooks: bool,
+    /// Sends e-mail; without it, none is sent and no addresses are taken.
+    pub mail: Option<MailPolicy>,
+    /// The hub that models may be fetched from.
+    pub hub: HubPolicy,
+    /// Most bytes of one large file, and of what is in it if it is an archive.
+    pub upload_bytes: u64,
+    /// How long an upload that nobody touches is kept.
+    pub abandoned_after: Duration,
+    /// Seals the tokens that submitters give for private models; without one, none are taken.
+    pub sealing_key: Option<SealingKey>,
     /// Address of this service as others see it, without a slash at the end; for links in webhooks.
     pub public_url: String,
+}
+
+/// The operator's server for outgoing e-mail.
+#[derive(Clone)]
+pub struct MailPolicy {
+    /// Its address, `smtps://user:password@host` or `smtp://host:port?tls=required`.
+    pub server: String,
+    /// The sender, such as `FFASR <ffasr@example.org>`.
+    pub from: String,
+}
+
+impl std::fmt::Debug for MailPolicy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address may hold a password.
+        write!(formatter, "MailPolicy({})", self.from)
+    }
+}
+
+/// The hub that models may be fetched from.
+#[derive(Debug, Clone)]
+pub struct HubPolicy {
+    /// Where it is; it speaks the file API of huggingface.co.
+    pub endpoint: String,
+    /// Most bytes of one model.
+    pub most_bytes: u64,
 }
 
 impl Default for Policy {
@@ -93,6 +132,11 @@ impl Default for Policy {
                 quarantine: Duration::from_secs(14 * 24 * HOUR),
             },
             private_webhooks: false,
+            mail: None,
+            hub: HubPolicy { endpoint: "https://huggingface.co".to_owned(), most_bytes: 20 << 30 },
+            upload_bytes: 20 << 30,
+            abandoned_after: Duration::from_secs(48 * HOUR),
+            sealing_key: None,
             public_url: String::new(),
         }
     }
@@ -104,6 +148,7 @@ pub struct Service {
     pool: PgPool,
     objects: ObjectStore,
     settings: Arc<Settings>,
+    hub: Arc<hub::Hub>,
     board: Arc<ArcSwap<Snapshot>>,
     board_is_stale: Arc<AtomicBool>,
     jobs_changed: watch::Sender<()>,
@@ -117,10 +162,13 @@ impl Service {
     /// Builds the service and its first board.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails or the hub's address is none.
     pub async fn new(pool: PgPool, objects: ObjectStore, settings: Settings) -> Result<Self, StoreError> {
         let snapshot = Snapshot::build(&pool).await?;
+        let HubPolicy { endpoint, most_bytes } = &settings.policy.hub;
+        let hub = hub::Hub::new(endpoint, *most_bytes).map_err(StoreError::Refused)?;
         Ok(Self {
+            hub: Arc::new(hub),
             pool,
             objects,
             settings: Arc::new(settings),

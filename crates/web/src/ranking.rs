@@ -1,6 +1,8 @@
 //! Ranks, rank intervals, tie groups and the Pareto front of one board, from per-item counts.
 
-use scoring::{Counts, Replicates, Sample, Unit, cluster_bootstrap, pareto, standings};
+use scoring::{
+    Counts, Interval, Replicates, Sample, Unit, cluster_bootstrap, pareto, speed_replicates, standings,
+};
 use store::{
     PgPool, StoreError,
     scores::{self, ItemCounts, Published},
@@ -37,16 +39,20 @@ fn rank_rows(results: Vec<(Published, Vec<ItemCounts>)>) -> Result<Vec<Row>, Sto
         })
         .collect();
     let places = standings(&replicates);
+    let timed = replicates.into_iter().zip(&results);
+    let timed: Vec<_> = timed.map(|(error, (result, _))| (error, speeds(result))).collect();
+    let fronts = pareto::front(&points).into_iter().zip(pareto::membership(&timed));
     let mut rows: Vec<(usize, Row)> = results
         .into_iter()
         .zip(places)
-        .zip(pareto::front(&points))
-        .map(|(((result, _), place), on_front)| {
+        .zip(fronts)
+        .map(|(((result, _), place), (on_front, front_probability))| {
             let row = Row {
                 rank: narrow(place.rank),
                 rank_interval: (narrow(place.rank_interval[0]), narrow(place.rank_interval[1])),
                 opens_tie_group: false,
                 on_front,
+                front_probability,
                 result,
             };
             (place.tie_group, row)
@@ -59,6 +65,14 @@ fn rank_rows(results: Vec<(Published, Vec<ItemCounts>)>) -> Result<Vec<Row>, Sto
         group_above = Some(*group);
     }
     Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The replicated speed of one result; without a speed it is on no front.
+fn speeds(result: &Published) -> Replicates {
+    let summary = &result.summary;
+    let interval = summary.rtfx_interval.map(|(low, high)| Interval { low, high });
+    let (_, system) = result.attempt.0.as_u64_pair();
+    speed_replicates(summary.rtfx.unwrap_or(f64::NAN), interval, system, scorer::bootstrap())
 }
 
 fn narrow(number: usize) -> u32 {

@@ -17,30 +17,42 @@ use tower_http::{
 use crate::{
     Service, api, assets, auth,
     error::{self, AppError},
-    pages, submit, worker_api,
+    pages, submit, uploads, worker_api,
 };
 
 /// Most bytes of a request unless stated otherwise.
 const SMALL_BODY: usize = 64 * 1024;
+/// Most bytes of what a program says: ten thousand hashes of the parts of a file.
+const PROGRAM_BODY: usize = 1024 * 1024;
 /// Most bytes of what a worker says; its results go to object storage.
 const WORKER_BODY: usize = 1024 * 1024;
 /// Longer than the longest wait of a claim, short enough to free a connection that hangs.
 const REQUEST_TIME: Duration = Duration::from_mins(1);
 /// Time for an upload over a slow line.
 const UPLOAD_TIME: Duration = Duration::from_mins(10);
-/// Nothing from elsewhere, nothing inline.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing from elsewhere, nothing inline; scripts may send files to object storage.
+fn content_security_policy(storage: &str) -> HeaderValue {
+    let origin =
+        reqwest::Url::parse(storage).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let policy = |connect: &str| {
+        format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {connect}; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+    };
+    HeaderValue::from_str(&policy(&origin)).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
 
 pub(crate) fn router(service: Service) -> Router {
     let router = Router::new()
         .merge(limited(for_people(), SMALL_BODY, REQUEST_TIME))
-        .merge(limited(for_programs(), SMALL_BODY, REQUEST_TIME))
+        .merge(limited(for_programs(), PROGRAM_BODY, REQUEST_TIME))
         .merge(limited(for_workers(), WORKER_BODY, REQUEST_TIME))
-        .merge(limited(uploads(), submit::UPLOAD_LIMIT, UPLOAD_TIME))
+        .merge(limited(submitting(), submit::UPLOAD_LIMIT, UPLOAD_TIME))
         .fallback(async || AppError::nothing_here())
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed);
-    guarded(router).with_state(service)
+    let policy = content_security_policy(service.objects.endpoint());
+    guarded(router, policy).with_state(service)
 }
 
 fn for_people() -> Router<Service> {
@@ -49,6 +61,8 @@ fn for_people() -> Router<Service> {
         .route("/models/{submission}", get(pages::model::show))
         .route("/compare", get(pages::compare::show))
         .route("/external", get(pages::external::show))
+        .route("/self-reported", get(pages::self_reports::show))
+        .route("/self-reported/{report}/remove", post(pages::self_reports::remove))
         .route("/queue", get(pages::queue::show))
         .route("/method", get(pages::method::show))
         .route("/submissions", get(pages::submission::list))
@@ -61,6 +75,8 @@ fn for_people() -> Router<Service> {
         .route("/models/{submission}/objections", post(pages::record::object))
         .route("/models/{submission}/objections/{objection}", post(pages::record::decide))
         .route("/webhooks", get(pages::webhooks::show).post(pages::webhooks::add))
+        .route("/webhooks/email", post(pages::webhooks::set_email))
+        .route("/webhooks/email/confirm", get(pages::webhooks::confirm_email))
         .route("/webhooks/{webhook}/remove", post(pages::webhooks::remove))
         .route("/login", get(pages::account::show).post(pages::account::log_in))
         .route("/logout", post(pages::account::log_out))
@@ -77,6 +93,8 @@ fn for_staff() -> Router<Service> {
         .route("/admin/workers", get(operations::workers).post(operations::issue_token))
         .route("/admin/workers/{name}", post(operations::change_worker))
         .route("/admin/quota", get(operations::quota).post(operations::make_exception))
+        .route("/admin/users", post(operations::create_user))
+        .route("/admin/users/{name}", post(operations::change_role))
         .route("/admin/audit", get(operations::audit_log))
 }
 
@@ -88,10 +106,15 @@ fn for_programs() -> Router<Service> {
         .route("/api/v1/boards/{release}/csv", get(api::board_csv))
         .route("/api/v1/boards/{release}/pareto.svg", get(api::board_chart))
         .route("/api/v1/compare", get(api::compare))
+        .route("/api/v1/results/{attempt}", get(api::result))
         .route("/api/v1/results/{attempt}/items.parquet", get(api::items))
         .route("/api/v1/external", get(api::external))
         .route("/api/v1/submissions/{submission}", get(api::submission))
         .route("/api/v1/queue", get(api::queue))
+        .route("/api/v1/uploads", post(uploads::begin))
+        .route("/api/v1/uploads/{upload}", get(uploads::show).delete(uploads::abandon))
+        .route("/api/v1/uploads/{upload}/parts", post(uploads::addresses))
+        .route("/api/v1/uploads/{upload}/complete", post(uploads::complete))
 }
 
 fn for_workers() -> Router<Service> {
@@ -101,12 +124,15 @@ fn for_workers() -> Router<Service> {
         .route("/worker/v1/events", post(worker_api::events))
         .route("/worker/v1/complete", post(worker_api::complete))
         .route("/worker/v1/fail", post(worker_api::fail))
+        .route("/worker/v1/render-upload", post(worker_api::render_upload))
+        .route("/worker/v1/rendered", post(worker_api::rendered))
 }
 
-fn uploads() -> Router<Service> {
+fn submitting() -> Router<Service> {
     Router::new()
         .route("/submit", get(pages::submit::show).post(pages::submit::send))
         .route("/api/v1/submissions", post(api::submit))
+        .route("/api/v1/self-reported", get(api::self_reports).post(api::report))
 }
 
 fn limited(router: Router<Service>, bytes: usize, time: Duration) -> Router<Service> {
@@ -118,14 +144,14 @@ async fn within(State(time): State<Duration>, request: Request, next: Next) -> R
 }
 
 /// What stands around every handler.
-fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>, policy: HeaderValue) -> Router<S> {
     router
         // Cookies are the only ambient authority; this refuses unsafe requests that another site made a browser send.
         .layer(CsrfLayer::new().with_rejection_response(|_| from_another_site()))
         .layer(CatchPanicLayer::custom(|cause: Box<dyn Any + Send>| error::panicked(cause.as_ref())))
         .layer(middleware::from_fn(auth::keep_private))
         .layer(middleware::from_fn(error::faces))
-        .layer(header_layer(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, policy))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_layer(header::REFERRER_POLICY, "same-origin"))
         .layer(TraceLayer::new_for_http())
@@ -159,7 +185,8 @@ mod tests {
             .route("/api/broken", broken)
             .layer(middleware::from_fn_with_state(Duration::ZERO, within));
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = guarded(router).oneshot(request).await.unwrap();
+        let response =
+            guarded(router, content_security_policy("http://127.0.0.1:1")).oneshot(request).await.unwrap();
         let head = (response.status(), response.headers()[header::CONTENT_TYPE].clone());
         let body = axum::body::to_bytes(response.into_body(), SMALL_BODY).await.unwrap();
         assert!(!body.is_empty() && !String::from_utf8_lossy(&body).contains("secret"), "{path}");

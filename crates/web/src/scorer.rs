@@ -11,7 +11,9 @@ use std::{
 };
 
 use analysis::{Collector, Scored};
-use protocol::{AttemptResults, FailureClass, ItemId, ItemResult, Outcome, RunReport};
+use protocol::{
+    AttemptResults, FailureClass, ItemId, ItemResult, Measurements, Outcome, ResultsDocument, RunReport,
+};
 pub use rescore::{BoardChange, RankChange, RescoreError, Rescored, Rescoring, rescore};
 use scoring::{
     Bootstrap, Counts, Draws, Sample, ScoringProfile, Timing, Unit, align, cluster_bootstrap, faults::faults,
@@ -104,13 +106,14 @@ fn score_results(
         let message = "The stored results are not those the worker reported.";
         return Err(ScoringFailure::new(FailureClass::StorageError, message));
     }
-    let results: AttemptResults = serde_json::from_slice(content).map_err(|error| {
+    let ResultsDocument { results, measurements } = serde_json::from_slice(content).map_err(|error| {
         // Not `error` itself, whose text may quote a hypothesis.
         let message =
             format!("The results cannot be read (line {}, column {}).", error.line(), error.column());
         ScoringFailure::new(FailureClass::ScorerError, message)
     })?;
-    if serde_json::to_string(&results.report).is_ok_and(|report| report.contains("\\u0000")) {
+    let about = serde_json::to_string(&(&results.report, &measurements));
+    if about.is_ok_and(|text| text.contains("\\u0000")) {
         let message = "The report holds a character that cannot be stored.";
         return Err(ScoringFailure::new(FailureClass::ScorerError, message));
     }
@@ -125,7 +128,10 @@ fn score_results(
         return Err(ScoringFailure::new(FailureClass::ScorerError, message));
     }
     let passes = repeat_timings(&results, references)?;
-    profiles.iter().map(|profile| score_under(*profile, &scored, &passes, &results.report)).collect()
+    profiles
+        .iter()
+        .map(|profile| score_under(*profile, &scored, &passes, (&results.report, &measurements)))
+        .collect()
 }
 
 /// Scores all items under one profile.
@@ -133,7 +139,7 @@ fn score_under(
     profile: ScoringProfile,
     scored: &[(&Reference, &ItemResult)],
     passes: &[Timing],
-    report: &RunReport,
+    (report, measurements): (&RunReport, &Measurements),
 ) -> Result<NewScores, ScoringFailure> {
     let mut collector = Collector::default();
     let items: Vec<ItemScore> = scored
@@ -152,6 +158,7 @@ fn score_under(
         summary: summarise(&references, &items, &draws, passes),
         analysis,
         report: report.clone(),
+        measurements: measurements.clone(),
         items,
     })
 }

@@ -1,21 +1,24 @@
 //! Taking a submission: the same reading, checking and accepting for the form and for the API ([`take`]).
 
 use axum::extract::{Multipart, multipart::MultipartError};
-use protocol::{Decoding, ModelManifest, SubmissionId};
+use protocol::{Decoding, HubSource, HubToken, ModelManifest, SubmissionId, is_model_path};
 use sha2::{Digest, Sha256};
 use store::{
     StoreError,
     accounts::{Role, User},
+    findings::Finding,
     objects,
     releases::Release,
+    sealed::TokenToKeep,
     submissions::{self, NewSubmission, StoredFile},
+    uploads::{self, UploadState},
 };
 
 use crate::{
     Service,
     checks::{self, Checked},
     error::AppError,
-    runtimes,
+    hub, runtimes,
     views::{FieldErrors, SubmitForm},
 };
 
@@ -23,7 +26,9 @@ use crate::{
 pub(crate) const UPLOAD_LIMIT: usize = 64 * 1024 * 1024;
 /// Most bytes of one text field.
 const FIELD_LIMIT: usize = 64 * 1024;
-const MOST_FILES: usize = 32;
+const MOST_FILES: usize = hub::MOST_FILES;
+/// Of a file that is elsewhere, so much is looked at.
+pub(crate) const HEAD_BYTES: usize = 256 * 1024;
 
 /// What came in, not yet understood.
 #[derive(Default)]
@@ -38,12 +43,53 @@ pub(crate) struct Upload {
     pub(crate) files: Vec<UploadedFile>,
     /// Name of the file that came in the field for the evaluator.
     pub(crate) evaluator: Option<String>,
+    /// For a private model on the hub.
+    pub(crate) hub_token: Option<HubToken>,
+    /// Ids of large files that were uploaded before.
+    pub(crate) uploaded: Vec<String>,
+    /// What has been found so far.
+    pub(crate) findings: Vec<Finding>,
 }
 
-/// A file of the model as uploaded.
+/// A file of the model.
+#[derive(Debug)]
 pub(crate) struct UploadedFile {
     pub(crate) name: String,
-    pub(crate) content: Vec<u8>,
+    pub(crate) content: Content,
+    /// It belongs to the hub's model and was not handed in.
+    pub(crate) from_hub: bool,
+}
+
+/// Where the content of a file is.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// In memory.
+    Here(Vec<u8>),
+    /// In object storage under its hash, or on the hub; looked at are its first [`HEAD_BYTES`] at most.
+    Elsewhere { sha256: String, bytes: u64, head: Vec<u8>, in_storage: bool },
+}
+
+impl UploadedFile {
+    /// A file that came with the request.
+    pub(crate) fn here(name: String, content: Vec<u8>) -> Self {
+        Self { name, content: Content::Here(content), from_hub: false }
+    }
+
+    /// What there is to look at.
+    pub(crate) fn head(&self) -> &[u8] {
+        match &self.content {
+            Content::Here(content) => content,
+            Content::Elsewhere { head, .. } => head,
+        }
+    }
+
+    /// Its length.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.content {
+            Content::Here(content) => content.len() as u64,
+            Content::Elsewhere { bytes, .. } => *bytes,
+        }
+    }
 }
 
 /// Reads a multipart form. Text fields are those of [`SubmitForm`] plus `runtime`, `release`, `revises` and
@@ -60,14 +106,25 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                 // A browser sends one empty part when no file was chosen.
                 let file_name = file_name.unwrap_or_default();
                 if !(file_name.is_empty() && content.is_empty()) {
-                    upload.files.push(UploadedFile { name: file_name, content: content.into() });
+                    upload.files.push(UploadedFile::here(file_name, content.into()));
                 }
             }
             "evaluator" => {
                 let file_name = file_name.unwrap_or_default();
                 if !(file_name.is_empty() && content.is_empty()) {
                     upload.evaluator = Some(file_name.clone());
-                    upload.files.push(UploadedFile { name: file_name, content: content.into() });
+                    upload.files.push(UploadedFile::here(file_name, content.into()));
+                }
+            }
+            "hub_token" => {
+                let token = text_of("hub_token", &content)?;
+                upload.hub_token =
+                    Some(token.trim()).filter(|it| !it.is_empty()).map(|it| HubToken(it.to_owned()));
+            }
+            "uploaded" => {
+                let id = text_of("uploaded", &content)?;
+                if !id.is_empty() && upload.uploaded.len() < MOST_FILES {
+                    upload.uploaded.push(id);
                 }
             }
             "keep_files" => upload.keep_files = !content.is_empty(),
@@ -84,6 +141,9 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                     "organisation" => &mut upload.form.organisation,
                     "licence" => &mut upload.form.licence,
                     "num_params" => &mut upload.form.num_params,
+                    "hub_model" => &mut upload.form.hub_model,
+                    "hub_revision" => &mut upload.form.hub_revision,
+                    "hub_files" => &mut upload.form.hub_files,
                     "decoding" => &mut upload.form.decoding,
                     "training_data" => &mut upload.form.training_data,
                     "notes" => &mut upload.form.notes,
@@ -94,7 +154,7 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                     "revises" => &mut upload.revises,
                     unknown => {
                         return Err(AppError::BadRequest(format!(
-                            "The form has a field \u{201c}{unknown}\u{201d} that is not known; the fields are name, organisation, licence, runtime, release, num_params, decoding, training_data, notes, manifest, manifest_file, files, evaluator, revises and keep_files."
+                            "The form has a field \u{201c}{unknown}\u{201d} that is not known; the fields are name, organisation, licence, runtime, release, num_params, decoding, training_data, notes, manifest, manifest_file, files, evaluator, hub_model, hub_revision, hub_files, hub_token, uploaded, revises and keep_files."
                         )));
                     }
                 };
@@ -181,7 +241,32 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> ModelManif
         training_data: form.training_data.trim().to_owned(),
         notes: form.notes.trim().to_owned(),
         tracks: Vec::new(),
+        hub: hub_from_fields(form),
         decoding,
+    }
+}
+
+fn hub_from_fields(form: &SubmitForm) -> Option<HubSource> {
+    let model = form.hub_model.trim();
+    let revision = Some(form.hub_revision.trim()).filter(|it| !it.is_empty()).unwrap_or("main");
+    (!model.is_empty()).then(|| HubSource {
+        model: model.to_owned(),
+        revision: revision.to_owned(),
+        files: form
+            .hub_files
+            .split([',', ' ', '\n'])
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// The hub's model that an upload names, as far as it can be read; what cannot is named by [`understand`].
+fn hub_source(upload: &Upload) -> Option<HubSource> {
+    if upload.form.manifest.trim().is_empty() {
+        hub_from_fields(&upload.form)
+    } else {
+        toml::from_str::<ModelManifest>(&upload.form.manifest).ok()?.hub
     }
 }
 
@@ -199,14 +284,11 @@ fn check_files(files: &[UploadedFile], errors: &mut FieldErrors) {
         errors.add("files", format!("There are {} files; at most {MOST_FILES} are taken.", files.len()));
     }
     for (index, file) in files.iter().enumerate() {
-        let plain = file.name.len() <= 128
-            && file.name.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && file.name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if !plain {
+        if !is_model_path(&file.name) {
             errors.add(
                 "files",
                 format!(
-                    "\u{201c}{}\u{201d} is not a usable file name: letters, digits, dot, hyphen and underscore are, at most 128 of them.",
+                    "\u{201c}{}\u{201d} is not a usable file name: letters, digits, dot, hyphen and underscore are, in folders that are named so too.",
                     file.name
                 ),
             );
@@ -217,7 +299,8 @@ fn check_files(files: &[UploadedFile], errors: &mut FieldErrors) {
     }
 }
 
-fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut FieldErrors) {
+/// What people will read of a model: there, not too long, and fit to be stored and shown.
+pub(crate) fn check_description(manifest: &ModelManifest, errors: &mut FieldErrors) {
     let single_line: [(&str, &str, usize); 3] = [
         ("name", &manifest.name, 100),
         ("organisation", &manifest.organisation, 100),
@@ -241,6 +324,10 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
             errors.add(field, format!("The {name} hold a control character."));
         }
     }
+}
+
+fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut FieldErrors) {
+    check_description(manifest, errors);
     match runtimes::find(&manifest.runtime) {
         Some(runtime) => {
             let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
@@ -302,13 +389,28 @@ pub(crate) async fn take(
     {
         keep_files(service, revised, &mut upload).await?;
     }
-    let looked_at = tokio::task::spawn_blocking(move || {
-        let checked = checks::look(&mut upload);
-        (upload, checked)
-    });
-    let (mut upload, checked) = looked_at
-        .await
-        .map_err(|error| AppError::Internal(format!("looking at an upload failed: {error}")))?;
+    let mut errors = FieldErrors::default();
+    add_uploaded(service, user, &mut upload, &mut errors).await?;
+    if !errors.is_empty() {
+        upload.files.clear();
+        return Err(Refusal::Fields(Box::new(upload), errors));
+    }
+    let (upload, unpacked) = aside(upload, checks::unpack).await?;
+    let (mut upload, pinned) = match unpacked {
+        Ok(()) => pin(service, upload).await,
+        Err(errors) => (upload, Err(errors)),
+    };
+    let pinned = match pinned {
+        Ok(pinned) => pinned,
+        Err(errors) => {
+            upload.files.clear();
+            return Err(Refusal::Fields(Box::new(upload), errors));
+        }
+    };
+    let (mut upload, mut checked) = aside(upload, checks::look).await?;
+    if let (Ok(checked), Some(pinned)) = (&mut checked, &pinned) {
+        checks::add_pinned(checked, pinned);
+    }
     let board = service.board();
     let release = board.release(Some(upload.release.as_str()).filter(|slug| !slug.is_empty()));
     let (understood, release) = match (checked, release) {
@@ -323,10 +425,56 @@ pub(crate) async fn take(
         }
     };
     let files = std::mem::take(&mut upload.files);
-    match accept(service, user, release, &understood, files, revised).await {
+    let token = upload.hub_token.take();
+    match accept(service, user, release, &understood, files, revised, token.as_ref()).await {
         Ok(id) => Ok(id),
         Err(error @ StoreError::DuplicateModel(_)) => Err(Refusal::Duplicate(Box::new(upload), error.into())),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Does on another thread what takes a while.
+async fn aside<T: Send + 'static>(
+    mut upload: Upload,
+    work: impl FnOnce(&mut Upload) -> T + Send + 'static,
+) -> Result<(Upload, T), AppError> {
+    let done = tokio::task::spawn_blocking(move || {
+        let result = work(&mut upload);
+        (upload, result)
+    });
+    done.await.map_err(|error| AppError::Internal(format!("looking at an upload failed: {error}")))
+}
+
+/// What a hub's model was found to be.
+pub(crate) struct PinnedSource {
+    pub(crate) commit: String,
+    pub(crate) licence: Option<String>,
+}
+
+/// Adds the files of the hub's model, where one is named; a file that was handed in under the same name counts instead.
+async fn pin(service: &Service, mut upload: Upload) -> (Upload, Result<Option<PinnedSource>, FieldErrors>) {
+    let mut errors = FieldErrors::default();
+    let Some(source) = hub_source(&upload) else { return (upload, Ok(None)) };
+    if upload.hub_token.is_some() && service.settings.policy.sealing_key.is_none() {
+        errors.add(
+            "hub_token",
+            "This service keeps no tokens: its operator has not given it a key to seal them.",
+        );
+        return (upload, Err(errors));
+    }
+    match service.hub.pin(&source, upload.hub_token.as_ref()).await {
+        Ok(pinned) => {
+            for file in pinned.files {
+                if upload.files.iter().all(|own| own.name != file.name) {
+                    upload.files.push(file);
+                }
+            }
+            (upload, Ok(Some(PinnedSource { commit: pinned.commit, licence: pinned.licence })))
+        }
+        Err(fault) => {
+            errors.add(fault.field, fault.sentence);
+            (upload, Err(errors))
+        }
     }
 }
 
@@ -345,11 +493,46 @@ async fn revised(service: &Service, user: &User, upload: &Upload) -> Result<Opti
     }
 }
 
+/// Adds the files of large uploads, which have been checked and are in storage.
+async fn add_uploaded(
+    service: &Service,
+    user: &User,
+    upload: &mut Upload,
+    errors: &mut FieldErrors,
+) -> Result<(), AppError> {
+    for id in &upload.uploaded {
+        let id: uuid::Uuid = id.parse().map_err(|_| AppError::NotFound("upload of this id".to_owned()))?;
+        let checked = uploads::get(&service.pool, user.id, id).await?;
+        if checked.state != UploadState::Ready {
+            let state = checked.problem.unwrap_or_else(|| format!("It is {}.", checked.state.as_str()));
+            errors.add("files", format!("{} cannot be used. {state}", checked.name));
+            continue;
+        }
+        if let Some(manifest) = checked.manifest
+            && upload.form.manifest.trim().is_empty()
+            && upload.form.name.trim().is_empty()
+        {
+            upload.form.manifest = manifest;
+        }
+        upload.findings.extend(checked.findings);
+        for file in uploads::files(&service.pool, id).await? {
+            let head = service.objects.head(&objects::model_key(&file.sha256), HEAD_BYTES as u64).await?;
+            let bytes = file.bytes.unsigned_abs();
+            let content = Content::Elsewhere { sha256: file.sha256, bytes, head, in_storage: true };
+            upload.files.push(UploadedFile { name: file.name, content, from_hub: false });
+        }
+    }
+    Ok(())
+}
+
 async fn keep_files(service: &Service, revised: SubmissionId, upload: &mut Upload) -> Result<(), StoreError> {
     for file in submissions::files(&service.pool, revised).await? {
-        if upload.files.iter().all(|new| new.name != file.name) {
-            let content = service.objects.get(&objects::model_key(&file.sha256), UPLOAD_LIMIT as u64).await?;
-            upload.files.push(UploadedFile { name: file.name, content });
+        // What came from the hub comes from there again.
+        if !file.from_hub && upload.files.iter().all(|new| new.name != file.name) {
+            let head = service.objects.head(&objects::model_key(&file.sha256), HEAD_BYTES as u64).await?;
+            let bytes = file.bytes.unsigned_abs();
+            let content = Content::Elsewhere { sha256: file.sha256, bytes, head, in_storage: true };
+            upload.files.push(UploadedFile { name: file.name, content, from_hub: false });
         }
     }
     Ok(())
@@ -364,23 +547,23 @@ async fn accept(
     checked: &Checked,
     files: Vec<UploadedFile>,
     revision_of: Option<SubmissionId>,
+    hub_token: Option<&HubToken>,
 ) -> Result<SubmissionId, StoreError> {
     let mut stored = Vec::with_capacity(files.len());
     for file in files {
-        let sha256 = hex::encode(Sha256::digest(&file.content));
-        let bytes = i64::try_from(file.content.len()).unwrap_or(i64::MAX);
-        let key = objects::model_key(&sha256);
-        if !service.objects.contains(&key).await {
-            service.objects.put(&key, file.content).await?;
-        }
-        stored.push(StoredFile { name: file.name, sha256, bytes });
+        stored.push(store_file(service, file).await?);
     }
+    let key = service.settings.policy.sealing_key.as_ref();
+    let fetched_later = stored.iter().any(|file| !file.in_storage);
+    let hub_token =
+        hub_token.zip(key).filter(|_| fetched_later).map(|(token, key)| TokenToKeep { token, key });
     let new = NewSubmission {
         files: &stored,
         evaluator: checked.evaluator.as_deref(),
         findings: &checked.findings,
         review: checked.review.as_deref(),
         revision_of,
+        hub_token,
         quota: (user.role == Role::Submitter).then_some(service.settings.policy.quota),
         ..NewSubmission::plain(
             (user.id, &user.name),
@@ -390,6 +573,22 @@ async fn accept(
         )
     };
     submissions::accept(&service.pool, new).await
+}
+
+async fn store_file(service: &Service, file: UploadedFile) -> Result<StoredFile, StoreError> {
+    let bytes = i64::try_from(file.bytes()).unwrap_or(i64::MAX);
+    let (sha256, in_storage) = match file.content {
+        Content::Here(content) => {
+            let sha256 = hex::encode(Sha256::digest(&content));
+            let key = objects::model_key(&sha256);
+            if !service.objects.contains(&key).await {
+                service.objects.put(&key, content).await?;
+            }
+            (sha256, true)
+        }
+        Content::Elsewhere { sha256, in_storage, .. } => (sha256, in_storage),
+    };
+    Ok(StoredFile { name: file.name, sha256, bytes, from_hub: file.from_hub, in_storage })
 }
 
 #[cfg(test)]
@@ -458,7 +657,7 @@ mod tests {
     fn a_file_name_with_a_path_is_refused() {
         for name in ["../../etc/passwd", "/etc/passwd", "a b", "", ".hidden", "ä.lm"] {
             let mut upload = filled();
-            upload.files.push(UploadedFile { name: name.to_owned(), content: vec![1] });
+            upload.files.push(UploadedFile::here(name.to_owned(), vec![1]));
             assert!(understand(&upload).unwrap_err().of("files").is_some(), "{name}");
         }
     }

@@ -1,11 +1,13 @@
 //! `/worker/v1/…`: what workers speak. Audio only goes out; no transcript, track or room is in any reply.
 
+mod render;
+
 use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
 use protocol::{
-    AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, FailureClass, Heartbeat,
-    HeartbeatReply, Job, ModelFile, PROTOCOL_VERSION, Work,
+    AttemptId, AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, FailureClass,
+    FencingToken, Heartbeat, HeartbeatReply, Job, ModelFile, PROTOCOL_VERSION, Work,
 };
 use store::{
     StoreError,
@@ -13,8 +15,12 @@ use store::{
     objects,
     queue::{self, ClaimedAttempt, LeaseStatus},
     releases::{self, Audio, Part},
+    rendering::{self, ClaimedShard},
+    sealed,
 };
 use tokio::time::Instant;
+
+pub(crate) use render::{render_upload, rendered};
 
 use crate::{Service, auth::Node, error::AppError, extract::JsonBody};
 
@@ -32,19 +38,32 @@ pub(crate) async fn claim(
 ) -> Result<Json<ClaimReply>, AppError> {
     check_claim(&worker, &claim)?;
     accounts::store_fingerprint(&service.pool, worker.id, &claim.fingerprint).await?;
-    let claimed = wait_for_attempt(&service, &worker, &claim).await?;
-    let Some(claimed) = claimed else {
+    let Some(claimed) = wait_for_work(&service, &worker, &claim).await? else {
         return Ok(Json(ClaimReply { job: None }));
     };
-    match job_for(&service, &claimed).await {
+    let job = match &claimed {
+        Claimed::Attempt(attempt) => job_for(&service, attempt).await,
+        Claimed::Shard(shard) => render::job_for(&service, shard).await,
+    };
+    match job {
         Ok(job) => Ok(Json(ClaimReply { job: Some(job) })),
         Err(error) => {
-            let message = "The audio could not be made available.";
+            let message = "What the attempt needs could not be made available.";
             let class = FailureClass::StorageError;
-            queue::fail(&service.pool, claimed.attempt, claimed.fencing_token, class, message, "").await?;
+            let (attempt, token) = match &claimed {
+                Claimed::Attempt(it) => (it.attempt, it.fencing_token),
+                Claimed::Shard(it) => (it.lease, it.fencing_token),
+            };
+            end_failed(&service, attempt, token, class, message, "").await?;
             Err(error.into())
         }
     }
+}
+
+/// What a worker got.
+enum Claimed {
+    Attempt(Box<ClaimedAttempt>),
+    Shard(ClaimedShard),
 }
 
 fn check_claim(worker: &Worker, claim: &Claim) -> Result<(), AppError> {
@@ -65,19 +84,17 @@ fn check_claim(worker: &Worker, claim: &Claim) -> Result<(), AppError> {
     Ok(())
 }
 
-async fn wait_for_attempt(
+async fn wait_for_work(
     service: &Service,
     worker: &Worker,
     claim: &Claim,
-) -> Result<Option<ClaimedAttempt>, StoreError> {
+) -> Result<Option<Claimed>, StoreError> {
     let deadline = Instant::now() + Duration::from_secs(claim.wait_seconds.into()).min(LONGEST_WAIT);
     let mut changed = service.jobs_changed.subscribe();
     loop {
         // Marked as seen before looking, so that a job that comes in between wakes us.
         changed.mark_unchanged();
-        let lease = service.settings.lease;
-        let claimed =
-            queue::claim(&service.pool, worker, &claim.hardware_class, &claim.runtimes, lease).await?;
+        let claimed = look_for_work(service, worker, claim).await?;
         if claimed.is_some() || Instant::now() >= deadline || service.is_stopping() {
             return Ok(claimed);
         }
@@ -89,17 +106,43 @@ async fn wait_for_attempt(
     }
 }
 
+/// An attempt, for which somebody waits; else a part of a release.
+async fn look_for_work(
+    service: &Service,
+    worker: &Worker,
+    claim: &Claim,
+) -> Result<Option<Claimed>, StoreError> {
+    let lease = service.settings.lease;
+    if claim.evaluates {
+        let attempt = queue::claim(&service.pool, worker, &claim.hardware_class, &claim.runtimes, lease);
+        if let Some(attempt) = attempt.await? {
+            return Ok(Some(Claimed::Attempt(Box::new(attempt))));
+        }
+    }
+    let Some(renderer) = &claim.renderer else { return Ok(None) };
+    Ok(rendering::claim(&service.pool, worker, renderer, lease).await?.map(Claimed::Shard))
+}
+
 async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, StoreError> {
     let lifetime = Duration::from_secs_f64(service.settings.limits.attempt_seconds);
     let mut files = Vec::with_capacity(claimed.files.len());
     for file in &claimed.files {
         files.push(ModelFile {
             name: file.name.clone(),
-            url: service.objects.presign_get(&objects::model_key(&file.sha256), lifetime).await?,
+            url: match &claimed.manifest.hub {
+                Some(hub) if !file.in_storage => service.hub.file_url(hub, &file.name),
+                _ => service.objects.presign_get(&objects::model_key(&file.sha256), lifetime).await?,
+            },
+            from_hub: !file.in_storage,
             sha256: file.sha256.clone(),
             bytes: file.bytes.unsigned_abs(),
         });
     }
+    let hub_token = if files.iter().any(|file| file.from_hub) {
+        sealed::token(&service.pool, claimed.submission, service.settings.policy.sealing_key.as_ref()).await?
+    } else {
+        None
+    };
     let (mut warm_up, mut items, mut repeats) = (Vec::new(), Vec::new(), Vec::<Vec<AudioItem>>::new());
     for audio in releases::audio(&service.pool, claimed.release).await? {
         let part = audio.part;
@@ -126,6 +169,7 @@ async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, Sto
         work: Work::Evaluate(Box::new(EvaluateJob {
             model: claimed.manifest.clone(),
             files,
+            hub_token,
             warm_up,
             items,
             repeats,
@@ -186,7 +230,20 @@ pub(crate) async fn fail(
     _: Node,
     JsonBody(fail): JsonBody<Fail>,
 ) -> Result<StatusCode, AppError> {
-    queue::fail(&service.pool, fail.attempt, fail.fencing_token, fail.class, &fail.message, &fail.log_tail)
-        .await?;
+    end_failed(&service, fail.attempt, fail.fencing_token, fail.class, &fail.message, &fail.log_tail).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end_failed(
+    service: &Service,
+    lease: AttemptId,
+    token: FencingToken,
+    class: FailureClass,
+    message: &str,
+    log_tail: &str,
+) -> Result<(), StoreError> {
+    if rendering::fail(&service.pool, lease, token, class, message).await? {
+        return Ok(());
+    }
+    queue::fail(&service.pool, lease, token, class, message, log_tail).await
 }

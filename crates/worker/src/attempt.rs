@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use protocol::{AudioItem, EvaluateJob, FailureClass, Job, ResultsDocument, Stage, Work};
+use protocol::{
+    AudioItem, EvaluateJob, FailureClass, Job, ModelFile, ResultsDocument, Stage, Work, is_model_path,
+};
 use sandbox::{Audio, Progress, RunError, Sandbox, runtime::Installed};
 use sha2::{Digest, Sha256};
 use tokio::{fs, sync::watch, time::Instant};
@@ -17,9 +19,9 @@ use crate::{
     accelerator,
     calibration::Golden,
     evaluation::{Evaluation, Item},
-    fetch::{FetchError, Wanted, fetch_all},
+    fetch::{Cache, FetchError, Wanted, fetch_all},
     lease::{Ending, Failure, Lease},
-    service::{CallError, Service, checked, passing},
+    service::{CallError, READ_TIMEOUT, Service, checked, passing},
 };
 
 /// Attempts' directories start so; anything left with this name is removed at start.
@@ -35,7 +37,9 @@ const MOST_WAV_OVERHEAD_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) service: Service,
-    pub(crate) sandbox: Sandbox,
+    pub(crate) cache: Cache,
+    /// Nothing on a node that renders only.
+    pub(crate) sandbox: Option<Sandbox>,
     pub(crate) runtimes: Vec<Installed>,
     pub(crate) work_directory: PathBuf,
     pub(crate) accelerators: usize,
@@ -59,7 +63,7 @@ impl Next {
 
 /// Why an attempt has no results.
 #[derive(Debug)]
-enum Setback {
+pub(crate) enum Setback {
     /// It is not ours any more.
     Over(Ending),
     /// It failed, and the service is to know.
@@ -73,11 +77,11 @@ impl From<Ending> for Setback {
 }
 
 impl Setback {
-    fn new(class: FailureClass, message: impl Into<String>) -> Self {
+    pub(crate) fn new(class: FailureClass, message: impl Into<String>) -> Self {
         Self::Failed(Failure { class, message: message.into(), log_tail: String::new() })
     }
 
-    fn disk(error: &io::Error) -> Self {
+    pub(crate) fn disk(error: &io::Error) -> Self {
         Self::new(FailureClass::WorkerLost, format!("the node's disk failed: {error}"))
     }
 }
@@ -99,9 +103,11 @@ impl Node {
         let attempt = job.attempt;
         tracing::info!(%attempt, "claimed");
         let lease = Lease::hold(self.service.clone(), &job, Instant::now(), self.stop.clone());
-        let Work::Evaluate(evaluate) = job.work;
         let directory = self.work_directory.join(format!("{DIRECTORY_PREFIX}{attempt}"));
-        let result = self.evaluate(*evaluate, &directory, &lease).await;
+        let result = match job.work {
+            Work::Evaluate(evaluate) => self.evaluate(*evaluate, &directory, &lease).await,
+            Work::Render(render) => self.render(*render, &directory, &lease).await,
+        };
         if let Err(error) = fs::remove_dir_all(&directory).await {
             tracing::warn!(%attempt, %error, "the attempt's files could not be removed");
         }
@@ -137,8 +143,8 @@ impl Node {
             )
         })?;
         let files: Vec<&str> = job.files.iter().map(|it| it.name.as_str()).collect();
-        if let Some(name) = files.iter().find(|name| !is_plain(name)) {
-            let message = format!("the model's file name `{name}` is not a plain file name");
+        if let Some(name) = files.iter().find(|name| !is_model_path(name)) {
+            let message = format!("the model's file name `{name}` is not a path within its directory");
             return Err(Setback::new(FailureClass::InvalidManifest, message));
         }
         match runtime.declaration.problems(&job.model.decoding, &files).first() {
@@ -148,16 +154,21 @@ impl Node {
     }
 
     async fn fetch(&self, job: &EvaluateJob, places: &Places, lease: &Lease) -> Result<(), Setback> {
-        let files: Vec<Wanted> = job
-            .files
-            .iter()
-            .map(|file| Wanted {
-                url: file.url.clone(),
-                path: places.model.join(&file.name),
-                sha256: file.sha256.clone(),
-                most_bytes: file.bytes,
-            })
-            .collect();
+        for file in &job.files {
+            places.make_folders(&file.name).await.map_err(|error| Setback::disk(&error))?;
+        }
+        let wanted = |file: &ModelFile| Wanted {
+            url: file.url.clone(),
+            path: places.model.join(&file.name),
+            sha256: file.sha256.clone(),
+            most_bytes: file.bytes,
+            token: job.hub_token.clone().filter(|_| file.from_hub),
+        };
+        let (on_hub, in_storage): (Vec<&ModelFile>, Vec<&ModelFile>) =
+            job.files.iter().partition(|file| file.from_hub);
+        let hub = hub_client(&on_hub)?;
+        let on_hub: Vec<Wanted> = on_hub.into_iter().map(wanted).collect();
+        let files: Vec<Wanted> = in_storage.into_iter().map(wanted).collect();
         let audio: Vec<Wanted> = passes(job)
             .flat_map(|(pass, items)| items.iter().enumerate().map(move |(index, item)| (pass, index, item)))
             .map(|(pass, index, item)| Wanted {
@@ -165,20 +176,18 @@ impl Node {
                 path: places.audio(pass, index),
                 sha256: item.sha256.clone(),
                 most_bytes: (item.seconds * BYTES_PER_SECOND_OF_AUDIO) as u64 + MOST_WAV_OVERHEAD_BYTES,
+                token: None,
             })
             .collect();
         let reporter = lease.reporter();
-        reporter.stage(Stage::Fetching, 0, (files.len() + audio.len()) as u32);
+        reporter.stage(Stage::Fetching, 0, (on_hub.len() + files.len() + audio.len()) as u32);
         let step = || reporter.step();
         let http = &self.service.http;
-        lease.unless_over(fetch_all(http, files, step)).await?.map_err(|error| {
-            let class = match error {
-                FetchError::Content { .. } => FailureClass::DownloadFailed,
-                FetchError::Storage(_) => FailureClass::StorageError,
-                FetchError::Disk { .. } => FailureClass::WorkerLost,
-            };
-            Setback::new(class, error.to_string())
-        })?;
+        if let Some(hub) = hub {
+            let fetched = lease.unless_over(self.cache.fetch_all(&hub, on_hub, step)).await?;
+            fetched.map_err(|error| not_fetched(&error))?;
+        }
+        lease.unless_over(fetch_all(http, files, step)).await?.map_err(|error| not_fetched(&error))?;
         let fetched = lease.unless_over(fetch_all(http, audio, step)).await?;
         fetched.map_err(|error| Setback::new(FailureClass::StorageError, error.to_string()))
     }
@@ -205,7 +214,11 @@ impl Node {
         let repeats: Vec<Vec<Item>> = passes.collect();
         let (model, scratch) = (places.model.clone(), places.scratch.clone());
         let (manifest, seed, limits) = (job.model.clone(), job.seed, job.limits);
-        let (sandbox, golden) = (self.sandbox.clone(), self.golden.clone());
+        let sandbox = self
+            .sandbox
+            .clone()
+            .ok_or_else(|| Setback::new(FailureClass::WorkerLost, "this node runs no models"))?;
+        let golden = self.golden.clone();
         let (cancel, reporter) = (lease.cancel(), lease.reporter());
         let running = tokio::task::spawn_blocking(move || {
             let evaluation = Evaluation {
@@ -286,6 +299,20 @@ impl Places {
         Ok(places)
     }
 
+    /// The folders that a file of the model lies in, readable by the sandbox's user.
+    async fn make_folders(&self, name: &str) -> io::Result<()> {
+        let mut folder = self.model.clone();
+        let names: Vec<&str> = name.split('/').collect();
+        for part in names.iter().take(names.len() - 1) {
+            folder.push(part);
+            match fs::create_dir(&folder).await {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => fs::set_permissions(&folder, Permissions::from_mode(0o755)).await?,
+            }
+        }
+        Ok(())
+    }
+
     fn audio(&self, pass: usize, index: usize) -> PathBuf {
         self.audio.join(format!("{pass}-{index}.wav"))
     }
@@ -307,8 +334,24 @@ fn failed(RunError { fault, log_tail }: RunError) -> Setback {
     }
 }
 
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0'])
+fn not_fetched(error: &FetchError) -> Setback {
+    let class = match error {
+        FetchError::Content { .. } => FailureClass::DownloadFailed,
+        FetchError::Storage(_) => FailureClass::StorageError,
+        FetchError::Disk { .. } => FailureClass::WorkerLost,
+    };
+    Setback::new(class, error.to_string())
+}
+
+/// The client for files on a hub, if there are any: the hub is where the service says, and redirects, to public addresses.
+fn hub_client(files: &[&ModelFile]) -> Result<Option<reqwest::Client>, Setback> {
+    let Some(first) = files.first() else { return Ok(None) };
+    let unusable = |error: &dyn std::fmt::Display| {
+        Setback::new(FailureClass::StorageError, format!("the hub's address cannot be used: {error}"))
+    };
+    let url = reqwest::Url::parse(&first.url).map_err(|error| unusable(&error))?;
+    let client = outbound::following_client(outbound::Reach::of_endpoint(&url)).read_timeout(READ_TIMEOUT);
+    client.build().map(Some).map_err(|error| unusable(&error))
 }
 
 /// A stopped worker gives its attempt back, so that it is repeated at once and not when the lease runs out.

@@ -8,7 +8,7 @@ use std::{
 
 use protocol::{
     AttemptId, Complete, Directive, Events, Fail, FencingToken, Heartbeat, HeartbeatReply, Job, Progress,
-    Stage,
+    RenderUpload, RenderUploadReply, Rendered, Stage,
 };
 use sandbox::Cancel;
 use tokio::{
@@ -168,6 +168,21 @@ impl Lease {
         let Shared { attempt, fencing_token, .. } = *self.shared;
         let complete = Complete { attempt, fencing_token, results_sha256: results_sha256.to_owned() };
         self.shared.service.complete(&complete).await
+    }
+
+    /// Where to put audio that was rendered.
+    pub(crate) async fn render_upload(&self, sha256: &[String]) -> Result<RenderUploadReply, CallError> {
+        let Shared { attempt, fencing_token, .. } = *self.shared;
+        self.shared
+            .service
+            .render_upload(&RenderUpload { attempt, fencing_token, sha256: sha256.to_vec() })
+            .await
+    }
+
+    /// The audio is in storage.
+    pub(crate) async fn rendered(&self, result: &str) -> Result<(), CallError> {
+        let Shared { attempt, fencing_token, .. } = *self.shared;
+        self.shared.service.rendered(&Rendered { attempt, fencing_token, result: result.to_owned() }).await
     }
 
     /// The attempt ended without results.

@@ -1,4 +1,4 @@
-//! The node side: claims jobs over HTTPS, fetches audio, runs models in the sandbox, reports.
+//! The node side: claims jobs over HTTPS, fetches audio, runs models in the sandbox or renders releases, reports.
 //!
 //! A worker holds one secret, its token, and shows it to the service only. It never sees a transcript, and it
 //! reaches storage through presigned URLs alone. Everything it does about an attempt happens under the attempt's
@@ -8,8 +8,9 @@
 //! |---|---|
 //! | `service` | the calls of `/worker/v1/` and what their failures mean |
 //! | `lease` | heartbeats, log shipping, and when an attempt is over |
-//! | `fetch` | files from presigned URLs, checked |
+//! | `fetch` | files from presigned URLs and hubs, checked, kept |
 //! | `attempt` | one attempt from claim to `complete` or `fail` |
+//! | `render` | one part of a release from claim to `rendered` or `fail` |
 //! | `evaluation` | one model over one set of audio, measured; also what `ffasr eval` runs |
 //! | `timing` | latency by the length of the audio, doubts for a reviewer |
 //! | `calibration` | whether the node runs at its usual pace |
@@ -23,6 +24,7 @@ mod evaluation;
 mod fetch;
 mod fingerprint;
 mod lease;
+mod render;
 mod service;
 pub mod timing;
 
@@ -46,7 +48,7 @@ pub use evaluation::{Evaluation, Item};
 pub use fingerprint::fingerprint;
 pub use service::CallError;
 
-use crate::{attempt::Node, calibration::Golden, service::Service};
+use crate::{attempt::Node, calibration::Golden, fetch::Cache, service::Service};
 
 /// How long one `claim` waits for a job, in seconds.
 const CLAIM_WAIT_SECONDS: u32 = 30;
@@ -79,8 +81,33 @@ pub struct Config {
     pub accelerators: usize,
     /// Directory that all workers of this machine share, to keep their accelerators apart.
     pub accelerator_locks: PathBuf,
+    /// What it does.
+    pub duties: Duties,
+    /// Most bytes of models from a hub that are kept on this node for the next attempt.
+    pub cache_bytes: u64,
     /// The node's usual pace, if attempts must keep it to count.
     pub golden: Option<Golden>,
+}
+
+/// What a worker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duties {
+    /// Runs models.
+    Evaluate,
+    /// Renders releases. Needs neither runtimes nor a sandbox.
+    Render,
+    /// Runs models; renders releases while no model waits.
+    Both,
+}
+
+impl Duties {
+    fn evaluates(self) -> bool {
+        self != Self::Render
+    }
+
+    fn renders(self) -> bool {
+        self != Self::Evaluate
+    }
 }
 
 /// Why a worker ended.
@@ -145,9 +172,46 @@ pub async fn run(config: Config) -> Result<(), WorkerError> {
     let _lock = prepare_work_directory(&config.work_directory)
         .await
         .map_err(|error| WorkerError::WorkDirectory { path: config.work_directory.clone(), error })?;
+    let (sandbox, runtimes) = if config.duties.evaluates() {
+        let (sandbox, runtimes) = open_sandbox(&config).await?;
+        (Some(sandbox), runtimes)
+    } else {
+        (None, Vec::new())
+    };
+    let service = Service::new(&config.service, token, &config.name)
+        .map_err(|error| WorkerError::SetUp(error.to_string()))?;
+    let stop = stop_on_signal().map_err(|error| WorkerError::SetUp(error.to_string()))?;
+    let claim = Claim {
+        protocol: PROTOCOL_VERSION,
+        hardware_class: config.hardware_class.clone(),
+        runtimes: runtimes.iter().map(|it| it.declaration.name.clone()).collect(),
+        fingerprint: fingerprint(),
+        wait_seconds: CLAIM_WAIT_SECONDS,
+        evaluates: config.duties.evaluates(),
+        renderer: config.duties.renders().then(|| benchmark::release::RENDERER.to_owned()),
+    };
+    let cache = Cache::open(config.work_directory.join("cache"), config.cache_bytes)
+        .await
+        .map_err(|error| WorkerError::WorkDirectory { path: config.work_directory.clone(), error })?;
+    let node = Node {
+        service,
+        cache,
+        sandbox,
+        runtimes,
+        work_directory: config.work_directory,
+        accelerators: config.accelerators,
+        accelerator_locks: config.accelerator_locks,
+        golden: config.golden,
+        stop,
+    };
+    work(&node, &claim).await
+}
+
+/// The sandbox, proven, and the runtimes that models can have in it.
+async fn open_sandbox(config: &Config) -> Result<(Sandbox, Vec<runtime::Installed>), WorkerError> {
     let runtimes = runtime::installed(&config.runtimes)?;
     if runtimes.is_empty() {
-        return Err(WorkerError::NoRuntime(config.runtimes));
+        return Err(WorkerError::NoRuntime(config.runtimes.clone()));
     }
     let sandbox = tokio::task::spawn_blocking(Sandbox::open)
         .await
@@ -158,27 +222,7 @@ pub async fn run(config: Config) -> Result<(), WorkerError> {
             return Err(WorkerError::Barred { path: path.clone(), barred });
         }
     }
-    let service = Service::new(&config.service, token, &config.name)
-        .map_err(|error| WorkerError::SetUp(error.to_string()))?;
-    let stop = stop_on_signal().map_err(|error| WorkerError::SetUp(error.to_string()))?;
-    let claim = Claim {
-        protocol: PROTOCOL_VERSION,
-        hardware_class: config.hardware_class.clone(),
-        runtimes: runtimes.iter().map(|it| it.declaration.name.clone()).collect(),
-        fingerprint: fingerprint(),
-        wait_seconds: CLAIM_WAIT_SECONDS,
-    };
-    let node = Node {
-        service,
-        sandbox,
-        runtimes,
-        work_directory: config.work_directory,
-        accelerators: config.accelerators,
-        accelerator_locks: config.accelerator_locks,
-        golden: config.golden,
-        stop,
-    };
-    work(&node, &claim).await
+    Ok((sandbox, runtimes))
 }
 
 async fn work(node: &Node, claim: &Claim) -> Result<(), WorkerError> {

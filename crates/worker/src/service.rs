@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use protocol::{Claim, ClaimReply, Complete, Events, Fail, Heartbeat, HeartbeatReply};
+use protocol::{
+    Claim, ClaimReply, Complete, Events, Fail, Heartbeat, HeartbeatReply, RenderUpload, RenderUploadReply,
+    Rendered,
+};
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Silence after which a transfer is given up; longer than a `claim` may wait.
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The service, as one worker sees it.
 #[derive(Debug, Clone)]
@@ -77,6 +80,14 @@ impl Service {
 
     pub(crate) async fn fail(&self, fail: &Fail) -> Result<(), CallError> {
         self.call("fail", fail, CALL_TIMEOUT).await.map(drop)
+    }
+
+    pub(crate) async fn render_upload(&self, upload: &RenderUpload) -> Result<RenderUploadReply, CallError> {
+        json(self.call("render-upload", upload, CALL_TIMEOUT).await?).await
+    }
+
+    pub(crate) async fn rendered(&self, rendered: &Rendered) -> Result<(), CallError> {
+        self.call("rendered", rendered, CALL_TIMEOUT).await.map(drop)
     }
 
     async fn call(

@@ -20,13 +20,14 @@ MODEL = Path("/model")
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HOME="/tmp/hub", NUMBA_CACHE_DIR="/tmp/numba")
 
 
-def entry(settings):
-    if "entry" in settings:
-        return MODEL / os.path.basename(settings["entry"])
+def evaluator(settings):
+    if "evaluator" in settings:
+        return MODEL / os.path.basename(settings["evaluator"])
     found = sorted(MODEL.glob("*.py"))
-    if len(found) != 1:
-        sys.exit(f"the setting `entry` must name the evaluator: there are {len(found)} Python files")
-    return found[0]
+    named = [it for it in found if it.name == "evaluator.py"]
+    if len(named or found) != 1:
+        sys.exit(f"the setting `evaluator` must name the evaluator: there are {len(found)} Python files")
+    return (named or found)[0]
 
 
 def load(path):
@@ -70,7 +71,7 @@ def main():
     if (hello["protocol"], hello["sample_rate"], hello["channels"]) != (1, 16000, 1):
         sys.exit(f"this runtime speaks protocol 1 with mono audio at 16 kHz, not {hello}")
     with open(MANIFEST, encoding="utf-8") as file:
-        module = load(entry(json.load(file).get("decoding", {})))
+        module = load(evaluator(json.load(file).get("decoding", {})))
     answer({"ready": {"num_params": parameters(module)}})
     for line in requests:
         request = json.loads(line)

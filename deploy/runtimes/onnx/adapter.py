@@ -4,6 +4,7 @@ What the model hears and how its output is read is in `runtime.toml`. Decoding i
 repeats and blanks left out. An answer depends on its own utterance alone.
 """
 
+import importlib.util
 import json
 import math
 import os
@@ -60,6 +61,17 @@ def spell(indices, tokens, blank):
     return " ".join(re.sub(r"<[^<>]*>", "", text).replace("|", " ").replace("▁", " ").split())
 
 
+def load_front_end(settings):
+    """`enhance(samples, rate)` of the file that the setting names: float samples in, float samples out."""
+    if "front_end" not in settings:
+        return None
+    path = os.path.join(MODEL, os.path.basename(settings["front_end"]))
+    specification = importlib.util.spec_from_file_location("front_end", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module.enhance
+
+
 class Recogniser:
     def __init__(self, settings):
         def path(name, default):
@@ -68,6 +80,7 @@ class Recogniser:
         self.model = path("model", "model.onnx")
         with open(path("tokens", "tokens.txt"), encoding="utf-8") as file:
             self.tokens = file.read().splitlines()
+        self.front_end = load_front_end(settings)
         self.blank = settings.get("blank", 0)
         self.normalize = settings.get("normalize", True)
         self.filters = mel_filters(settings.get("bands", 80)) if settings.get("input", "log-mel") == "log-mel" else None
@@ -78,6 +91,8 @@ class Recogniser:
 
     def transcribe(self, path):
         heard = read_wave(path)
+        if self.front_end:
+            heard = numpy.asarray(self.front_end(heard, RATE), dtype=numpy.float32)
         if self.filters is not None:
             heard = log_mel(heard, self.filters)
         if self.normalize:

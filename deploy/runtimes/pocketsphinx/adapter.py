@@ -7,38 +7,90 @@ Nothing is carried from one utterance to the next: cepstral means are taken over
 and the noise tracker starts anew, so a transcript does not depend on what was heard before.
 """
 
+import importlib.util
 import json
 import os
 import struct
 import sys
 import wave
 
+import numpy
 from pocketsphinx import Decoder, get_model_path, set_loglevel
 
 MANIFEST = "/ffasr.json"
 MODEL = "/model"
+RATE = 16_000
 FILE_SETTINGS = ("lm", "dict")
+# The adapter's own; all others are the decoder's.
+ADAPTER_SETTINGS = ("front_end",)
 
 
-def make_decoder(settings):
+def load_front_end(settings):
+    """`enhance(samples, rate)` of the file that the setting names: float samples in, float samples out."""
+    if "front_end" not in settings:
+        return None
+    path = os.path.join(MODEL, os.path.basename(settings["front_end"]))
+    specification = importlib.util.spec_from_file_location("front_end", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module.enhance
+
+
+def make_decoder(settings, means="batch"):
+    settings = {name: value for name, value in settings.items() if name not in ADAPTER_SETTINGS}
     for name in FILE_SETTINGS:
         if name in settings:
-            settings[name] = os.path.join(MODEL, os.path.basename(settings[name]))
-    return Decoder(**{**settings, "cmn": "batch"})
+            settings[name] = os.path.join(MODEL, settings[name])
+    return Decoder(**{**settings, "cmn": means})
 
 
-def transcribe(decoder, path):
+def transcribe(decoder, front_end, path):
     with wave.open(path, "rb") as audio:
         shape = (audio.getnchannels(), audio.getsampwidth(), audio.getframerate())
         if shape != (1, 2, 16000):
             raise ValueError(f"expected 16-bit mono audio at 16 kHz, got (channels, bytes, Hz) = {shape}")
         samples = audio.readframes(audio.getnframes())
+    if front_end:
+        heard = numpy.frombuffer(samples, dtype="<i2").astype(numpy.float32) / 32768
+        cleaned = numpy.asarray(front_end(heard, RATE))
+        samples = numpy.clip(numpy.rint(32768 * cleaned), -32768, 32767).astype("<i2").tobytes()
     decoder.start_stream()
     decoder.start_utt()
     decoder.process_raw(samples, full_utt=True)
     decoder.end_utt()
     hypothesis = decoder.hyp()
     return hypothesis.hypstr if hypothesis else ""
+
+
+class Stream:
+    """Decodes in pieces. Means over the whole utterance cannot be known yet: they start from the model's own and follow
+    the audio, anew for each utterance. A front end wants whole recordings, so it has no part here."""
+
+    def __init__(self, settings):
+        self.decoder = make_decoder(settings, "live")
+        self.means = self.decoder.get_cmn(False)
+        self.told = ""
+
+    def begin(self):
+        self.decoder.set_cmn(self.means)
+        self.decoder.start_stream()
+        self.decoder.start_utt()
+        self.told = ""
+
+    def words(self):
+        hypothesis = self.decoder.hyp()
+        return hypothesis.hypstr if hypothesis else ""
+
+    def hear(self, samples):
+        """What is heard so far, if that has changed."""
+        self.decoder.process_raw(samples, full_utt=False)
+        heard = self.words()
+        changed, self.told = heard != self.told, heard
+        return heard if changed else None
+
+    def end(self):
+        self.decoder.end_utt()
+        return self.words()
 
 
 def count_parameters(directory):
@@ -92,6 +144,22 @@ def mixture_weights(directory):
     return streams * rows * columns
 
 
+def stream(recogniser, requests, answer, parameters):
+    answer({"ready": {"num_params": parameters, "streaming": True}})
+    current = None
+    for line in requests:
+        request = json.loads(line)
+        if "stream" in request:
+            current = request["stream"]
+            recogniser.begin()
+        elif "chunk" in request:
+            heard = recogniser.hear(bytes.fromhex(request["chunk"]))
+            if heard is not None:
+                answer({"id": current, "partial": heard})
+        else:
+            answer({"id": current, "final": recogniser.end()})
+
+
 def main():
     requests = os.fdopen(3, "r", encoding="utf-8")
     answers = os.fdopen(4, "w", encoding="utf-8")
@@ -105,12 +173,19 @@ def main():
         sys.exit(f"this runtime speaks protocol 1 with mono audio at 16 kHz, not {hello}")
     set_loglevel("ERROR")
     with open(MANIFEST, encoding="utf-8") as file:
-        decoder = make_decoder(json.load(file).get("decoding", {}))
-    answer({"ready": {"num_params": count_parameters(get_model_path("en-us/en-us"))}})
+        settings = json.load(file).get("decoding", {})
+    parameters = count_parameters(get_model_path("en-us/en-us"))
+    if hello.get("streaming"):
+        if "front_end" in settings:
+            sys.exit("a front end hears whole recordings; it cannot be streamed")
+        stream(Stream(settings), requests, answer, parameters)
+        return
+    decoder, front_end = make_decoder(settings), load_front_end(settings)
+    answer({"ready": {"num_params": parameters}})
     for line in requests:
         request = json.loads(line)
         try:
-            answer({"id": request["id"], "text": transcribe(decoder, request["path"])})
+            answer({"id": request["id"], "text": transcribe(decoder, front_end, request["path"])})
         except (OSError, EOFError, RuntimeError, ValueError, wave.Error) as error:
             answer({"id": request["id"], "error": str(error)})
 

@@ -96,9 +96,9 @@ fn free_field(context: &Context) -> Findings {
     for (grid, name) in GRIDS {
         let levels = checks::free_field(context.executor, grid)?;
         // The levels come by distance, nearest first.
-        for levels in levels.chunk_by(|a, b| a.distance >= b.distance) {
+        for levels in levels.chunk_by(|a, b| b.distance - a.distance < 0.01) {
             let worst = largest(levels.iter().map(|level| level.amplitude.level_error()));
-            let quantity = format!("{name}, worst level at {} m", levels[0].distance);
+            let quantity = format!("{name}, worst level at {:.1} m", levels[0].distance);
             figures.push(Figure::near(quantity, worst, "dB", 0.0, 0.25));
         }
     }

@@ -172,7 +172,7 @@ pub fn random_absorption(impedance: Complex<f64>) -> f64 {
 }
 
 /// The larger of the two real normalised impedances with an absorption coefficient at random incidence.
-fn real_impedance(absorption: f64) -> f64 {
+pub(crate) fn real_impedance(absorption: f64) -> f64 {
     let absorption = absorption.clamp(MIN_ABSORPTION, MAX_RANDOM_ABSORPTION);
     let (mut low, mut high) = (IMPEDANCE_OF_MAX, 1e6);
     for _ in 0..100 {
@@ -211,8 +211,8 @@ fn fit(absorption: &Octaves, time: TimeGrid) -> Vec<Branch> {
     let middle = start_of_fit(absorption, time, 0.7, 2.0);
     let residuals = |parameters: &Parameters| -> Vec<f64> {
         let branches = branches_of(parameters);
-        // Errors relative to the absorption, since that is what decay times go by; and a slight pull that keeps branches
-        // which nothing asks for from running away.
+        // Errors relative to the absorption, since that is what decay times go by, most of all at the centres of octaves,
+        // where it was measured; and a slight pull that keeps branches which nothing asks for from running away.
         let misfit = targets.iter().map(|&(hz, wanted)| {
             let found = random_absorption(effective_impedance(&branches, time, hz));
             (found - wanted) / (wanted + 0.01)
@@ -221,13 +221,14 @@ fn fit(absorption: &Octaves, time: TimeGrid) -> Vec<Branch> {
         let at_octaves = octaves.map(|(hz, &wanted)| {
             let wanted = wanted.clamp(MIN_ABSORPTION, MAX_RANDOM_ABSORPTION);
             let found = random_absorption(effective_impedance(&branches, time, hz));
-            2.0 * (found - wanted) / (wanted + 0.01)
+            6.0 * (found - wanted) / (wanted + 0.01)
         });
         let pull = parameters.iter().zip(&middle).map(|(here, there)| 0.002 * (here - there));
         misfit.chain(at_octaves).chain(pull).collect()
     };
-    // The sum of squares has several minima: broad and narrow resonances, weak and strong ones.
-    let starts = [(0.4, 2.0), (0.7, 2.0), (1.5, 1.5), (3.0, 1.0)];
+    // The sum of squares has several minima: broad and narrow resonances, weak and strong ones. Absorption that rises
+    // steeply, as that of a curtain before a wall, is met only from narrow ones.
+    let starts = [(0.4, 2.0), (0.7, 2.0), (1.5, 1.5), (3.0, 1.0), (6.0, 1.0)];
     let fits = starts.map(|(quality, strength)| {
         levenberg_marquardt(start_of_fit(absorption, time, quality, strength), &residuals)
     });
@@ -334,21 +335,14 @@ mod tests {
     }
 
     #[test]
-    fn every_material_of_the_library_is_met_within_an_eighth_of_its_absorption_unless_it_is_steep() {
+    fn every_material_of_the_library_is_met_within_an_eighth_of_its_absorption() {
         for f_max in [700.0, 1_400.0, 4_000.0] {
             for material in materials() {
                 let wall = Wall::new(material, time(f_max)).unwrap();
-                // Below its resonance a branch absorbs with the square of the frequency, so fourfold in an octave.
-                let is_steep = material.absorption().windows(2).any(|pair| pair[1] > 4.0 * pair[0]);
-                let tolerance = if is_steep { 0.3 } else { 0.125 };
                 for octave in &wall.absorption {
                     let wanted = octave.wanted.min(MAX_RANDOM_ABSORPTION);
                     let error = (octave.fitted - wanted).abs();
-                    assert!(
-                        error < 0.01 + tolerance * wanted,
-                        "{} to {f_max} Hz: {octave:?}",
-                        material.name()
-                    );
+                    assert!(error < 0.01 + 0.125 * wanted, "{} to {f_max} Hz: {octave:?}", material.name());
                 }
             }
         }

@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::{
     Progress, WaveError, WaveExecutor,
     grid::{Grid, ROW_UNIT},
-    kernels::{RowSums, WallStates, boundary_plane, cartesian_plane, fcc_plane},
+    kernels::{Stretch, WallStates, boundary_plane, cartesian_plane, fcc_plane},
     plan::{Excitation, WavePlan},
     probe::Probe,
 };
@@ -113,24 +113,24 @@ impl WithSimd for Lanes {
 }
 
 /// Pressures, one for each place of the lattice, on a line of the cache.
-pub(super) struct Field {
+struct Field {
     values: Vec<f32>,
     start: usize,
     places: usize,
 }
 
 impl Field {
-    pub(super) fn new(places: usize) -> Self {
+    fn new(places: usize) -> Self {
         let values = vec![0.0_f32; places + ROW_UNIT];
         let misplaced = values.as_ptr().addr() / size_of::<f32>() % ROW_UNIT;
         Self { values, start: (ROW_UNIT - misplaced) % ROW_UNIT, places }
     }
 
-    pub(super) fn get(&self) -> &[f32] {
+    fn get(&self) -> &[f32] {
         &self.values[self.start..self.start + self.places]
     }
 
-    pub(super) fn get_mut(&mut self) -> &mut [f32] {
+    fn get_mut(&mut self) -> &mut [f32] {
         &mut self.values[self.start..self.start + self.places]
     }
 }
@@ -171,7 +171,7 @@ struct Run<'a> {
     ears: ByPlane<Ear>,
     heard: Vec<Vec<f32>>,
     plane_updates: Vec<u64>,
-    rows: RowSums,
+    stretches: Vec<Stretch>,
 }
 
 impl<'a> Run<'a> {
@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
             ears: ByPlane::new(ears.collect(), planes),
             heard: vec![vec![0.0; plan.steps()]; receivers.len()],
             plane_updates,
-            rows: RowSums::new(stride),
+            stretches: Stretch::all(plan),
         }
     }
 }
@@ -223,9 +223,11 @@ impl WithSimd for PlaneStep<'_, '_> {
         let [even, odd] = &mut run.fields;
         let (new, now) = if step % 2 == 0 { (even, odd) } else { (odd, even) };
         let (new, now) = (new.get_mut(), now.get());
+        let spans = &run.plan.plane_spans()[plane..plane + 2];
+        let stretches = &run.stretches[spans[0] as usize..spans[1] as usize];
         match run.plan.lattice().grid() {
-            Grid::Fcc => fcc_plane(simd, run.plan, new, now, plane, &mut run.rows),
-            Grid::Cartesian => cartesian_plane(simd, run.plan, new, now, plane),
+            Grid::Fcc => fcc_plane(simd, run.plan, new, now, plane, stretches),
+            Grid::Cartesian => cartesian_plane(simd, run.plan, new, now, stretches),
         }
         if let Some(&loudness) = run.signal.get(step) {
             for &(node, weight) in run.mouths.plane(plane) {

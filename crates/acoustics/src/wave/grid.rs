@@ -190,6 +190,8 @@ pub struct Lattice {
     pub(crate) axes: [usize; 3],
     /// Place of (0, 0, 0), in the order of `axes`.
     pub(crate) origin: DVec3,
+    /// How much longer than the room what the nodes stand for is, along x, y and z, in metres.
+    pub(crate) side_errors: DVec3,
     /// Middle of the room and half its size, in spacings.
     middle: DVec3,
     half_size: DVec3,
@@ -222,6 +224,10 @@ impl Lattice {
         };
         let corner = DVec3::from(axes.map(|axis| bounds[0][axis]));
         let first_node = DVec3::new(margin(0) - 1.0, margin(1) - 1.0, margin(2) - first) + SHIFT;
+        let mut side_errors = DVec3::ZERO;
+        for (count, axis) in nodes.into_iter().zip(axes) {
+            side_errors[axis] = (count as f64 - overlap) * spacing - size[axis];
+        }
         let half_size = 0.5 / spacing * DVec3::from(axes.map(|axis| size[axis]));
         Self {
             grid,
@@ -229,6 +235,7 @@ impl Lattice {
             dimensions: [nodes[0] + 2, nodes[1] + 2, places.next_multiple_of(ROW_UNIT)],
             axes,
             origin: corner + spacing * first_node,
+            side_errors,
             middle: half_size - first_node,
             half_size,
         }
@@ -403,6 +410,23 @@ mod tests {
     }
 
     #[test]
+    fn a_side_that_does_not_fit_is_off_by_half_a_spacing_at_most_and_that_is_known() {
+        let size = DVec3::new(4.37, 2.51, 3.13);
+        for grid in [Grid::Fcc, Grid::Cartesian] {
+            let lattice = Lattice::new(grid, 0.25, [DVec3::ZERO, size]);
+            for (error, side) in lattice.side_errors.to_array().into_iter().zip(size.to_array()) {
+                // Walls stand a quarter or half a spacing behind whole spacings between the first node and the last.
+                let between = (side + error) / lattice.spacing - 2.0 * grid.wall_distance();
+                assert!(
+                    (between - between.round()).abs() < 1e-9 && error.abs() < 0.5 * lattice.spacing,
+                    "{grid:?}"
+                );
+            }
+            assert!(lattice.side_errors.abs().max_element() > 0.01, "{grid:?}");
+        }
+    }
+
+    #[test]
     fn walls_lie_where_the_scheme_wants_them() {
         // Sides of whole spacings on the Cartesian grid, of half a spacing more on the other.
         let size = DVec3::new(4.5, 2.5, 3.5);
@@ -411,6 +435,7 @@ mod tests {
             for place in [DVec3::ZERO, size] {
                 let at = lattice.in_spacings(place);
                 let behind = if place == DVec3::ZERO { grid.wall_distance() } else { -grid.wall_distance() };
+                assert!(lattice.side_errors.abs().max_element() < 0.02 * lattice.spacing, "{grid:?}");
                 for value in at.to_array() {
                     let node = value + behind;
                     assert!((node - node.round()).abs() < 0.02, "{grid:?}: {at}");

@@ -13,8 +13,7 @@ use pulp::Simd;
 use super::{
     admittance::BranchStep,
     boundary::{Boundary, BoundaryPlane},
-    cpu::Field,
-    grid::ROW_UNIT,
+    grid::Lattice,
     plan::WavePlan,
     voxels::Span,
 };
@@ -22,17 +21,27 @@ use super::{
 /// Boundary nodes that are worked on together.
 const CHUNK: usize = 64;
 
-/// Sums over parts of the FCC neighbourhood, which rows share.
-pub(super) struct RowSums {
-    /// Of the planes before and after, for three rows that follow each other; and which rows they are.
-    beside: [Field; 3],
-    /// Of the four rows that share an edge with a row. Begins [`ROW_UNIT`] places before the row.
-    edges: Field,
+/// Neighbouring nodes of a row that are all air: a [`Span`] with what a step asks of it worked out once, since a division
+/// takes as long as some vectors.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    row: usize,
+    /// Index in memory of the first place of the row.
+    start: usize,
+    /// From which place of the row, and to before which.
+    ends: [usize; 2],
 }
 
-impl RowSums {
-    pub(super) fn new(stride: usize) -> Self {
-        Self { beside: [0, 1, 2].map(|_| Field::new(stride)), edges: Field::new(stride + 2 * ROW_UNIT) }
+impl Stretch {
+    /// Of all [`WavePlan::spans`], in the same order.
+    pub(super) fn all(plan: &WavePlan) -> Vec<Self> {
+        let [_, rows, stride] = plan.lattice().dimensions();
+        let stretch = |span: &Span| {
+            let line = span.begin as usize / stride;
+            let start = line * stride;
+            Self { row: line % rows, start, ends: [span.begin, span.end].map(|index| index as usize - start) }
+        };
+        plan.spans().iter().map(stretch).collect()
     }
 }
 
@@ -55,17 +64,7 @@ impl WallStates {
     }
 }
 
-/// The spans of a plane, row by row, with the row's number and where in the row they begin and end.
-fn rows_of_plane(plan: &WavePlan, plane: usize) -> impl Iterator<Item = (usize, &[Span])> {
-    let ends = &plan.plane_spans()[plane..plane + 2];
-    let [_, rows, stride] = plan.lattice().dimensions();
-    let row = move |span: &Span| span.begin as usize / stride - plane * rows;
-    plan.spans()[ends[0] as usize..ends[1] as usize]
-        .chunk_by(move |a, b| row(a) == row(b))
-        .map(move |spans| (row(&spans[0]), spans))
-}
-
-/// Whole vectors of a slice whose length is a multiple of [`ROW_UNIT`].
+/// Whole vectors of a slice whose length is a multiple of theirs.
 #[inline(always)]
 fn vectors<S: Simd>(row: &[f32]) -> &[S::f32s] {
     S::as_simd_f32s(row).0
@@ -117,139 +116,156 @@ pub(super) fn fcc_plane<S: Simd>(
     new: &mut [f32],
     now: &[f32],
     plane: usize,
-    sums: &mut RowSums,
+    stretches: &[Stretch],
 ) {
     let lattice = plan.lattice();
-    let stride = lattice.dimensions()[2];
+    for stretch in stretches {
+        match lattice.parity(plane, stretch.row) {
+            0 => fcc_stretch::<S, 0>(simd, lattice, new, now, stretch),
+            _ => fcc_stretch::<S, 1>(simd, lattice, new, now, stretch),
+        }
+    }
+}
+
+/// A stretch of a row of parity `P`. (Rows are taken one by one: what takes a closure is not inlined with certainty.)
+#[inline(always)]
+fn fcc_stretch<S: Simd, const P: usize>(
+    simd: S,
+    lattice: &Lattice,
+    new: &mut [f32],
+    now: &[f32],
+    stretch: &Stretch,
+) {
+    let lanes = S::F32_LANES;
+    let [_, rows, stride] = lattice.dimensions();
+    let plane = rows * stride;
+    let &Stretch { start, ends: [begin, end], .. } = stretch;
+    let (first, last) = (begin / lanes, (end - 1) / lanes);
+    let count = last + 1 - first;
+    let here = start + first * lanes;
+    // The rows that share an edge are needed one vector further on where the parity is 1.
+    let edge = here + P * lanes;
     let grid = lattice.grid();
-    let weights = [grid.centre_weight(), grid.neighbour_weight()].map(|weight| weight as f32);
-    let row_of = |plane: usize, row: usize| {
-        let start = lattice.row_start(plane, row);
-        &now[start..start + stride]
+    let seam = if P == 0 { 0 } else { lanes as u32 - 1 };
+    let stencil = FccStencil::<S, P> {
+        corners: [
+            part_of::<S>(now, here - plane - stride, count),
+            part_of::<S>(now, here + plane - stride, count),
+            part_of::<S>(now, here - plane + stride, count),
+            part_of::<S>(now, here + plane + stride, count),
+        ],
+        edges: [
+            part_of::<S>(now, edge - plane, count),
+            part_of::<S>(now, edge + plane, count),
+            part_of::<S>(now, edge - stride, count),
+            part_of::<S>(now, edge + stride, count),
+        ],
+        here: part_of::<S>(now, here, count),
+        weights: [
+            simd.splat_f32s(grid.centre_weight() as f32),
+            simd.splat_f32s(grid.neighbour_weight() as f32),
+        ],
+        seam: simd.mask_between_m32s(seam, seam + 1).mask(),
     };
-    let mut summed = 0..0;
-    for (row, spans) in rows_of_plane(plan, plane) {
-        for needed in row - 1..=row + 1 {
-            if !summed.contains(&needed) {
-                add_rows(
-                    simd,
-                    sums.beside[needed % 3].get_mut(),
-                    row_of(plane - 1, needed),
-                    row_of(plane + 1, needed),
-                );
-            }
-        }
-        summed = row - 1..row + 2;
-        let RowSums { beside, edges } = sums;
-        let edges = edges.get_mut();
-        let beside = [row - 1, row, row + 1].map(|row| beside[row % 3].get());
-        add_three_rows(
-            simd,
-            &mut edges[ROW_UNIT..ROW_UNIT + stride],
-            beside[1],
-            row_of(plane, row - 1),
-            row_of(plane, row + 1),
-        );
-        let parity = lattice.parity(plane, row);
-        let start = lattice.row_start(plane, row);
-        let edges = &edges[ROW_UNIT + parity - 1..];
-        let rows = FccRows {
-            corners: [beside[0], beside[2]],
-            edges: [&edges[..stride], &edges[1..=stride]],
-            now: row_of(plane, row),
-        };
-        for span in spans {
-            let ends = [span.begin, span.end].map(|index| index as usize - start);
-            fcc_span(simd, &mut new[start..start + stride], ends, &rows, weights);
-        }
+    let before = edge - lanes;
+    let mut sums = edge_sum(
+        simd,
+        part_of::<S>(now, before - plane, 1)[0],
+        part_of::<S>(now, before + plane, 1)[0],
+        part_of::<S>(now, before - stride, 1)[0],
+        part_of::<S>(now, before + stride, 1)[0],
+    );
+
+    let new = &mut S::as_mut_simd_f32s(&mut new[here..here + count * lanes]).0[..count];
+    let head = begin - first * lanes;
+    let tail = end - last * lanes;
+    let head_end = if count == 1 { tail } else { lanes };
+    let fresh = stencil.new_pressures(simd, 0, new[0], &mut sums);
+    let part = simd.mask_between_m32s(head as u32, head_end as u32).mask();
+    new[0] = simd.select_f32s(part, fresh, new[0]);
+    if count == 1 {
+        return;
     }
+    for (n, value) in new[1..count - 1].iter_mut().enumerate() {
+        *value = stencil.new_pressures(simd, n + 1, *value, &mut sums);
+    }
+    let fresh = stencil.new_pressures(simd, count - 1, new[count - 1], &mut sums);
+    let part = simd.mask_between_m32s(0, tail as u32).mask();
+    new[count - 1] = simd.select_f32s(part, fresh, new[count - 1]);
 }
 
-/// What the new pressures of an FCC row come from.
-struct FccRows<'a> {
-    /// Sums of the planes beside, of the rows before and after.
-    corners: [&'a [f32]; 2],
-    /// Sums of the rows that share an edge, at the nearer place before and after.
-    edges: [&'a [f32]; 2],
-    now: &'a [f32],
-}
-
+/// So many vectors from a place on.
 #[inline(always)]
-fn fcc_span<S: Simd>(simd: S, new: &mut [f32], ends: [usize; 2], rows: &FccRows, weights: [f32; 2]) {
-    let count = new.len() / S::F32_LANES;
-    let stencil = FccStencil::<S> {
-        corners: [&vectors::<S>(rows.corners[0])[..count], &vectors::<S>(rows.corners[1])[..count]],
-        edges: [&vectors::<S>(rows.edges[0])[..count], &vectors::<S>(rows.edges[1])[..count]],
-        now: &vectors::<S>(rows.now)[..count],
-        weights: [simd.splat_f32s(weights[0]), simd.splat_f32s(weights[1])],
-    };
-    write_between(simd, new, ends, &stencil);
+fn part_of<S: Simd>(values: &[f32], from: usize, count: usize) -> &[S::f32s] {
+    &vectors::<S>(&values[from..from + count * S::F32_LANES])[..count]
 }
 
-/// [`FccRows`] in vectors, with c₀ and c₁.
-struct FccStencil<'a, S: Simd> {
-    corners: [&'a [S::f32s]; 2],
-    edges: [&'a [S::f32s]; 2],
-    now: &'a [S::f32s],
+/// Where the new pressures of an FCC stretch come from, in vectors.
+struct FccStencil<'a, S: Simd, const P: usize> {
+    /// The rows before and after in the planes beside.
+    corners: [&'a [S::f32s]; 4],
+    /// The rows that share an edge; with `P` 1 from one vector further on.
+    edges: [&'a [S::f32s]; 4],
+    here: &'a [S::f32s],
+    /// c₀ and c₁.
     weights: [S::f32s; 2],
+    /// The place of a vector whose neighbour lies in the next one.
+    seam: S::m32s,
 }
 
-impl<S: Simd> Stencil<S> for FccStencil<'_, S> {
+impl<S: Simd, const P: usize> FccStencil<'_, S, P> {
+    /// Of vector `n` from its older pressures. The rows that share an edge are heard at two places each, so their sums are
+    /// kept from one vector to the next and moved by a place within the registers. (At the ends of a row they may hold
+    /// places of another one; those are heard by places without air alone.)
     #[inline(always)]
-    fn new_pressures(&self, simd: S, n: usize, old: S::f32s) -> S::f32s {
-        let corner = simd.add_f32s(self.corners[0][n], self.corners[1][n]);
-        let edge = simd.add_f32s(self.edges[0][n], self.edges[1][n]);
-        let here = simd.sub_f32s(simd.mul_f32s(self.weights[0], self.now[n]), old);
-        simd.add_f32s(here, simd.mul_f32s(self.weights[1], simd.add_f32s(corner, edge)))
+    fn new_pressures(&self, simd: S, n: usize, old: S::f32s, sums: &mut S::f32s) -> S::f32s {
+        let Self { corners: [a, b, c, d], edges: [e, f, g, h], here, weights, seam } = self;
+        let (before, next) = (*sums, edge_sum(simd, e[n], f[n], g[n], h[n]));
+        *sums = next;
+        let edge = if P == 0 {
+            let (from_before, from_next) =
+                (simd.rotate_right_f32s(before, 1), simd.rotate_right_f32s(next, 1));
+            simd.add_f32s(simd.select_f32s(*seam, from_before, from_next), next)
+        } else {
+            let (from_before, from_next) = (simd.rotate_left_f32s(before, 1), simd.rotate_left_f32s(next, 1));
+            simd.add_f32s(before, simd.select_f32s(*seam, from_next, from_before))
+        };
+        let corner = simd.add_f32s(simd.add_f32s(a[n], b[n]), simd.add_f32s(c[n], d[n]));
+        let here = simd.sub_f32s(simd.mul_f32s(weights[0], here[n]), old);
+        simd.add_f32s(here, simd.mul_f32s(weights[1], simd.add_f32s(corner, edge)))
     }
 }
 
 #[inline(always)]
-fn add_rows<S: Simd>(simd: S, sum: &mut [f32], a: &[f32], b: &[f32]) {
-    let terms = vectors::<S>(a).iter().zip(vectors::<S>(b));
-    for (sum, (&a, &b)) in S::as_mut_simd_f32s(sum).0.iter_mut().zip(terms) {
-        *sum = simd.add_f32s(a, b);
-    }
-}
-
-#[inline(always)]
-fn add_three_rows<S: Simd>(simd: S, sum: &mut [f32], a: &[f32], b: &[f32], c: &[f32]) {
-    let terms = vectors::<S>(a).iter().zip(vectors::<S>(b)).zip(vectors::<S>(c));
-    for (sum, ((&a, &b), &c)) in S::as_mut_simd_f32s(sum).0.iter_mut().zip(terms) {
-        *sum = simd.add_f32s(simd.add_f32s(a, b), c);
-    }
+fn edge_sum<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s, d: S::f32s) -> S::f32s {
+    simd.add_f32s(simd.add_f32s(simd.add_f32s(a, b), c), d)
 }
 
 /// p⁺ = c₀ p + c₁ Σ pₙ − p⁻ over the six neighbours.
 #[inline(always)]
-pub(super) fn cartesian_plane<S: Simd>(simd: S, plan: &WavePlan, new: &mut [f32], now: &[f32], plane: usize) {
+pub(super) fn cartesian_plane<S: Simd>(
+    simd: S,
+    plan: &WavePlan,
+    new: &mut [f32],
+    now: &[f32],
+    stretches: &[Stretch],
+) {
     let lattice = plan.lattice();
-    let stride = lattice.dimensions()[2];
+    let [_, rows, stride] = lattice.dimensions();
     let grid = lattice.grid();
-    let weights = [grid.centre_weight(), grid.neighbour_weight()].map(|weight| weight as f32);
-    let row_of = |plane: usize, row: usize| lattice.row_start(plane, row);
-    for (row, spans) in rows_of_plane(plan, plane) {
-        let start = row_of(plane, row);
+    let weights = [grid.centre_weight() as f32, grid.neighbour_weight() as f32];
+    let plane = rows * stride;
+    for &Stretch { start, ends, .. } in stretches {
+        let here = &now[start..start + stride];
         let beside = [
-            row_of(plane - 1, row),
-            row_of(plane + 1, row),
-            start - stride,
-            start + stride,
-            start - 1,
-            start + 1,
-        ]
-        .map(|start| &now[start..start + stride]);
-        for span in spans {
-            let ends = [span.begin, span.end].map(|index| index as usize - start);
-            cartesian_span(
-                simd,
-                &mut new[start..start + stride],
-                ends,
-                &now[start..start + stride],
-                beside,
-                weights,
-            );
-        }
+            &now[start - plane..start - plane + stride],
+            &now[start + plane..start + plane + stride],
+            &now[start - stride..start],
+            &now[start + stride..start + 2 * stride],
+            &now[start - 1..start - 1 + stride],
+            &now[start + 1..start + 1 + stride],
+        ];
+        cartesian_span(simd, &mut new[start..start + stride], ends, here, beside, weights);
     }
 }
 

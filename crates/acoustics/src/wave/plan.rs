@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use glam::DVec3;
+use rayon::prelude::*;
 
 use super::{
     WaveError, WaveSettings,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     air::Air,
     geometry::{Room, Surface},
+    material::Material,
     room::Position,
 };
 
@@ -169,6 +171,12 @@ impl WavePlan {
         self.f_max
     }
 
+    /// By how much the grid's room is longer than the room along x, y and z, in metres: sides that the spacing does not
+    /// divide are rounded, by up to half a spacing. It detunes modes by its share of the side.
+    pub fn side_errors(&self) -> [f64; 3] {
+        self.lattice.side_errors.to_array()
+    }
+
     /// Seconds of response that a run gives.
     pub fn length_seconds(&self) -> f64 {
         self.length_seconds
@@ -294,25 +302,29 @@ fn time_step(lattice: &Lattice, air: Air) -> f64 {
 
 /// A wall for each distinct material that is not rigid, and which of them each surface has.
 fn walls(surfaces: &[Surface], time: TimeGrid) -> (Vec<Wall>, Vec<Option<u32>>) {
-    let mut distinct: Vec<(&crate::Material, Option<u32>)> = Vec::new();
-    let mut walls = Vec::new();
-    let of_surface = surfaces
+    let mut distinct: Vec<&Material> = Vec::new();
+    let of_surface: Vec<usize> = surfaces
         .iter()
         .map(|Surface { material, .. }| {
-            let same = |(other, _): &&(&crate::Material, Option<u32>)| {
+            let same = |other: &&Material| {
                 let mut pairs = other.absorption().iter().zip(material.absorption());
                 other.name() == material.name() && pairs.all(|(a, b)| a.total_cmp(b).is_eq())
             };
-            if let Some((_, number)) = distinct.iter().find(same) {
-                return *number;
-            }
-            let number = Wall::new(material, time).map(|wall| {
-                walls.push(wall);
-                walls.len() as u32 - 1
-            });
-            distinct.push((material, number));
-            number
+            distinct.iter().position(same).unwrap_or_else(|| {
+                distinct.push(material);
+                distinct.len() - 1
+            })
         })
         .collect();
-    (walls, of_surface)
+    let fits: Vec<Option<Wall>> =
+        distinct.into_par_iter().map(|material| Wall::new(material, time)).collect();
+    let mut walls = Vec::new();
+    let numbers: Vec<Option<u32>> = fits
+        .into_iter()
+        .map(|wall| {
+            walls.push(wall?);
+            Some(walls.len() as u32 - 1)
+        })
+        .collect();
+    (walls, of_surface.into_iter().map(|material| numbers[material]).collect())
 }

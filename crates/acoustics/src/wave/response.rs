@@ -14,25 +14,42 @@ use super::{
 const HALF_TAPS: f64 = 24.0;
 /// Kaiser's β for 90 dB; with that width the transition is a tenth of the cutoff to either side.
 const RESAMPLING_BETA: f64 = 9.0;
+/// Times between two samples for which the resampling filter is kept.
+const PHASES: usize = 512;
 /// Length of the windows in which air absorbs by one amount, in seconds.
 const AIR_WINDOW_SECONDS: f64 = 0.01;
 /// Why a transform cannot fail: it does so only on buffers of a wrong length or a spectrum of no real signal.
 const MADE_BY_PLAN: &str = "the plan itself made these buffers";
 
-/// Takes out what is below the audible, lets the air absorb, resamples. Begins `lead` samples before the source does.
-pub(super) fn responses(plan: &WavePlan, raw: &[Vec<f32>], sample_rate: u32, lead: usize) -> Vec<Vec<f32>> {
-    let rate = plan.sample_rate();
-    let resampler = Resampler::new(plan, f64::from(sample_rate), lead);
-    let air = AirLoss::new(plan);
-    raw.par_iter()
-        .map(|samples| {
-            // What rounding leaves of constant pressure.
-            let mut pressure =
-                high_pass(samples.iter().map(|&s| f64::from(s)).collect(), 1.0 / rate, &SECOND_ORDER);
-            air.apply(&mut pressure);
-            resampler.resample(&pressure)
-        })
-        .collect()
+/// Makes responses of what a plan's receivers heard. Made once, it serves all runs of the plan.
+pub(crate) struct Processing {
+    dt: f64,
+    air: AirLoss,
+    resampler: Resampler,
+}
+
+impl Processing {
+    /// For responses of so many samples per second, from `lead` samples before the source begins.
+    pub(crate) fn new(plan: &WavePlan, sample_rate: u32, lead: usize) -> Self {
+        Self {
+            dt: 1.0 / plan.sample_rate(),
+            air: AirLoss::new(plan),
+            resampler: Resampler::new(plan, f64::from(sample_rate), lead),
+        }
+    }
+
+    /// Takes out what is below the audible, lets the air absorb, resamples.
+    pub(super) fn responses(&self, raw: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        raw.par_iter()
+            .map(|samples| {
+                // What rounding leaves of constant pressure.
+                let samples = samples.iter().map(|&sample| f64::from(sample)).collect();
+                let mut pressure = high_pass(samples, self.dt, &SECOND_ORDER);
+                self.air.apply(&mut pressure);
+                self.resampler.resample(&pressure)
+            })
+            .collect()
+    }
 }
 
 /// Attenuation of sound that has been under way for some time, by ISO 9613-1: short windows (squared sines, half
@@ -111,48 +128,59 @@ fn start_seconds(plan: &WavePlan) -> f64 {
     (1.0 - plan.pulse().delay() as f64) / plan.sample_rate()
 }
 
-/// From the rate of the grid, which no clock has, to a whole rate: windowed sinc at every output sample's own time.
+/// From the rate of the grid, which no clock has, to a whole rate: a windowed sinc around every output sample's own time.
 struct Resampler {
-    /// First input sample of each output sample, and the weights from there on.
-    taps: Vec<(isize, Vec<f64>)>,
+    /// The windowed sinc at the input samples around a time, `reach` before and `reach` after: a row for each of
+    /// [`PHASES`] times between two samples, and one for the later of the two.
+    kernel: Vec<Vec<f64>>,
+    reach: usize,
+    /// When the first output sample is, in input samples, and how many input samples pass to the next.
+    first: f64,
+    step: f64,
+    count: usize,
 }
 
 impl Resampler {
     fn new(plan: &WavePlan, sample_rate: f64, lead: usize) -> Self {
         let rate = plan.sample_rate();
-        let start = start_seconds(plan);
         // Between what the pulse holds, to 1.25 times the highest frequency, and what only rounding puts there; and below
         // the new rate, so that nothing folds back.
         let cutoff = (3.0 * plan.f_max() / rate).min(sample_rate / rate).min(1.0);
         let half = HALF_TAPS / cutoff;
+        let reach = half.ceil() as usize;
         // A pulse of area one sample: the samples of a slower clock hold more of it.
-        let level = rate / sample_rate;
-        let count = (plan.length_seconds() * sample_rate).round() as usize;
-        let taps = (0..lead + count)
-            .map(|n| {
-                let at = ((n as f64 - lead as f64) / sample_rate - start) * rate;
-                let first = (at - half).ceil() as isize;
-                let last = (at + half).floor() as isize;
-                let weight = |m: isize| {
-                    let distance = m as f64 - at;
-                    let window =
-                        bessel_i0(RESAMPLING_BETA * (1.0 - (distance / half).powi(2)).max(0.0).sqrt());
-                    level * cutoff * sinc(cutoff * distance) * window / bessel_i0(RESAMPLING_BETA)
-                };
-                (first, (first..=last).map(weight).collect())
-            })
-            .collect();
-        Self { taps }
+        let level = rate / sample_rate / bessel_i0(RESAMPLING_BETA);
+        let weight = |distance: f64| {
+            let window = bessel_i0(RESAMPLING_BETA * (1.0 - (distance / half).powi(2)).max(0.0).sqrt());
+            if distance.abs() < half { level * cutoff * sinc(cutoff * distance) * window } else { 0.0 }
+        };
+        let row = |phase: usize| {
+            let share = phase as f64 / PHASES as f64;
+            (1..=2 * reach).map(|n| weight(n as f64 - reach as f64 - share)).collect()
+        };
+        Self {
+            kernel: (0..=PHASES).map(row).collect(),
+            reach,
+            first: (-(lead as f64) / sample_rate - start_seconds(plan)) * rate,
+            step: rate / sample_rate,
+            count: lead + (plan.length_seconds() * sample_rate).round() as usize,
+        }
     }
 
     fn resample(&self, samples: &[f64]) -> Vec<f32> {
-        let one = |(first, weights): &(isize, Vec<f64>)| {
-            let terms = weights.iter().enumerate().map(|(n, weight)| {
-                let sample = usize::try_from(first + n.cast_signed()).ok().and_then(|n| samples.get(n));
-                weight * sample.copied().unwrap_or(0.0)
-            });
-            terms.sum::<f64>() as f32
-        };
-        self.taps.iter().map(one).collect()
+        (0..self.count).map(|n| self.at(samples, self.first + n as f64 * self.step) as f32).collect()
+    }
+
+    /// At a time in input samples. The weights lie on a straight line between two rows of the kernel, which is within
+    /// -110 dB of the kernel itself.
+    fn at(&self, samples: &[f64], time: f64) -> f64 {
+        let phase = (time - time.floor()) * PHASES as f64;
+        let row = (phase as usize).min(PHASES - 1);
+        let share = phase - row as f64;
+        let first = time.floor() as isize + 1 - self.reach.cast_signed();
+        let missing = (-first).max(0).cast_unsigned();
+        let heard = samples.get((first + missing.cast_signed()).cast_unsigned()..).unwrap_or(&[]);
+        let weights = self.kernel[row].iter().zip(&self.kernel[row + 1]).skip(missing);
+        weights.zip(heard).map(|((here, next), sample)| (here + share * (next - here)) * sample).sum()
     }
 }

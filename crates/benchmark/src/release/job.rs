@@ -98,7 +98,19 @@ impl RenderJob {
     }
 }
 
+impl RenderedItem {
+    /// All its audio: what a model hears, and the one channel for those that take no more.
+    pub fn files(&self) -> impl Iterator<Item = &AudioFile> {
+        std::iter::once(&self.audio).chain(&self.mono)
+    }
+}
+
 impl AudioFile {
+    /// Whether this is its content.
+    pub fn is(&self, content: &[u8]) -> bool {
+        sha256(content) == self.sha256
+    }
+
     /// Where it lies, relative to a release or a workshop.
     pub fn path(&self) -> PathBuf {
         PathBuf::from("audio").join(format!("{}.wav", self.sha256))

@@ -8,7 +8,10 @@ use uuid::Uuid;
 
 use super::{
     Header, Item, JobResult, MonoAudio, Recipe, ReleaseManifest, ReleaseSpec, RenderJob, RenderTask,
-    RenderedItem, Role, draw::draw, job::RENDERER, manifest::FORMAT,
+    RenderedItem, Role,
+    draw::draw,
+    job::{RENDERER, address},
+    manifest::FORMAT,
 };
 use crate::{Error, Track, corpus::Corpus};
 
@@ -63,6 +66,14 @@ impl Plan {
             spec: spec.clone(),
         };
         Ok(Self { header, items })
+    }
+
+    /// The plan's address: SHA-256 of it as compact JSON, hexadecimal. Two plans with the same address are the same.
+    ///
+    /// # Errors
+    /// Never for a plan that was made or read.
+    pub fn sha256(&self) -> Result<String, Error> {
+        address("plan", self)
     }
 
     /// The jobs that render it: each at most 64 items of one room, or of no room. They may run in any order, anywhere,

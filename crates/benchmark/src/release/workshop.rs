@@ -72,8 +72,7 @@ impl Workshop {
     fn present(&self, job: &RenderJob, task: &RenderTask) -> Result<Option<RenderedItem>, Error> {
         let Ok(note) = fs::read(self.note(job, task)?) else { return Ok(None) };
         let Ok(item) = serde_json::from_slice::<RenderedItem>(&note) else { return Ok(None) };
-        let mut files = std::iter::once(&item.audio).chain(&item.mono);
-        let whole = files.all(|file| {
+        let whole = item.files().all(|file| {
             let content = fs::read(self.directory.join(file.path()));
             content.is_ok_and(|content| sha256(&content) == file.sha256)
         });

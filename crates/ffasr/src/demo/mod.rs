@@ -168,7 +168,7 @@ async fn run_to_the_end(
     let directory = rendered(data, arguments.items).await?;
     let release = frozen(backend, &directory).await?;
 
-    let settings = arguments.service.settings(true);
+    let settings = arguments.service.settings(&arguments.backend, true)?;
     let service = Service::new(backend.pool.clone(), backend.objects.clone(), settings).await?;
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;

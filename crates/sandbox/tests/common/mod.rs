@@ -89,6 +89,7 @@ impl Case {
             training_data: String::new(),
             notes: format!("marker-{}-{attack}", std::process::id()),
             tracks: Vec::new(),
+            hub: None,
             decoding: [("attack".to_owned(), DecodingValue::Text(attack.to_owned()))].into(),
         };
         Self {

@@ -9,10 +9,13 @@ use std::{
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
+    service::TowerToHyperService,
 };
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
+use tower::Layer;
+use tower_http::cors::{Any, CorsLayer};
 
 use crate::{Secret, StoreError, objects::ObjectConfig};
 
@@ -53,7 +56,9 @@ impl ObjectServer {
         let secret = Secret::generate("")?.expose().to_owned();
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, secret.as_str()));
-        let service = builder.build();
+        // Browsers send large files here, from pages at another address; the key is in the address itself.
+        let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
+        let service = TowerToHyperService::new(cors.layer(builder.build()));
 
         let listener =
             TcpListener::bind(listen).await.map_err(|error| ObjectServerError::Listen(listen, error))?;

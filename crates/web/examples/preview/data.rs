@@ -2,21 +2,25 @@
 
 use askama::Template;
 use charts::{Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
-use protocol::{AttemptId, DecodingValue, FailureClass, ModelManifest, NodeFingerprint, Stage, SubmissionId};
+use protocol::{
+    AttemptId, Calibration, DecodingValue, FailureClass, Flag, FlagKind, ItemId, LatencyBucket,
+    LatencyByDuration, LatencyPercentiles, Measurements, ModelManifest, NodeFingerprint, Stage, SubmissionId,
+    Throughput,
+};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
     AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, Bytes, Chart, Choice, ClassRow,
     ComparePage, Comparison, ConfusionRow, Corpus, Count, Deadline, Details, Difference, Elsewhere,
     EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow,
-    FieldErrors, FileRow, Filter, FindingView, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
-    LiveProgress, LoginPage, Makeup, MessageView, MethodPage, ModelPage, NamedAction, Notice, ObjectionView,
-    OpenObjection, Params, Piece, Provenance, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate,
-    ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable, ReviewPage,
-    Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort, SourceLine, SourceView,
-    StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage, TimelineEvent,
-    Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage,
-    WorkerRow, WorkersPage,
+    FieldErrors, FileRow, Filter, FindingView, FrontEnd, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
+    LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage, NamedAction, Notice,
+    ObjectionView, OpenObjection, Params, Piece, Probability, Provenance, QueueJob, QueuePage, QuotaPage,
+    QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow,
+    ResponseTable, ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort,
+    SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm,
+    SubmitPage, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness,
+    WebhookRow, WebhooksPage, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -208,6 +212,7 @@ fn rows(model: &str) -> Vec<BoardRow> {
                 latency_p95: Some(Seconds(17.0 / speed)),
                 num_params: params.map(Params),
                 on_front: !beaten(speed, mean),
+                front_probability: Probability(if beaten(speed, mean) { 0.004 } else { 0.93 }),
             }
         })
         .collect()
@@ -384,12 +389,53 @@ fn manifest(model: &str) -> ModelManifest {
         training_data: format!("60 000 h of read and conversational English; no simulated rooms. {model}"),
         notes: format!("Beam search, no external language model. {model}"),
         tracks: Vec::new(),
+        hub: None,
         decoding: [
             ("beam".to_owned(), DecodingValue::Real(1e-48)),
             ("lm".to_owned(), DecodingValue::Text("en-us.lm.bin".to_owned())),
             ("remove_noise".to_owned(), DecodingValue::Boolean(true)),
         ]
         .into(),
+    }
+}
+
+fn measurements() -> Measurements {
+    let latency = |p50: f64| LatencyPercentiles { p50, p90: 1.4 * p50, p95: 1.6 * p50, p99: 2.1 * p50 };
+    let bucket = |above_seconds, up_to_seconds, items, p50| LatencyBucket {
+        above_seconds,
+        up_to_seconds,
+        items,
+        latency: latency(p50),
+        rtfx: 19.4,
+    };
+    Measurements {
+        latency: Some(LatencyByDuration {
+            all: latency(0.313),
+            buckets: vec![
+                bucket(0.0, Some(5.0), 812, 0.182),
+                bucket(5.0, Some(15.0), 1_204, 0.391),
+                bucket(15.0, Some(30.0), 61, 0.958),
+            ],
+            fixed_seconds: Some(0.041),
+            seconds_per_audio_second: Some(0.048),
+        }),
+        processor_seconds: Some(1_412.0),
+        throughput: Some(Throughput {
+            batch: 8,
+            audio_seconds: 12_400.0,
+            makespan_seconds: 312.0,
+            rtfx: 39.7,
+            p95_seconds: 2.1,
+            agreement: 0.994,
+        }),
+        calibration: Some(Calibration { golden_seconds: 0.1, before_seconds: 0.1004, after_seconds: 0.1011 }),
+        devices: Vec::new(),
+        flags: vec![Flag {
+            kind: FlagKind::TimeOutliers,
+            message: "3 of 2077 items took more than 3 times longer or shorter than others of their length."
+                .to_owned(),
+            items: vec![ItemId(id(3))],
+        }],
     }
 }
 
@@ -426,6 +472,7 @@ fn model_page(model: &str) -> ModelPage {
         rank: Some(Rank { place: 1, low: 1, high: 2 }),
         ranked: 12,
         on_front: true,
+        front_probability: Probability(0.93),
         avg_wer: Estimate::new(0.134, Some((0.127, 0.141))),
         tracks: vec![
             track("near", true, 0.039, 0),
@@ -445,6 +492,11 @@ fn model_page(model: &str) -> ModelPage {
             latency_p99: Some(Seconds(1.342)),
             peak_memory: Some(Bytes(5_612_000_000)),
         },
+        measured: Measured::new(&measurements()),
+        front_end: Some(FrontEnd {
+            name: "spectral_subtraction.py".to_owned(),
+            bare: Some(("Otolith 1.7B".to_owned(), "/compare?a=1&b=2".to_owned())),
+        }),
         scoring: scoring("ffasr"),
         weakness: Some(weakness()),
         by_scorer: vec![
@@ -603,6 +655,7 @@ fn compare(model: &str) -> ComparePage {
             mcnemar: "p = 0.044".to_owned(),
             only: [Count(402), Count(345)],
             resampled: "talkers and rooms".to_owned(),
+            front_end: None,
         }),
     }
 }
@@ -842,8 +895,11 @@ fn submit(form: SubmitForm, errors: FieldErrors) -> SubmitPage {
             choice("transformers", "transformers", false),
         ],
         releases: vec![choice("demo-1", "demo-1", true), choice("2026-10", "2026-10", false)],
-        upload_limit: Bytes(2 << 30),
+        upload_limit: Bytes(64 << 20),
+        large_limit: Bytes(20 << 30),
         quota: Some("No submission is left now; one more comes in 2 h.".to_owned()),
+        hub: "huggingface.co".to_owned(),
+        takes_tokens: true,
         is_spent: true,
         revises: None,
     }
@@ -975,8 +1031,10 @@ fn review(model: &str) -> ReviewPage {
         deadline: Some(deadline(-1_120)),
         facts: vec![("Licence".to_owned(), "MIT".to_owned()), ("Notes".to_owned(), model.to_owned())],
         findings: findings(model),
+        remarks: Measured::new(&measurements()).remarks,
         files: vec![FileRow {
             name: "mine.py".to_owned(),
+            from_hub: false,
             bytes: Bytes(2_048),
             sha256: "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
             change: "changed",
@@ -1061,6 +1119,7 @@ fn workers(model: &str) -> WorkersPage {
 
 fn quota(model: &str) -> QuotaPage {
     QuotaPage {
+        issued: None,
         layout: staff(),
         usual: "A submitter may hand in 10 at once, 5 a day.".to_owned(),
         users: vec![QuotaRow {
@@ -1116,6 +1175,9 @@ fn webhooks(model: &str) -> WebhooksPage {
             disabled: true,
             last_result: "The address answered 500.".to_owned(),
         }],
+        email: Some((format!("{model}@example.org"), false)),
+        sends_mail: true,
+        refused_email: None,
         refused: Some((model.to_owned(), "This is not an address.".to_owned())),
         issued: Some(("https://example.org/".to_owned(), "ffh_example".to_owned())),
     }

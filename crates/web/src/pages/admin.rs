@@ -34,6 +34,7 @@ impl Done {
             "verify" => "confirmed",
             "unverify" => "no longer confirmed",
             "refund" => return Some(said("The token is given back.")),
+            "role" => return Some(said("The role is changed; it counts from their next request on.")),
             "quota" => return Some(said("The exception is made.")),
             "drain" => return Some(said("The worker finishes what it runs and takes no more.")),
             "resume" => return Some(said("The worker takes jobs again.")),

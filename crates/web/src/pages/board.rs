@@ -14,8 +14,8 @@ use crate::{
     extract::Query,
     scorer,
     views::{
-        BoardPage, BoardRow, Chart, Choice, Count, Elsewhere, Params, Rate, ReleaseFacts, Rtfx, Scoring,
-        Seconds, Section, Sort, TRACKS, url_component,
+        BoardPage, BoardRow, Chart, Choice, Count, Elsewhere, Params, Probability, Rate, ReleaseFacts, Rtfx,
+        Scoring, Seconds, Section, Sort, TRACKS, url_component,
     },
 };
 
@@ -175,6 +175,7 @@ fn row_view(row: &Row, scoring: &Scoring, ranking: Option<&Row>) -> BoardRow {
         latency_p95: Some(Seconds(summary.latency.p95)),
         num_params: row.num_params().map(Params),
         on_front: row.on_front,
+        front_probability: Probability(row.front_probability),
     }
 }
 
@@ -229,7 +230,11 @@ fn points(rows: &[Row], href: impl Fn(&Row) -> String) -> Vec<ParetoPoint> {
             Some(ParetoPoint {
                 label: row.result.manifest.name.clone(),
                 href: href(row),
-                detail: detail(error, speed),
+                detail: format!(
+                    "{}, on the front in {} of the draws",
+                    detail(error, speed),
+                    Probability(row.front_probability)
+                ),
                 speed,
                 speed_interval: summary.rtfx_interval,
                 error,

@@ -1,7 +1,7 @@
 //! Two models on the same items.
 
 use axum::extract::State;
-use protocol::SubmissionId;
+use protocol::{ModelManifest, SubmissionId};
 use scoring::Scheme;
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use crate::{
     comparison::{self, Compared, PairedRate},
     error::AppError,
     extract::Query,
-    scorer,
+    runtimes, scorer,
     views::{
         Choice, ComparePage, Comparison, Count, Difference, Interval, Rate, Section, TRACKS, TrackComparison,
     },
@@ -112,6 +112,20 @@ fn view(a: &Row, b: &Row, compared: &Compared, board: &Board) -> Comparison {
             Scheme::Utterances => "utterances",
         }
         .to_owned(),
+        front_end: front_end(a, b),
+    }
+}
+
+/// What makes the difference where one is the other with a front end, by their descriptions.
+fn front_end(a: &Row, b: &Row) -> Option<(String, bool)> {
+    let (a, b) = (&a.result.manifest, &b.result.manifest);
+    let of = |with: &ModelManifest| runtimes::front_end(&with.decoding).map(str::to_owned);
+    if runtimes::is_pair(a, b) {
+        of(a).map(|name| (name, true))
+    } else if runtimes::is_pair(b, a) {
+        of(b).map(|name| (name, false))
+    } else {
+        None
     }
 }
 

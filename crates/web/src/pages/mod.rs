@@ -10,6 +10,7 @@ pub(crate) mod method;
 pub(crate) mod model;
 pub(crate) mod queue;
 pub(crate) mod record;
+pub(crate) mod self_reports;
 pub(crate) mod submission;
 pub(crate) mod submit;
 mod weakness;

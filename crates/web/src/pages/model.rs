@@ -1,10 +1,15 @@
 //! One result, with everything needed to trace it.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use protocol::SubmissionId;
 use scoring::ScoringProfile;
 use serde::Deserialize;
-use store::scores::{ByScorer, TrackSummary};
+use store::{
+    scores::{ByScorer, TrackSummary},
+    submissions,
+};
 
 use super::{Page, board::scoring_view, layout, page, weakness};
 use crate::{
@@ -13,10 +18,11 @@ use crate::{
     board::{Board, Row, Snapshot},
     error::AppError,
     extract::{Path, Query},
-    scorer,
+    runtimes, scorer,
     views::{
-        Bytes, Choice, Count, Estimate, Interval, ModelPage, Params, Provenance, Rank, Rtfx, ScorerResult,
-        Seconds, Section, TRACKS, Timestamp, Timing, TrackResult, url_component,
+        Bytes, Choice, Count, Estimate, FrontEnd, Interval, Measured, ModelPage, Params, Probability,
+        Provenance, Rank, Rtfx, ScorerResult, Seconds, Section, TRACKS, Timestamp, Timing, TrackResult,
+        url_component,
     },
 };
 
@@ -51,8 +57,11 @@ pub(crate) async fn show(
     layout.scorer = Some(profile.scorer());
     let by_scorer = by_scorer(&snapshot, board, row);
     let shown = weakness::read(&service, &row.result).await;
+    // Without the database the page stands, this link does not.
+    let front_end = without_front_end(&service, board, row).await.unwrap_or_default();
     page(&ModelPage {
         layout,
+        front_end,
         manifest: row.result.manifest.clone(),
         num_params: row.num_params().map(Params),
         release: release.slug.clone(),
@@ -60,9 +69,11 @@ pub(crate) async fn show(
         rank: Some(rank(row)),
         ranked: u32::try_from(board.rows.len()).unwrap_or(u32::MAX),
         on_front: row.on_front,
+        front_probability: Probability(row.front_probability),
         avg_wer: average(row),
         tracks: tracks(row),
         timing: timing(row),
+        measured: Measured::new(&row.result.measurements),
         scoring: scoring_view(&snapshot, Some(board.release), profile),
         weakness: shown,
         by_scorer,
@@ -100,6 +111,36 @@ fn by_scorer(snapshot: &Snapshot, board: &Board, row: &Row) -> Vec<ScorerResult>
         }
     };
     snapshot.by_scorer(row.result.attempt).iter().map(result).collect()
+}
+
+/// The pair of this recogniser and its front end against the recogniser alone, where that is on the board: same runtime,
+/// same settings, same files.
+async fn without_front_end(
+    service: &Service,
+    board: &Board,
+    row: &Row,
+) -> Result<Option<FrontEnd>, AppError> {
+    let Some(name) = runtimes::front_end(&row.result.manifest.decoding) else { return Ok(None) };
+    let files = |of: &Row| {
+        let id = of.result.submission;
+        async move {
+            let files = submissions::files(&service.pool, id).await?;
+            let kept =
+                files.into_iter().filter(|file| file.name != name).map(|file| (file.name, file.sha256));
+            Ok::<_, AppError>(kept.collect::<BTreeSet<_>>())
+        }
+    };
+    let mut bare = None;
+    for other in board.rows.iter().filter(|it| runtimes::is_pair(&row.result.manifest, &it.result.manifest)) {
+        if files(row).await? == files(other).await? {
+            bare = Some((
+                other.result.manifest.name.clone(),
+                format!("/compare?a={}&b={}", row.result.submission, other.result.submission),
+            ));
+            break;
+        }
+    }
+    Ok(Some(FrontEnd { name: name.to_owned(), bare }))
 }
 
 fn others(board: &Board, row: &Row) -> Vec<Choice> {

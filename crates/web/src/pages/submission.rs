@@ -26,8 +26,8 @@ use crate::{
     error::AppError,
     extract::{Form, Path, Query},
     views::{
-        Age, AttemptView, Details, Failure, FindingView, MessageView, Notice, Section, SubmissionPage,
-        SubmissionRow, SubmissionsPage, TimelineEvent, Timestamp, TokenMove,
+        Age, AttemptView, Details, Failure, FindingView, HubLink, MessageView, Notice, Section,
+        SubmissionPage, SubmissionRow, SubmissionsPage, TimelineEvent, Timestamp, TokenMove,
     },
 };
 
@@ -160,6 +160,11 @@ async fn details(
     let mut details = Details {
         deadline: deadline(&service.settings.policy.limits, submission.state, submission.state_entered_at),
         estimate: estimate.map(estimate_in_words),
+        hub: submission.manifest.hub.as_ref().map(|hub| HubLink {
+            model: hub.model.clone(),
+            revision: hub.revision.clone(),
+            href: service.hub.page_url(hub),
+        }),
         findings: findings::of(pool, id).await?.into_iter().map(finding_view).collect(),
         is_insider,
         may_answer: is_owner,

@@ -61,6 +61,10 @@ fn fill_from(upload: &mut Upload, revised: &Submission) {
         organisation: manifest.organisation.clone(),
         licence: manifest.licence.clone(),
         num_params: manifest.num_params.map(|count| count.to_string()).unwrap_or_default(),
+        hub_model: manifest.hub.as_ref().map(|hub| hub.model.clone()).unwrap_or_default(),
+        // A revision of a submission is about what there is now, unless somebody says otherwise.
+        hub_revision: String::new(),
+        hub_files: manifest.hub.as_ref().map(|hub| hub.files.join(" ")).unwrap_or_default(),
         decoding: toml::to_string(&manifest.decoding).unwrap_or_default(),
         training_data: manifest.training_data.clone(),
         notes: manifest.notes.clone(),
@@ -112,6 +116,7 @@ async fn form(
             files: submissions::files(&service.pool, revised.id)
                 .await?
                 .into_iter()
+                .filter(|file| !file.from_hub)
                 .map(|file| file.name)
                 .collect(),
             model: revised.manifest.name,
@@ -123,6 +128,8 @@ async fn form(
         layout: layout(service, Section::Submit, Some(user)),
         is_spent: quota.as_deref().is_some_and(|quota| quota.starts_with("No submission")),
         quota,
+        hub: service.hub.name().to_owned(),
+        takes_tokens: service.settings.policy.sealing_key.is_some(),
         revises,
         runtimes: runtimes::all()
             .iter()
@@ -144,5 +151,6 @@ async fn form(
         form: upload.form,
         errors,
         upload_limit: Bytes(submit::UPLOAD_LIMIT as u64),
+        large_limit: Bytes(service.settings.policy.upload_bytes),
     })
 }

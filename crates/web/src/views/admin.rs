@@ -42,7 +42,7 @@ impl AdminSection {
         match self {
             Self::Inbox => "Inbox",
             Self::Workers => "Workers and releases",
-            Self::Quota => "Quota",
+            Self::Quota => "Users and quota",
             Self::Audit => "Audit log",
         }
     }

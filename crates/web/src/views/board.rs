@@ -8,7 +8,7 @@ use super::{
     layout::{Choice, Layout},
     method::Corpus,
     model::Rank,
-    quantity::{Count, Estimate, Params, Rate, Rtfx, Seconds},
+    quantity::{Count, Estimate, Params, Probability, Rate, Rtfx, Seconds},
     sort::{Sort, SortKey},
 };
 
@@ -157,6 +157,8 @@ pub struct BoardRow {
     pub num_params: Option<Params>,
     /// No other model is both faster and more accurate.
     pub on_front: bool,
+    /// How sure that is.
+    pub front_probability: Probability,
 }
 
 impl BoardPage {

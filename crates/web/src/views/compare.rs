@@ -51,6 +51,8 @@ pub struct Comparison {
     pub only: [Count; 2],
     /// What is redrawn for the intervals, in words.
     pub resampled: String,
+    /// The front end that one of them has and the other has not, all else being the same: its file, and whether A has it.
+    pub front_end: Option<(String, bool)>,
 }
 
 /// One rate of both.

@@ -14,11 +14,13 @@ mod compare;
 mod error;
 mod external;
 mod layout;
+mod measured;
 mod method;
 mod model;
 mod quantity;
 mod queue;
 mod record;
+mod self_reports;
 mod sort;
 mod states;
 mod submission;
@@ -38,17 +40,20 @@ pub use compare::{ComparePage, Comparison, TrackComparison};
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};
 pub use layout::{Banner, Choice, Layout, Notice, Section, User};
+pub(crate) use measured::remarks;
+pub use measured::{Batches, LengthRow, Measured, Remark};
 pub use method::{Corpus, Makeup, MethodPage, RoomView};
-pub use model::{ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
+pub use model::{FrontEnd, ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
 pub use quantity::{
-    Age, Bytes, Count, Difference, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp,
+    Age, Bytes, Count, Difference, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp,
 };
 pub use queue::{QueueJob, QueuePage, StateCount};
 pub use record::{ObjectionView, RecordPage};
+pub use self_reports::{SelfReportRow, SelfReportSet, SelfReportsPage};
 pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
 pub use submission::{
-    AttemptView, Deadline, Details, Failure, FindingView, LiveProgress, MessageView, SubmissionPage,
+    AttemptView, Deadline, Details, Failure, FindingView, HubLink, LiveProgress, MessageView, SubmissionPage,
     TimelineEvent, TokenMove,
 };
 pub use submit::{FieldErrors, Revised, SubmitForm, SubmitPage};

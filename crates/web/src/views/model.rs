@@ -8,7 +8,8 @@ use protocol::{AttemptId, ModelManifest, NodeFingerprint, SubmissionId};
 use super::{
     board::Scoring,
     layout::{Choice, Layout},
-    quantity::{Bytes, Count, Estimate, Interval, Params, Rate, Rtfx, Seconds, Timestamp},
+    measured::Measured,
+    quantity::{Bytes, Count, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp},
     weakness::Weakness,
 };
 
@@ -40,6 +41,8 @@ impl fmt::Display for Rank {
 pub struct ModelPage {
     /// The frame.
     pub layout: Layout,
+    /// What cleans the audio before the recogniser, if anything does.
+    pub front_end: Option<FrontEnd>,
     /// What the submitter says about the model.
     pub manifest: ModelManifest,
     /// Number of parameters: what the model reported, else what the submitter states.
@@ -54,12 +57,16 @@ pub struct ModelPage {
     pub ranked: u32,
     /// No other model is both faster and more accurate.
     pub on_front: bool,
+    /// How sure that is.
+    pub front_probability: Probability,
     /// Unweighted mean of the four primary tracks.
     pub avg_wer: Estimate,
     /// Every track, ranked ones first.
     pub tracks: Vec<TrackResult>,
     /// How fast.
     pub timing: Timing,
+    /// What else was measured.
+    pub measured: Measured,
     /// How the texts are scored.
     pub scoring: Scoring,
     /// Where it fails; nothing if this scorer makes no such analysis or it cannot be read now.
@@ -72,6 +79,15 @@ pub struct ModelPage {
     pub items_href: String,
     /// Where the numbers come from.
     pub provenance: Provenance,
+}
+
+/// A front end and the recogniser behind it.
+#[derive(Debug, Clone)]
+pub struct FrontEnd {
+    /// Name of its file.
+    pub name: String,
+    /// The recogniser alone, if it is on the board: its name, and the comparison of both.
+    pub bare: Option<(String, String)>,
 }
 
 /// The result under one scorer.

@@ -50,6 +50,29 @@ impl fmt::Display for Difference {
     }
 }
 
+/// A probability estimated from draws, written in whole percent, `<1 %` and `>99 %` at the ends: a share of draws is
+/// never proof.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Probability(pub f64);
+
+impl Probability {
+    /// Worth a visitor's attention: at least one draw in a hundred.
+    pub(crate) fn is_notable(self) -> bool {
+        self.0 >= 0.01
+    }
+}
+
+impl fmt::Display for Probability {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            share if !share.is_finite() => formatter.write_str(ABSENT),
+            ..0.01 => formatter.write_str("<1 %"),
+            0.99.. => formatter.write_str(">99 %"),
+            share => write!(formatter, "{} %", decimals(share * 100.0, 0)),
+        }
+    }
+}
+
 /// A 95 % interval of a quantity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval<T> {

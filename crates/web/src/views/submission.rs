@@ -52,6 +52,8 @@ pub struct Details {
     pub deadline: Option<Deadline>,
     /// When the attempt is expected to end, in words, and what that rests on.
     pub estimate: Option<String>,
+    /// The model on the hub that it is made of, and its page there.
+    pub hub: Option<HubLink>,
     /// What the checks found.
     pub findings: Vec<FindingView>,
     /// The reader is the submitter or of the staff, and sees the thread and the token's way.
@@ -76,6 +78,17 @@ pub struct Details {
     pub quota: Option<String>,
     /// The end of the log of the running attempt, for insiders.
     pub live_log: Option<String>,
+}
+
+/// A model on the hub at its commit.
+#[derive(Debug, Clone)]
+pub struct HubLink {
+    /// Its id there.
+    pub model: String,
+    /// The commit.
+    pub revision: String,
+    /// Its page.
+    pub href: String,
 }
 
 /// By when somebody should have acted.
@@ -157,6 +170,7 @@ impl LiveProgress {
             Stage::WarmingUp => "warming up, not timed",
             Stage::Transcribing => "transcribing, timed and scored",
             Stage::Repeating => "repeat passes for the speed's interval",
+            Stage::Rendering => "rendering a release",
             Stage::Uploading => "handing in the results",
         }
     }

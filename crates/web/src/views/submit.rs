@@ -23,6 +23,12 @@ pub struct SubmitPage {
     pub releases: Vec<Choice>,
     /// Most bytes the files may have together.
     pub upload_limit: Bytes,
+    /// Name of the hub.
+    pub hub: String,
+    /// Tokens for private models can be kept.
+    pub takes_tokens: bool,
+    /// Most bytes of one file that is sent ahead.
+    pub large_limit: Bytes,
     /// What the submitter has left, in words; staff have no quota.
     pub quota: Option<String>,
     /// Nothing can be submitted now.
@@ -54,6 +60,12 @@ pub struct SubmitForm {
     pub licence: String,
     /// Number of parameters; may be empty.
     pub num_params: String,
+    /// Id of a model on the hub; may be empty.
+    pub hub_model: String,
+    /// Its branch, tag or commit; `main` if empty.
+    pub hub_revision: String,
+    /// Patterns of its files, separated by spaces; all that are needed if empty.
+    pub hub_files: String,
     /// Decoder settings, TOML key and value lines; may be empty.
     pub decoding: String,
     /// What the model was trained on.

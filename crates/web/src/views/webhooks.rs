@@ -13,6 +13,12 @@ pub struct WebhooksPage {
     pub layout: Layout,
     /// The addresses.
     pub rows: Vec<WebhookRow>,
+    /// The reader's e-mail address, and whether it is confirmed.
+    pub email: Option<(String, bool)>,
+    /// The service sends e-mail.
+    pub sends_mail: bool,
+    /// The address that was typed and refused, and why.
+    pub refused_email: Option<(String, String)>,
     /// What was typed and refused, and why.
     pub refused: Option<(String, String)>,
     /// Address and secret that were just made. Shown once.

@@ -23,7 +23,7 @@ use protocol::{
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use worker::{Config, WorkerError};
+use worker::{Config, Duties, WorkerError};
 
 pub(crate) const TOKEN: &str = "ffw_test-token";
 
@@ -222,6 +222,8 @@ impl World {
             name: "test".into(),
             accelerators: 0,
             accelerator_locks: directory.path().join("accelerators"),
+            duties: Duties::Evaluate,
+            cache_bytes: 1 << 20,
             golden: None,
         };
         Self { service, base, config, directory }
@@ -256,9 +258,11 @@ impl World {
                 training_data: String::new(),
                 notes: String::new(),
                 tracks: Vec::new(),
+                hub: None,
                 decoding: [("attack".to_owned(), DecodingValue::Text(attack.to_owned()))].into(),
             },
-            files: vec![ModelFile { name: "weights".into(), url, sha256, bytes: 7 }],
+            files: vec![ModelFile { name: "weights".into(), url, from_hub: false, sha256, bytes: 7 }],
+            hub_token: None,
             warm_up: vec![self.audio("w", "w")],
             repeats: vec![items[..2].to_vec()],
             items,

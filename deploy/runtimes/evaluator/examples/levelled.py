@@ -1,5 +1,5 @@
 """A front end and a recogniser as one model: the level is brought up before PocketSphinx hears it. What it does beyond
-that is `plain.py`, which is uploaded beside it; the setting `entry` says which of the two is the evaluator. Runs on
+that is `plain.py`, which is uploaded beside it; the setting `evaluator` says which of the two is the evaluator. Runs on
 `evaluator-pocketsphinx`."""
 
 import array

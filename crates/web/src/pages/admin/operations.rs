@@ -12,7 +12,7 @@ use store::{
 };
 use time::OffsetDateTime;
 
-use super::{Done, admins_only, review::audit_row, with_notice};
+use super::{Done, admins_only, review::audit_row};
 use crate::{
     Service,
     auth::Staff,
@@ -162,6 +162,12 @@ pub(crate) async fn quota(
     Staff(user): Staff,
     Query(done): Query<Done>,
 ) -> Page {
+    let mut view = quota_page(&service, &user).await?;
+    view.layout.notice = done.notice();
+    page(&view)
+}
+
+async fn quota_page(service: &Service, user: &User) -> Result<QuotaPage, AppError> {
     let default = service.settings.policy.quota;
     let mut users = Vec::new();
     for account in accounts::users(&service.pool).await? {
@@ -178,12 +184,50 @@ pub(crate) async fn quota(
             }),
         });
     }
-    page(&QuotaPage {
-        layout: with_notice(layout(&service, Section::Admin, Some(&user)), done.notice()),
+    Ok(QuotaPage {
+        layout: layout(service, Section::Admin, Some(user)),
         usual: format!("A submitter may hand in {}.", in_words(default)),
         users,
+        issued: None,
         is_admin: user.role == Role::Admin,
     })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct NewUser {
+    name: String,
+    role: String,
+}
+
+/// `POST /admin/users`: an account, its password shown in the answer and never again.
+pub(crate) async fn create_user(
+    State(service): State<Service>,
+    Staff(user): Staff,
+    Form(new): Form<NewUser>,
+) -> Result<Response, AppError> {
+    admins_only(&user)?;
+    let name = new.name.trim();
+    let password = accounts::create_user(&service.pool, name, new.role.parse()?, &user.name).await?;
+    let mut view = quota_page(&service, &user).await?;
+    view.issued = Some((name.to_owned(), password.expose().to_owned()));
+    Ok(page(&view)?.into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct NewRole {
+    role: String,
+}
+
+/// `POST /admin/users/{name}`.
+pub(crate) async fn change_role(
+    State(service): State<Service>,
+    Staff(user): Staff,
+    Path(name): Path<String>,
+    Form(new): Form<NewRole>,
+) -> Result<Response, AppError> {
+    admins_only(&user)?;
+    accounts::set_role(&service.pool, &name, new.role.parse()?, &user.name).await?;
+    Ok(Redirect::to("/admin/quota?done=role").into_response())
 }
 
 /// `10 at once, 5 a day`.

@@ -13,6 +13,7 @@ use store::{
     objects,
     queue::Priority,
     review::{self, Action, Actor},
+    scores,
     submissions::{self, Filter, StoredFile, Submission},
 };
 
@@ -24,6 +25,7 @@ use super::{
 use crate::{
     Service,
     auth::Staff,
+    board::{Row, Snapshot},
     error::AppError,
     extract::{Form, Path, Query},
     pages::{
@@ -33,13 +35,18 @@ use crate::{
         submission::{finding_view, message_view, timeline},
     },
     views::{
-        AuditRow, Bytes, Choice, Count, FileRow, FindingView, HistoryRow, NamedAction, Piece, ReviewPage,
-        Section, SourceLine, SourceView, Timestamp,
+        AuditRow, Bytes, Choice, Count, FileRow, FindingView, HistoryRow, NamedAction, Piece, Remark,
+        ReviewPage, Rtfx, Section, SourceLine, SourceView, Timestamp, remarks,
     },
 };
 
 /// An evaluator is never larger when it comes in.
 const SOURCE_BYTES: u64 = 256 * 1024;
+/// Models within this factor of each other's size are compared in speed, and one that is further than this factor from
+/// the others' median is remarked on.
+const FAMILY_FACTOR: f64 = 3.0;
+/// Fewer models are no family.
+const SMALLEST_FAMILY: usize = 3;
 /// Unchanged lines around a change.
 const CONTEXT: usize = 6;
 
@@ -75,6 +82,7 @@ pub(crate) async fn show(
         deadline: deadline(&service.settings.policy.limits, submission.state, submission.state_entered_at),
         facts: facts(&submission),
         findings,
+        remarks: doubts(&service, &submission).await?,
         files: files.into_iter().map(|file| file_row(file, &previous_files, previous.is_some())).collect(),
         source,
         record: record(history),
@@ -112,6 +120,45 @@ pub(crate) fn audit_row(action: audit::Action) -> AuditRow {
     }
 }
 
+/// What is flagged in the latest run, and a speed that is far from that of models like it.
+async fn doubts(service: &Service, submission: &Submission) -> Result<Vec<Remark>, AppError> {
+    let measured = scores::measurements(&service.pool, submission.id).await?;
+    let mut remarks = measured.map(|it| remarks(&it.flags)).unwrap_or_default();
+    remarks.extend(unlike_its_family(&service.board(), submission.id));
+    Ok(remarks)
+}
+
+/// A speed far from the median of the models of the same runtime and of comparable size on the same board.
+fn unlike_its_family(snapshot: &Snapshot, id: SubmissionId) -> Option<Remark> {
+    let (board, row) = snapshot.row(id)?;
+    let speed = row.result.summary.rtfx?;
+    let size = row.num_params()? as f64;
+    let is_kin = |other: &&Row| {
+        other.result.submission != id
+            && other.result.report.runtime == row.result.report.runtime
+            && other
+                .num_params()
+                .is_some_and(|it| (FAMILY_FACTOR.recip()..=FAMILY_FACTOR).contains(&(it as f64 / size)))
+    };
+    let mut speeds: Vec<f64> =
+        board.rows.iter().filter(is_kin).filter_map(|it| it.result.summary.rtfx).collect();
+    speeds.sort_unstable_by(f64::total_cmp);
+    let typical = scoring::quantile(&speeds, 0.5)?;
+    let factor = speed / typical;
+    let is_far =
+        speeds.len() >= SMALLEST_FAMILY && !(FAMILY_FACTOR.recip()..=FAMILY_FACTOR).contains(&factor);
+    is_far.then(|| Remark {
+        message: format!(
+            "Its RTFx of {} is {factor:.1} times the median of {} models of the runtime {} and of similar size ({}).",
+            Rtfx(speed),
+            speeds.len(),
+            row.result.report.runtime,
+            Rtfx(typical)
+        ),
+        items: 0,
+    })
+}
+
 fn facts(submission: &Submission) -> Vec<(String, String)> {
     let manifest = &submission.manifest;
     let mut facts = vec![
@@ -121,6 +168,9 @@ fn facts(submission: &Submission) -> Vec<(String, String)> {
         ("Hardware", submission.hardware_class.clone()),
         ("Priority", submission.priority.as_str().to_owned()),
     ];
+    if let Some(hub) = &manifest.hub {
+        facts.push(("Hub model", format!("{} at {}", hub.model, hub.revision)));
+    }
     if let Some(count) = manifest.num_params {
         facts.push(("Parameters", Count(count).to_string()));
     }
@@ -143,7 +193,13 @@ fn file_row(file: StoredFile, previous: &[StoredFile], is_revision: bool) -> Fil
         Some(other) if other.sha256 == file.sha256 => "the same",
         Some(_) => "changed",
     };
-    FileRow { name: file.name, bytes: Bytes(file.bytes.unsigned_abs()), sha256: file.sha256, change }
+    FileRow {
+        name: file.name,
+        from_hub: file.from_hub,
+        bytes: Bytes(file.bytes.unsigned_abs()),
+        sha256: file.sha256,
+        change,
+    }
 }
 
 fn record(history: History) -> String {

@@ -76,6 +76,8 @@ pub struct QuotaPage {
     pub users: Vec<QuotaRow>,
     /// The reader may change something.
     pub is_admin: bool,
+    /// A password that was just made up, with the name of the account: shown this once.
+    pub issued: Option<(String, String)>,
 }
 
 /// One submitter.

@@ -5,6 +5,7 @@ use protocol::SubmissionId;
 
 use crate::views::{
     layout::{Choice, Layout},
+    measured::Remark,
     quantity::{Bytes, Timestamp},
     states::{StateWords, state_words},
     submission::{Deadline, FindingView, MessageView, TimelineEvent},
@@ -34,6 +35,8 @@ pub struct ReviewPage {
     pub facts: Vec<(String, String)>,
     /// What was found.
     pub findings: Vec<FindingView>,
+    /// Doubts about the times and answers of its latest run.
+    pub remarks: Vec<Remark>,
     /// Its files.
     pub files: Vec<FileRow>,
     /// The evaluator, if there is one.
@@ -93,6 +96,8 @@ pub struct ReasonTemplate {
 pub struct FileRow {
     /// Its name.
     pub name: String,
+    /// It comes from the hub and was not handed in.
+    pub from_hub: bool,
     /// Its size.
     pub bytes: Bytes,
     /// SHA-256 of the content.
