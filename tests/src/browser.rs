@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tempfile::TempDir;
@@ -65,6 +65,14 @@ impl Browser {
             .await
             .unwrap();
         Self { page, driver, _profile: profile }
+    }
+}
+
+/// Waits until the page has this element; what the page says instead is the test's failure.
+pub async fn shows(page: &Client, css: &str) {
+    if page.wait().for_element(Locator::Css(css)).await.is_err() {
+        let said = page.find(Locator::Css("body")).await.unwrap().text().await.unwrap();
+        panic!("the page has no {css}, it says: {said}");
     }
 }
 

@@ -29,7 +29,7 @@ use std::{
 };
 
 pub use base::{Base, no_scores, short_directory};
-pub use browser::Browser;
+pub use browser::{Browser, shows};
 pub use hub::Hub;
 pub use line::Line;
 pub use node::{Node, fingerprint};

@@ -4,7 +4,7 @@
 
 use std::{fs, time::Duration};
 
-use end_to_end::{Base, Browser, Hub, Operator, Site, until};
+use end_to_end::{Base, Browser, Hub, Operator, Site, shows, until};
 use fantoccini::{Client, Locator};
 use reqwest::multipart::{Form, Part};
 use store::{accounts::Role, state::SubmissionState, submissions};
@@ -28,7 +28,7 @@ async fn submit(page: &Client, operator: &Operator, fields: &[(&str, &str)]) -> 
         page.find(Locator::Css(field)).await.unwrap().send_keys(text).await.unwrap();
     }
     page.find(Locator::Css("#submit button.primary")).await.unwrap().click().await.unwrap();
-    page.wait().for_element(Locator::Css(".timeline")).await.unwrap();
+    shows(page, ".timeline").await;
     // Stays as long as the page is not loaded anew.
     page.execute("window.neverReloaded = true", Vec::new()).await.unwrap();
     page.current_url().await.unwrap().path().to_owned()

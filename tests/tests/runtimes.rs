@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use end_to_end::{Browser, Operator, Program};
+use end_to_end::{Browser, Operator, Program, shows};
 use ezk_g722::libg722::{Bitrate, decoder::Decoder};
 use fantoccini::{Locator, elements::Form};
 
@@ -78,7 +78,7 @@ async fn open_the_form(operator: &Operator, browser: &Browser) -> Form {
 async fn send_the_form(browser: &Browser) -> String {
     let page = &browser.page;
     page.find(Locator::Css("form[action='/submit'] button.primary")).await.unwrap().click().await.unwrap();
-    page.wait().for_element(Locator::Css(".timeline")).await.unwrap();
+    shows(page, ".timeline").await;
     let address = page.current_url().await.unwrap();
     address.path().strip_prefix("/submissions/").unwrap().to_owned()
 }

@@ -678,7 +678,7 @@ async fn a_reviewer_decides_with_the_keyboard_alone() {
     }
     press(&browser, '\u{e007}').await;
     browser.page.wait().for_element(fantoccini::Locator::Css(".inbox")).await.unwrap();
-    tab_to(&browser, ".inbox input[type=checkbox]").await;
+    tab_to(&browser, ".inbox tbody input[type=checkbox]").await;
     press(&browser, ' ').await;
     tab_to(&browser, ".decide button[value=approve]").await;
     press(&browser, '\u{e007}').await;

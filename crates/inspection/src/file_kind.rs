@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileKind {
-    /// `ffasr.toml` at the top.
+    /// `ffasr.toml` at the top or in a folder there.
     Manifest,
     /// Weights in the safetensors format: data only.
     Safetensors,
@@ -40,7 +40,8 @@ impl FileKind {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         let pickle =
             head.first() == Some(&0x80) && head.get(1).is_some_and(|version| (2..=5).contains(version));
-        if path == "ffasr.toml" {
+        // At the top, or in the one folder that an archive of a folder has.
+        if name == "ffasr.toml" && path.matches('/').count() <= 1 {
             return Self::Manifest;
         }
         // Content before name: a pickle stays a pickle whatever it is called.
@@ -97,7 +98,8 @@ mod tests {
     fn names_tell_the_rest() {
         for (path, kind) in [
             ("./ffasr.toml", FileKind::Manifest),
-            ("sub/ffasr.toml", FileKind::Text),
+            ("sub/ffasr.toml", FileKind::Manifest),
+            ("sub/sub/ffasr.toml", FileKind::Text),
             ("model.safetensors", FileKind::Safetensors),
             ("encoder.ONNX", FileKind::Onnx),
             ("config.json", FileKind::Configuration),

@@ -108,8 +108,7 @@ impl Rule {
             | Self::InvalidPython
             | Self::NoEvaluate
             | Self::WrongSignature => Severity::Refusal,
-            Self::NoWeights
-            | Self::PickledWeights
+            Self::PickledWeights
             | Self::RemoteCode
             | Self::NestedArchive
             | Self::NativeCode
@@ -121,7 +120,12 @@ impl Rule {
             | Self::Unpickling
             | Self::Snooping
             | Self::TrustsRemoteCode => Severity::Caution,
-            Self::PythonCode | Self::NoLicenceFile | Self::ComputedNumParams | Self::Clock => Severity::Note,
+            // A runtime may bring the weights itself.
+            Self::NoWeights
+            | Self::PythonCode
+            | Self::NoLicenceFile
+            | Self::ComputedNumParams
+            | Self::Clock => Severity::Note,
         }
     }
 

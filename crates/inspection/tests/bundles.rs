@@ -121,6 +121,15 @@ fn what_executes_code_when_loaded_is_shown_to_a_reviewer() {
 }
 
 #[test]
+fn the_archive_of_a_folder_has_its_manifest_in_the_folder() {
+    let report = inspect(&tar(&[("model/ffasr.toml", b"name = \"m\""), ("model/task.lm", b"\\data\\")]));
+    assert_eq!(rules(&report), [Rule::NoWeights, Rule::NoLicenceFile]);
+    assert!(!report.is_refused());
+    let deeper = inspect(&tar(&[("a/b/ffasr.toml", b"name = \"m\"")]));
+    assert_eq!(rules(&deeper)[0], Rule::NoManifest);
+}
+
+#[test]
 fn a_bundle_without_manifest_or_weights_says_so() {
     let report = inspect(&tar(&[("readme.txt", b"hello")]));
     assert_eq!(rules(&report), [Rule::NoManifest, Rule::NoWeights, Rule::NoLicenceFile]);

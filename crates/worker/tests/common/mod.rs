@@ -295,7 +295,8 @@ impl World {
     /// Attempts' directories that are still there.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.directory.path().join("work")).unwrap().map(|it| it.unwrap().path());
-        entries.filter(|it| it.is_dir()).collect()
+        // What was fetched from hubs is kept.
+        entries.filter(|it| it.is_dir() && !it.ends_with("cache")).collect()
     }
 }
 
