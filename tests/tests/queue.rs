@@ -308,6 +308,7 @@ async fn a_name_cannot_be_live_twice_on_one_release() {
         num_params: None,
         training_data: String::new(),
         notes: String::new(),
+        tracks: Vec::new(),
         hub: None,
         decoding: std::collections::BTreeMap::new(),
     };

@@ -1,12 +1,10 @@
-//! Recordings in and out: mono, 16 kHz, 16-bit. Anything else is refused by name; nothing is resampled in silence.
+//! Our own files in and out: 16 kHz, 16-bit. Anything else is refused by name.
 
-use std::{fs, io::Cursor, path::Path};
+use std::io::Cursor;
 
 use ezk_g722::libg722::{Bitrate, decoder::Decoder};
 use flacenc::{bitsink::ByteSink, component::BitRepr, error::Verify};
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
-
-use crate::Error;
 
 /// Sample rate of every recording and every item, in hertz.
 pub const SAMPLE_RATE: u32 = 16_000;
@@ -14,19 +12,7 @@ pub const SAMPLE_RATE: u32 = 16_000;
 const FORM: WavSpec =
     WavSpec { channels: 1, sample_rate: SAMPLE_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
 
-/// Reads a recording by the extension of its name: `.wav`, `.flac` or `.g722`.
-pub(crate) fn read(path: &Path) -> Result<Vec<i16>, Error> {
-    let bytes = fs::read(path).map_err(Error::io(path))?;
-    let decoded = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("wav") => decode_wav(&bytes),
-        Some("flac") => decode_flac(&bytes),
-        Some("g722") => Ok(decode_g722(&bytes)),
-        _ => Err("not a kind of recording this importer reads: use .wav, .flac or .g722".to_owned()),
-    };
-    decoded.map_err(|problem| Error::file(path, problem))
-}
-
-/// Decodes a WAV file: mono, 16 kHz, 16-bit PCM or 32-bit float within full scale.
+/// Decodes a WAV file: mono, 16 kHz, 16-bit PCM.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
@@ -35,18 +21,15 @@ pub(crate) fn decode_wav(bytes: &[u8]) -> Result<Vec<i16>, String> {
         WavReader::new(Cursor::new(bytes)).map_err(|error| format!("not a WAV file ({error})"))?;
     let spec = reader.spec();
     check_form(spec.channels.into(), spec.sample_rate)?;
-    let broken = |error: hound::Error| format!("the WAV file is damaged ({error})");
-    match (spec.sample_format, spec.bits_per_sample) {
-        (SampleFormat::Int, 16) => reader.samples::<i16>().collect::<Result<_, _>>().map_err(broken),
-        (SampleFormat::Float, 32) => {
-            reader.samples::<f32>().map(|sample| quantise(sample.map_err(broken)?)).collect()
-        }
-        (_, bits) => Err(format!("has {bits}-bit samples: convert it to 16-bit PCM or 32-bit float")),
+    if (spec.sample_format, spec.bits_per_sample) != (SampleFormat::Int, 16) {
+        return Err(format!("has {}-bit samples: convert it to 16-bit PCM", spec.bits_per_sample));
     }
+    let samples = reader.samples::<i16>().collect::<Result<_, _>>();
+    samples.map_err(|error| format!("the WAV file is damaged ({error})"))
 }
 
 /// 16 bits of a sample in −1 … 1.
-fn quantise(sample: f32) -> Result<i16, String> {
+pub(crate) fn quantise(sample: f32) -> Result<i16, String> {
     let scaled = (f64::from(sample) * 32_768.0).round();
     if scaled.is_nan() || scaled.abs() > 32_768.0 {
         return Err(format!("has the sample {sample}, beyond full scale: lower its level to within -1 … 1"));
@@ -79,7 +62,7 @@ pub(crate) fn decode_flac(bytes: &[u8]) -> Result<Vec<i16>, String> {
 /// One octet of silence takes it there; its two samples are dropped. Against ffmpeg's decoder that raises the
 /// signal-to-difference ratio of the Asterisk prompts from 48 to 68 dB; what remains is in the first tenth of
 /// a second.
-fn decode_g722(octets: &[u8]) -> Vec<i16> {
+pub(crate) fn decode_g722(octets: &[u8]) -> Vec<i16> {
     const SILENCE: u8 = 0xFF;
     let (packed, eight_kilohertz) = (false, false);
     let mut decoder = Decoder::new(Bitrate::Mode1_64000, packed, eight_kilohertz);
@@ -95,6 +78,44 @@ fn check_form(channels: u32, sample_rate: u32) -> Result<(), String> {
         return Err(format!("is sampled at {sample_rate} Hz: resample it to {SAMPLE_RATE} Hz"));
     }
     Ok(())
+}
+
+/// A complete WAV file of channels of one length: 16 kHz, 16-bit PCM.
+///
+/// # Errors
+/// A sentence that says why there can be no such file.
+pub(crate) fn encode_channels(channels: &[Vec<i16>]) -> Result<Vec<u8>, String> {
+    let length = channels.first().map_or(0, Vec::len);
+    let count = u16::try_from(channels.len()).unwrap_or(0);
+    if count == 0 || channels.iter().any(|channel| channel.len() != length) {
+        return Err("needs one to 65 535 channels of one length".to_owned());
+    }
+    let failed = |error: hound::Error| error.to_string();
+    let mut file = Cursor::new(Vec::with_capacity(44 + 2 * length * channels.len()));
+    let mut writer = WavWriter::new(&mut file, WavSpec { channels: count, ..FORM }).map_err(failed)?;
+    for sample in 0..length {
+        for channel in channels {
+            writer.write_sample(channel[sample]).map_err(failed)?;
+        }
+    }
+    writer.finalize().map_err(failed)?;
+    Ok(file.into_inner())
+}
+
+/// Number of channels and of samples of each in a WAV file of a release: 16 kHz, 16-bit PCM, not cut off.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub(crate) fn measure_wav(bytes: &[u8]) -> Result<(u16, usize), String> {
+    let broken = |error: hound::Error| format!("not a whole WAV file ({error})");
+    let mut reader = WavReader::new(Cursor::new(bytes)).map_err(broken)?;
+    let spec = reader.spec();
+    if spec != (WavSpec { channels: spec.channels, ..FORM }) {
+        return Err(format!("is not 16-bit PCM at {SAMPLE_RATE} Hz"));
+    }
+    let samples =
+        reader.samples::<i16>().try_fold(0, |count, sample| sample.map(|_| count + 1)).map_err(broken)?;
+    Ok((spec.channels, samples / usize::from(spec.channels.max(1))))
 }
 
 /// A complete WAV file: mono, 16 kHz, 16-bit PCM.

@@ -19,7 +19,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use import::{Import, ImportReport, LeftOut, Limits, Reason, import};
+pub use import::{Import, ImportReport, LeftOut, Limits, PROMPT_LANGUAGES, PromptLanguage, Reason, import};
 pub use sources::Source;
 
 use crate::{Error, audio};
@@ -54,6 +54,9 @@ pub struct Utterance {
     pub speaker: String,
     /// SHA-256 of the WAV file, hexadecimal.
     pub sha256: String,
+    /// The sample rate it had, where it was another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resampled_from: Option<u32>,
 }
 
 impl Utterance {
@@ -135,8 +138,12 @@ impl Recordings {
 
 /// Reads one JSON object a line.
 pub(crate) fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>, Error> {
-    let content = fs::read_to_string(path).map_err(Error::io(path))?;
-    numbered_lines(&content)
+    parse_lines(path, &fs::read_to_string(path).map_err(Error::io(path))?)
+}
+
+/// Reads one JSON object a line from what a file holds.
+pub(crate) fn parse_lines<T: for<'a> Deserialize<'a>>(path: &Path, content: &str) -> Result<Vec<T>, Error> {
+    numbered_lines(content)
         .map(|(number, line)| {
             serde_json::from_str(line).map_err(|error| Error::line(path, number, json_problem(&error)))
         })

@@ -6,8 +6,8 @@
 //! |---|---|
 //! | `dev.json` | [`Header`]: format, name, version, licence, whom to name, hash of the release it was made from |
 //! | `manifest.jsonl` | one [`DevItem`] a line, with `audio_filepath`, `text`, `duration` and `speaker` as NeMo has them |
-//! | `references.seglst.json` | `SegLST`: one segment for each scored item, whose session is the item's id |
-//! | `audio/<id>.flac` (or `.wav`) | mono, 16 kHz, 16 bit |
+//! | `references.seglst.json` | `SegLST`: the segments of each scored item, whose session is the item's id |
+//! | `audio/<id>.flac` (or `.wav`) | 16 kHz, 16 bit; several channels always as WAV, with `<id>-mono.wav` beside them |
 //!
 //! ```json
 //! {"audio_filepath":"audio/….flac","text":"…","duration":2.71,"speaker":"…","id":"…","role":"scored",
@@ -23,17 +23,20 @@ use std::{
 };
 
 use rayon::prelude::*;
+use scene::conversation::Segment;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     Error, Progress, Track, audio, corpus,
-    release::{Conditions, ReleaseManifest, Role},
+    release::{Conditions, MonoAudio, ReleaseManifest, Role, is_one, one},
     staging::{Staging, sha256},
 };
 
 /// Version of the format on disk.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// The oldest version that is read: what version 2 added may be left out.
+const OLDEST: u32 = 1;
 
 /// A set of audio with references, read from disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +87,15 @@ pub struct DevItem {
     pub utterance: String,
     /// SHA-256 of the audio file, hexadecimal.
     pub sha256: String,
+    /// Number of channels in it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub channels: u16,
+    /// The same in one channel, for models that take no more; nothing where the audio has one anyway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mono: Option<MonoAudio>,
+    /// Who says what when, where several talk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
     /// What the far field is like; nothing for dry speech.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Conditions>,
@@ -96,16 +108,6 @@ pub enum AudioForm {
     Flac,
     /// WAV, the release's own files.
     Wav,
-}
-
-/// A segment of `SegLST`.
-#[derive(Serialize)]
-struct Segment<'a> {
-    session_id: Uuid,
-    speaker: &'a str,
-    start_time: f64,
-    end_time: f64,
-    words: &'a str,
 }
 
 impl DevSet {
@@ -121,14 +123,18 @@ impl DevSet {
         let content = fs::read(&path).map_err(Error::io(&path))?;
         let header: Header =
             serde_json::from_slice(&content).map_err(|error| Error::file(&path, error.to_string()))?;
-        if header.format != FORMAT {
-            let problem = format!("is of format {}, this program reads format {FORMAT}", header.format);
+        if !(OLDEST..=FORMAT).contains(&header.format) {
+            let problem = format!("is of format {}, this program reads {OLDEST} to {FORMAT}", header.format);
             return Err(Error::file(&path, problem));
         }
         let items: Vec<DevItem> = corpus::read_lines(&directory.join("manifest.jsonl"))?;
         // It may come from anywhere: no item may name a file outside of it.
-        if let Some(item) = items.iter().find(|item| !is_inside(&item.audio_filepath)) {
-            let problem = format!("names a file outside of the set: {}", item.audio_filepath.display());
+        let files = |item: &DevItem| {
+            let mono = item.mono.as_ref().map(|mono| mono.audio_filepath.clone());
+            std::iter::once(item.audio_filepath.clone()).chain(mono)
+        };
+        if let Some(file) = items.iter().flat_map(files).find(|file| !is_inside(file)) {
+            let problem = format!("names a file outside of the set: {}", file.display());
             return Err(Error::file(directory.join("manifest.jsonl"), problem));
         }
         Ok(Self { header, items, directory: directory.to_owned() })
@@ -159,25 +165,44 @@ impl DevSet {
                 track: item.track,
                 utterance: item.utterance,
                 sha256: item.sha256,
+                channels: item.channels,
+                mono: item.mono,
+                segments: item.segments,
                 conditions: item.conditions,
             })
             .collect();
         Ok(Self { header, items, directory: directory.to_owned() })
     }
 
-    /// The audio of an item as a WAV file: mono, 16 kHz, 16-bit PCM.
+    /// The audio of an item as a WAV file: 16 kHz, 16-bit PCM, with as many channels as the item has.
     ///
     /// # Errors
     /// If the file is missing, damaged or not the one that was exported.
     pub fn wav(&self, item: &DevItem) -> Result<Vec<u8>, Error> {
-        let path = self.directory.join(&item.audio_filepath);
+        self.file(&item.audio_filepath, &item.sha256)
+    }
+
+    /// The audio of an item for a model that takes one channel.
+    ///
+    /// # Errors
+    /// If the file is missing, damaged or not the one that was exported, or there is nothing in one channel.
+    pub fn mono_wav(&self, item: &DevItem) -> Result<Vec<u8>, Error> {
+        match &item.mono {
+            Some(mono) => self.file(&mono.audio_filepath, &mono.sha256),
+            None if item.channels == 1 => self.wav(item),
+            None => Err(Error::file(&item.audio_filepath, "has several channels and nothing in one")),
+        }
+    }
+
+    fn file(&self, name: &Path, expected: &str) -> Result<Vec<u8>, Error> {
+        let path = self.directory.join(name);
         let content = fs::read(&path).map_err(Error::io(&path))?;
-        if sha256(&content) != item.sha256 {
+        if sha256(&content) != expected {
             return Err(Error::file(&path, "was changed: its SHA-256 is not that of the manifest"));
         }
         let wrong = |problem: String| Error::file(&path, problem);
         match path.extension().and_then(|it| it.to_str()) {
-            Some("wav") => audio::decode_wav(&content).map(|_| content).map_err(wrong),
+            Some("wav") => audio::measure_wav(&content).map(|_| content).map_err(wrong),
             Some("flac") => {
                 let samples = audio::decode_flac(&content).map_err(wrong)?;
                 audio::encode_wav(&samples).map_err(|error| wrong(error.to_string()))
@@ -202,17 +227,8 @@ impl DevSet {
         staging.write_lines("manifest.jsonl", &items)?;
         let json = |error: serde_json::Error| Error::file("dev.json", error.to_string());
         staging.write("dev.json", &serde_json::to_vec_pretty(&self.header).map_err(json)?)?;
-        let segments: Vec<Segment<'_>> = items
-            .iter()
-            .filter(|item| item.role == Role::Scored)
-            .map(|item| Segment {
-                session_id: item.id,
-                speaker: &item.speaker,
-                start_time: 0.0,
-                end_time: item.duration,
-                words: &item.text,
-            })
-            .collect();
+        let scored = items.iter().filter(|item| item.role == Role::Scored);
+        let segments: Vec<Segment> = scored.flat_map(segments).collect();
         staging.write("references.seglst.json", &serde_json::to_vec_pretty(&segments).map_err(json)?)?;
         staging.finish()?;
         Ok(Self { header: self.header.clone(), items, directory: destination.to_owned() })
@@ -220,18 +236,47 @@ impl DevSet {
 
     fn export_item(&self, item: &DevItem, form: AudioForm, staging: &Staging) -> Result<DevItem, Error> {
         let wav = self.wav(item)?;
-        let (extension, content) = match form {
-            AudioForm::Wav => ("wav", wav),
-            AudioForm::Flac => {
-                let wrong = |problem| Error::file(&item.audio_filepath, problem);
-                let samples = audio::decode_wav(&wav).map_err(wrong)?;
-                ("flac", audio::encode_flac(&samples).map_err(wrong)?)
-            }
+        // FLAC for what has one channel, as all tools read that.
+        let form = if item.channels == 1 { form } else { AudioForm::Wav };
+        let (audio_filepath, sha256) = write(&item.id.to_string(), wav, form, staging)?;
+        let mono = if item.mono.is_some() {
+            let name = format!("{}-mono", item.id);
+            let (audio_filepath, sha256) = write(&name, self.mono_wav(item)?, form, staging)?;
+            Some(MonoAudio { audio_filepath, sha256 })
+        } else {
+            None
         };
-        let name = format!("audio/{}.{extension}", item.id);
-        staging.write(&name, &content)?;
-        Ok(DevItem { audio_filepath: name.into(), sha256: sha256(&content), ..item.clone() })
+        Ok(DevItem { audio_filepath, sha256, mono, ..item.clone() })
     }
+}
+
+/// Writes audio in its form and returns where it is and its hash.
+fn write(name: &str, wav: Vec<u8>, form: AudioForm, staging: &Staging) -> Result<(PathBuf, String), Error> {
+    let (extension, content) = match form {
+        AudioForm::Wav => ("wav", wav),
+        AudioForm::Flac => {
+            let wrong = |problem| Error::file(name, problem);
+            let samples = audio::decode_wav(&wav).map_err(wrong)?;
+            ("flac", audio::encode_flac(&samples).map_err(wrong)?)
+        }
+    };
+    let file = format!("audio/{name}.{extension}");
+    staging.write(&file, &content)?;
+    Ok((file.into(), sha256(&content)))
+}
+
+/// What is said in an item, as `SegLST`.
+fn segments(item: &DevItem) -> Vec<Segment> {
+    if !item.segments.is_empty() {
+        return item.segments.clone();
+    }
+    vec![Segment {
+        session_id: item.id.to_string(),
+        speaker: item.speaker.clone(),
+        start_time: 0.0,
+        end_time: item.duration,
+        words: item.text.clone(),
+    }]
 }
 
 fn is_inside(path: &Path) -> bool {

@@ -68,6 +68,9 @@ pub enum Error {
         /// Items of the plan.
         of: usize,
     },
+    /// A key is missing or none.
+    #[error("{0}")]
+    Key(String),
     /// A release is not what it should be.
     #[error("{} wrong in the release:\n{}", count(.0.len()), .0.join("\n"))]
     Unsound(Vec<String>),

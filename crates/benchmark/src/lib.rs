@@ -17,7 +17,9 @@
 //! |---|---|
 //! | `release.json` | `manifest_sha256`, and under `release` a [`release::Header`]: format, renderer, corpus (licence and attribution), specification with all rooms |
 //! | `manifest.jsonl` | one [`release::Item`] a line: scored items track by track, then warm-up, then repeat passes |
-//! | `audio/<sha256>.wav` | mono, 16 kHz, 16-bit PCM, named by its content |
+//! | `audio/<sha256>.wav` | 16 kHz, 16-bit PCM, named by its content; mono but for `array` and `echo` |
+//! | `rooms/<name>.json`, `.svg` | what a page shows of a room: a summary, and the plan of a furnished one |
+//! | `sealed.bin` | of a sealed release, in place of `manifest.jsonl`: see [`release::seal`] |
 //!
 //! `manifest.jsonl` holds the reference transcripts; of the three only `audio/` may reach a machine that runs a
 //! model. `manifest_sha256` freezes the release: SHA-256 of the header as one line of compact JSON (keys in the
@@ -31,15 +33,19 @@
 //!  "conditions":{"room":"kitchen","distance_m":1.64,"snr_db":9.87,
 //!                "active_level_dbov":-26.0,"noise_level_dbov":-35.87,"t30_s":0.41,"edt_s":0.38,"c50_db":9.1,
 //!                "drr_db":0.4,"noise":["ventilation","coughs"]},
-//!  "recipe":{"speech_sha256":"…","lead_in_samples":0,"level_dbov":-26.0,"dither_seed":…,
-//!            "scene":{"room":"kitchen","talker":1,"microphone":0,"snr_db":9.87,
+//!  "recipe":{"turns":[{"speech_sha256":"…","start_samples":0,"talker":1}],"level_dbov":-26.0,"dither_seed":…,
+//!            "scene":{"room":"kitchen","listener":{"microphone":0},"snr_db":9.87,
 //!                     "noises":[{"kind":"ventilation","position":0,"relative_level_db":0.0,"seed":…},…]}}}
 //! ```
 //!
 //! `role` is `scored`, `warm-up`, or `repeat` with a `pass` from 1. Warm-up items are utterances of their own;
 //! repeats are a fixed subset of the scored utterances rendered afresh. Neither is ever scored. On the `near` track
 //! `conditions` and `scene` are `null`. A scene whose speech is not heard through the room says so in `speech` (`dry`
-//! or `absent`); without noise its `snr_db` is `null`. Conditions that an item has not are left out.
+//! or `absent`), or from somebody who walks (`walk`); without noise its `snr_db` is `null`. Conditions that an item has not are left out.
+//!
+//! What a track asks of a model beyond one channel of one talker is [`Track::demand`]. An `array` item has one channel a
+//! microphone, an `echo` item the microphone and then what the loudspeaker was sent; both name a file in one channel as
+//! `mono`. A `multi-talker` item has `segments` as `SegLST` has them.
 
 pub mod corpus;
 pub mod dev;
@@ -47,14 +53,21 @@ pub mod release;
 
 mod audio;
 mod error;
+mod furnished;
+mod laboratory;
+mod recording;
 mod room;
 mod staging;
 mod track;
+mod venue;
 
 pub use audio::SAMPLE_RATE;
 pub use error::Error;
+pub use furnished::{Furnished, Gaze, Model, Quality, Walk};
+pub use laboratory::{Laboratory, MeasuredSet};
 pub use room::{BareSurfaces, Furnishing, Room, Side};
-pub use track::{Measure, Setting, SnrRange, SpeechPath, Track, UnknownTrack};
+pub use track::{Demand, Measure, Setting, SnrRange, SpeechPath, Track, UnknownTrack};
+pub use venue::{Listener, RoomModel, RoomSummary};
 
 /// Called with (done, total) as work goes on, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);

@@ -1,24 +1,30 @@
 //! Releases: frozen benchmarks, from a readable specification to verified files.
 
 mod build;
+mod diff;
 mod draw;
 mod job;
 mod manifest;
 mod plan;
 mod recipe;
 mod render;
+mod responses;
+mod seal;
 mod spec;
 mod verify;
 mod workshop;
 
 pub use build::build;
+pub use diff::{Difference, Field, TrackDifference, diff};
 pub use job::{AudioFile, JobResult, RENDERER, RenderJob, RenderTask, RenderedItem};
-pub use manifest::{Conditions, Header, Item, ReleaseManifest, Role};
+pub use manifest::{Conditions, Header, Item, MonoAudio, ReleaseManifest, Role};
+pub(crate) use manifest::{is_one, one};
 pub use plan::{Plan, PlannedItem};
-pub use recipe::{NoiseRecipe, Recipe, SceneRecipe};
+pub use recipe::{FarEnd, NoiseRecipe, Recipe, SceneRecipe, Turn};
 use render::Renderer;
-pub use spec::{Noise, NoiseKind, ReleaseSpec, Speech, Speed};
-pub use verify::{Report, verify};
+pub use seal::{KEY_FILE_VARIABLE, KEY_VARIABLE, ReleaseKey, seal};
+pub use spec::{EchoSpec, MultiTalker, Noise, NoiseKind, ReleaseSpec, Speech, Speed, TalkersBy};
+pub use verify::{Report, verify, verify_by_rendering};
 pub use workshop::Workshop;
 
 use crate::corpus::Corpus;

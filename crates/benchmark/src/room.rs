@@ -1,23 +1,15 @@
-//! Rooms: furnished boxes, and the places in them where things sound and are heard.
+//! Boxes: rooms whose furniture is what it absorbs, and the places in them where things sound and are heard.
 
 use std::fmt::Display;
 
-use acoustics::{
-    Air, BoxRoom, ImageSourceSettings, Material, Octaves, Position, Rir, SoundField, Surfaces,
-    image_source_rirs, room_acoustics,
-};
+use acoustics::{Air, BoxRoom, Material, Octaves, Position, Surfaces};
 use serde::{Deserialize, Serialize};
-
-use crate::SAMPLE_RATE;
 
 /// Nothing sounds or is heard closer to a surface than this, in metres.
 const CLEARANCE: f64 = 0.15;
 /// A talker is at least and at most this far from a microphone, in metres.
-const DISTANCES: std::ops::RangeInclusive<f64> = 0.5..=4.0;
-/// Octaves whose mean is the single number of a measure (ISO 3382-1, table A.1), in hertz.
-const MID_FREQUENCIES: [f64; 2] = [500.0, 1_000.0];
-
-/// A furnished room and the places in it.
+pub(crate) const DISTANCES: std::ops::RangeInclusive<f64> = 0.5..=6.0;
+/// A box with what furnishes it, and the places in it.
 ///
 /// It is simulated as an empty box. Furniture is approximated by what it absorbs: each furnishing lends its
 /// material to a share of the surface it stands on or hangs at. That gives the decay of a furnished room, but
@@ -98,27 +90,6 @@ pub enum Side {
     Ceiling,
 }
 
-/// A place where something sounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub(crate) enum Place {
-    /// Index into [`Room::talkers`].
-    Talker(usize),
-    /// Index into [`Room::outlets`].
-    Outlet(usize),
-    /// Index into [`Room::bystanders`].
-    Bystander(usize),
-}
-
-/// A room impulse response and what it says about the room.
-pub(crate) struct Response {
-    pub(crate) rir: Rir,
-    pub(crate) distance_m: f64,
-    pub(crate) t30_s: f64,
-    pub(crate) edt_s: f64,
-    pub(crate) c50_db: f64,
-    pub(crate) drr_db: f64,
-}
-
 impl Room {
     /// The box that is simulated.
     ///
@@ -183,36 +154,6 @@ impl Room {
         }
     }
 
-    /// The response from a place to a microphone.
-    pub(crate) fn response(&self, from: Place, to: usize) -> Result<Response, String> {
-        let [source, microphone] = self.ends(from, to)?;
-        let settings = ImageSourceSettings {
-            sample_rate: SAMPLE_RATE,
-            scattering: self.scattering,
-            ..ImageSourceSettings::default()
-        };
-        let mut rirs = image_source_rirs(&self.to_box()?, source, &[microphone], &settings).map_err(text)?;
-        let rir = rirs.pop().ok_or("the simulation gave no response")?;
-        Response::measure(rir, source.distance(microphone))
-    }
-
-    /// A response that was simulated before.
-    pub(crate) fn measured(&self, from: Place, to: usize, rir: Rir) -> Result<Response, String> {
-        let [source, microphone] = self.ends(from, to)?;
-        Response::measure(rir, source.distance(microphone))
-    }
-
-    fn ends(&self, from: Place, to: usize) -> Result<[Position; 2], String> {
-        let source = match from {
-            Place::Talker(index) => self.talkers.get(index),
-            Place::Outlet(index) => self.outlets.get(index),
-            Place::Bystander(index) => self.bystanders.get(index),
-        };
-        let source = *source.ok_or_else(|| format!("it has no {from:?}"))?;
-        let microphone = *self.microphones.get(to).ok_or_else(|| format!("it has no microphone {to}"))?;
-        Ok([source, microphone])
-    }
-
     /// Checks what the types cannot.
     pub(crate) fn validate(&self) -> Result<(), String> {
         let room = self.to_box()?;
@@ -247,27 +188,6 @@ impl Room {
             }
         }
         Ok(())
-    }
-}
-
-impl Response {
-    fn measure(rir: Rir, distance_m: f64) -> Result<Self, String> {
-        let acoustics = room_acoustics(&rir);
-        let mid = |value: fn(&SoundField) -> Option<f64>| {
-            let octaves =
-                acoustics.octaves.iter().filter(|octave| MID_FREQUENCIES.contains(&octave.centre_hz));
-            let values = octaves.map(|octave| value(&octave.field)).collect::<Option<Vec<_>>>();
-            let values = values.ok_or("its response is too short to measure by ISO 3382-1")?;
-            Ok::<_, String>(values.iter().sum::<f64>() / values.len() as f64)
-        };
-        Ok(Self {
-            distance_m,
-            t30_s: mid(|field| field.t30)?,
-            edt_s: mid(|field| field.edt)?,
-            c50_db: mid(|field| field.c50)?,
-            drr_db: acoustics.broadband.drr.ok_or("its response has nothing but direct sound")?,
-            rir,
-        })
     }
 }
 

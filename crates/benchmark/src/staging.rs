@@ -43,13 +43,17 @@ impl Staging {
     /// Writes a file under its path relative to the directory.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let path = self.directory.path().join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(Error::io(parent))?;
+        }
         fs::write(&path, content).map_err(Error::io(&path))
     }
 
     /// Takes a file over: as a link where the file system allows it, since what is named by its content never changes.
     pub(crate) fn take(&self, from: &Path, name: &Path) -> Result<(), Error> {
         let to = self.directory.path().join(name);
-        if fs::hard_link(from, &to).is_err() {
+        // Two items may have the same content, hence the same file.
+        if !to.exists() && fs::hard_link(from, &to).is_err() {
             fs::copy(from, &to).map_err(Error::io(from))?;
         }
         Ok(())

@@ -68,6 +68,8 @@ pub enum SpeechPath {
     /// Through the room.
     #[default]
     Room,
+    /// Through the room, from somebody who walks.
+    Walk,
     /// Directly, as it was recorded.
     Dry,
     /// Not at all.
@@ -88,6 +90,20 @@ pub struct Setting {
     pub speech: SpeechPath,
     /// Whether there is noise.
     pub noise: bool,
+}
+
+/// What a track asks of a model beyond one channel of one talker. A model that has not said it can do so is shown as
+/// not run there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Demand {
+    /// Several talkers: one stream of words for each. A model with one stream of words is scored on that one, so what
+    /// the other talkers say is missed.
+    Talkers,
+    /// Several channels of one device. For models that take one there is the sum of them (delay and sum).
+    Channels,
+    /// The channel of the far end beside that of the microphone. For models that take one there is the microphone's.
+    FarEnd,
 }
 
 /// How hypotheses of a track are measured.
@@ -152,25 +168,13 @@ impl Track {
         matches!(self, Self::Near | Self::FarHigh | Self::FarMid | Self::FarLow)
     }
 
-    /// Whether this version can build it: one talker who stands, one microphone, simulated rooms.
-    pub const fn can_be_built(self) -> bool {
+    /// What it asks of a model beyond one channel of one talker.
+    pub const fn demand(self) -> Option<Demand> {
         match self {
-            Self::Near
-            | Self::FarHigh
-            | Self::FarMid
-            | Self::FarLow
-            | Self::Sweep
-            | Self::ReverbOnly
-            | Self::NoiseOnly
-            | Self::Silence => true,
-            Self::MovingHigh
-            | Self::MovingMid
-            | Self::MovingLow
-            | Self::LabMeasured
-            | Self::LabSimulated
-            | Self::MultiTalker
-            | Self::Array
-            | Self::Echo => false,
+            Self::MultiTalker => Some(Demand::Talkers),
+            Self::Array => Some(Demand::Channels),
+            Self::Echo => Some(Demand::FarEnd),
+            _ => None,
         }
     }
 
@@ -178,7 +182,8 @@ impl Track {
     pub const fn setting(self) -> Option<Setting> {
         let (speech, noise) = match self {
             Self::Near => return None,
-            Self::ReverbOnly => (SpeechPath::Room, false),
+            Self::ReverbOnly | Self::LabMeasured | Self::LabSimulated => (SpeechPath::Room, false),
+            Self::MovingHigh | Self::MovingMid | Self::MovingLow => (SpeechPath::Walk, true),
             Self::NoiseOnly => (SpeechPath::Dry, true),
             Self::Silence => (SpeechPath::Absent, true),
             _ => (SpeechPath::Room, true),
@@ -200,13 +205,13 @@ impl Track {
         }
     }
 
-    /// The track whose items have the same ratios: itself, or for what is another track with something left out or
-    /// somebody moving, that one.
+    /// The track whose items have the same ratios: itself, or for what is another track with something left out, somebody
+    /// moving or more microphones, that one.
     #[must_use]
     pub const fn ratios_of(self) -> Self {
         match self {
-            Self::MovingHigh => Self::FarHigh,
-            Self::MovingMid | Self::NoiseOnly | Self::Silence => Self::FarMid,
+            Self::MovingHigh | Self::MultiTalker | Self::Echo => Self::FarHigh,
+            Self::MovingMid | Self::NoiseOnly | Self::Silence | Self::Array => Self::FarMid,
             Self::MovingLow => Self::FarLow,
             itself => itself,
         }
@@ -217,7 +222,7 @@ impl Track {
     /// have.
     pub const fn snr_range(self) -> Option<SnrRange> {
         let [low_db, high_db] = match self.ratios_of() {
-            Self::Near | Self::ReverbOnly => return None,
+            Self::Near | Self::ReverbOnly | Self::LabMeasured | Self::LabSimulated => return None,
             Self::FarHigh => [14.0, 24.0],
             Self::FarLow => [-4.0, 6.0],
             Self::Sweep => [-10.0, 30.0],
@@ -272,7 +277,7 @@ mod tests {
         for track in Track::ALL {
             let noise = track.setting().is_some_and(|setting| setting.noise);
             assert_eq!(track.snr_range().is_some(), noise, "{track}");
-            assert!(!track.is_ranked() || track.can_be_built(), "{track}");
+            assert!(!track.is_ranked() || track.demand().is_none(), "{track}");
         }
         assert_eq!(
             Track::ALL.into_iter().filter(|track| track.is_ranked()).collect::<Vec<_>>(),

@@ -20,7 +20,9 @@ fn refusal(directory: &Path, lines: &[String]) -> String {
     let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
     let left: Vec<_> = names
         .filter(|name| {
-            !["source.jsonl", "a.wav", "b.wav", "good.wav", "loud.wav"].iter().any(|known| name == known)
+            !["source.jsonl", "a.wav", "a.mid", "a.flac", "b.wav", "good.wav", "loud.wav"]
+                .iter()
+                .any(|known| name == known)
         })
         .collect();
     assert!(left.is_empty(), "a failed import left {left:?} behind");
@@ -79,7 +81,7 @@ fn every_reason_to_leave_something_out_is_found() {
     write("same-audio.wav", &speech_like(2.0, 1));
     write("short.wav", &speech_like(0.5, 3));
     write("long.wav", &speech_like(30.5, 4));
-    write("silent.wav", &vec![3; 32_000]);
+    write("silent.wav", &vec![0; 32_000]);
     write("few.wav", &speech_like(2.0, 5));
     let lines = [
         line("good.wav", "please hold  the line"),
@@ -163,7 +165,10 @@ fn a_file_that_is_not_a_wav_is_refused_by_file_and_line() {
     fs::write(temporary.path().join("b.wav"), "this is a text").unwrap();
     let lines = [line("a.wav", "one two three four"), line("b.wav", "five six seven eight")];
     let error = refusal(temporary.path(), &lines);
-    assert!(error.contains("source.jsonl line 2") && error.contains("b.wav: not a WAV file"), "{error}");
+    assert!(
+        error.contains("source.jsonl line 2") && error.contains("b.wav: not a whole .wav file"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -214,15 +219,65 @@ fn audio_of_another_form_is_refused_with_what_to_do() {
         refusal(temporary.path(), &[line("a.wav", text)])
     };
     let error = try_it(spec);
-    assert!(error.contains("sampled at 8000 Hz: resample it to 16000 Hz"), "{error}");
+    assert!(error.contains("sampled at 8000 Hz and lacks the frequencies above 4000 Hz"), "{error}");
     spec.sample_rate = 16_000;
     spec.channels = 2;
     let error = try_it(spec);
     assert!(error.contains("has 2 channels: mix it down to one"), "{error}");
-    spec.channels = 1;
-    spec.bits_per_sample = 24;
-    let error = try_it(spec);
-    assert!(error.contains("has 24-bit samples"), "{error}");
+    fs::write(temporary.path().join("a.mid"), "MThd").unwrap();
+    let error = refusal(temporary.path(), &[line("a.mid", text)]);
+    assert!(error.contains("not a kind of recording this importer reads: use .wav,"), "{error}");
+    fs::write(temporary.path().join("a.flac"), "not FLAC").unwrap();
+    let error = refusal(temporary.path(), &[line("a.flac", text)]);
+    assert!(error.contains("not a whole .flac file"), "{error}");
+}
+
+#[test]
+fn a_higher_rate_is_resampled_and_that_is_written_down() {
+    let temporary = directory();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 24,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(temporary.path().join("a.wav"), spec).unwrap();
+    for n in 0..96_000 {
+        let tone = (f64::from(n) / 48_000.0 * 440.0 * std::f64::consts::TAU).sin();
+        writer.write_sample((tone * 2_000_000.0) as i32).unwrap();
+    }
+    writer.finalize().unwrap();
+    write_wav(&temporary.path().join("b.wav"), &speech_like(2.0, 1));
+    let lines =
+        [line("a.wav", "a tone of four hundred hertz"), line("b.wav", "as it is, sixteen thousand hertz")];
+    let out = temporary.path().join("out");
+    import_lines(temporary.path(), &lines, &out).unwrap();
+    let utterances = Corpus::open(&out).unwrap().utterances;
+    assert_eq!(utterances[0].resampled_from, Some(48_000));
+    assert!((utterances[0].duration - 2.0).abs() < 1e-9);
+    assert_eq!(utterances[1].resampled_from, None);
+}
+
+#[test]
+fn what_is_too_soft_clipped_or_too_short_for_its_text_is_left_out() {
+    let temporary = directory();
+    let write = |name: &str, samples: &[i16]| write_wav(&temporary.path().join(name), samples);
+    write("good.wav", &speech_like(2.0, 1));
+    write("soft.wav", &speech_like(2.0, 2).iter().map(|sample| sample / 400).collect::<Vec<_>>());
+    write("clipped.wav", &speech_like(2.0, 3).iter().map(|s| s.saturating_mul(8)).collect::<Vec<_>>());
+    write("fast.wav", &speech_like(1.0, 4));
+    let lines = [
+        line("good.wav", "please hold the line"),
+        line("soft.wav", "hardly anybody can hear this"),
+        line("clipped.wav", "far too loud for the converter"),
+        line("fast.wav", "nobody says all of these many words within a single second of time"),
+    ];
+    let report = import_lines(temporary.path(), &lines, &temporary.path().join("out")).unwrap();
+    assert_eq!(report.utterances, 1);
+    let [soft, clipped, fast] = report.left_out.as_slice() else { panic!("{report:?}") };
+    assert!(matches!(soft.reason, Reason::Soft(level) if level < -55.0), "{soft:?}");
+    assert!(matches!(clipped.reason, Reason::Clipped(share) if share > 0.001), "{clipped:?}");
+    assert!(matches!(fast.reason, Reason::TooFast(rate) if rate > 30.0), "{fast:?}");
 }
 
 #[test]

@@ -15,14 +15,14 @@ use benchmark::{
     Error, SpeechPath, Track,
     corpus::{Corpus, Recordings},
     release::{
-        self, Item, NoiseKind, Plan, ReleaseManifest, ReleaseSpec, RenderJob, RenderTask, Role, SceneRecipe,
-        Workshop, text_not_in_release,
+        self, Item, NoiseKind, Plan, ReleaseKey, ReleaseManifest, ReleaseSpec, RenderJob, RenderTask, Role,
+        SceneRecipe, Workshop, text_not_in_release,
     },
 };
 use common::{import_lines, line, speech_like, write_wav};
 use tempfile::TempDir;
 
-/// Twelve utterances of two seconds and one that is too long for the demo.
+/// Twelve utterances of two seconds and one that is too long for the specification.
 fn tiny_corpus(directory: &Path) -> PathBuf {
     let mut lines = Vec::new();
     for index in 0..13 {
@@ -36,9 +36,9 @@ fn tiny_corpus(directory: &Path) -> PathBuf {
     corpus
 }
 
-/// The demo with two of its rooms and two repeat passes.
+/// Two boxes and two repeat passes.
 fn tiny_spec() -> ReleaseSpec {
-    let mut spec = ReleaseSpec::demo().unwrap();
+    let mut spec = ReleaseSpec::from_toml(include_str!("data/boxes.toml")).unwrap();
     spec.rooms.truncate(2);
     spec.speed.passes = 2;
     spec
@@ -139,7 +139,7 @@ fn every_far_scene_has_a_transient_and_a_continuous_noise_at_the_ratio_of_its_tr
     }
 }
 
-/// The demo's rooms with the tracks that are not ranked.
+/// Two boxes with the tracks that are not ranked.
 fn diagnostic_spec() -> ReleaseSpec {
     let tracks =
         vec![Track::Near, Track::FarMid, Track::Sweep, Track::ReverbOnly, Track::NoiseOnly, Track::Silence];
@@ -249,7 +249,7 @@ fn a_repeat_is_the_same_scene_with_other_noise_another_level_and_another_beginni
     for repeat in repeats {
         let original = manifest.scored(repeat.track).find(|item| item.utterance == repeat.utterance).unwrap();
         assert!((repeat.recipe.level_dbov - original.recipe.level_dbov).abs() <= 0.1);
-        assert!(repeat.recipe.lead_in_samples <= 3_200);
+        assert!(repeat.recipe.turns[0].start_samples <= 3_200);
         assert_ne!(repeat.sha256, original.sha256);
         if let (Some(mut again), Some(first)) = (repeat.recipe.scene.clone(), original.recipe.scene.clone()) {
             for (again, first) in again.noises.iter_mut().zip(&first.noises) {
@@ -274,18 +274,22 @@ fn renders_again(built: &Built) {
     let manifest = ReleaseManifest::read(&built.release).unwrap();
     let recordings = Recordings::of_corpora([built.corpus.as_path()]);
     let workshop = Workshop::open(&built.temporary.path().join("again"), recordings).unwrap();
-    for item in &manifest.items {
-        let room = item.recipe.scene.as_ref().map(|scene| &scene.room);
+    let room = |item: &Item| item.recipe.scene.as_ref().map(|scene| scene.room.clone());
+    let rooms: BTreeSet<Option<String>> = manifest.items.iter().map(room).collect();
+    for name in rooms {
+        let items: Vec<&Item> = manifest.items.iter().filter(|item| room(item) == name).collect();
         let job = RenderJob {
             renderer: manifest.release.renderer.clone(),
-            room: manifest.release.spec.rooms.iter().find(|it| Some(&it.name) == room).cloned(),
-            items: vec![RenderTask { id: item.id, recipe: item.recipe.clone() }],
+            room: name.and_then(|name| manifest.release.spec.room(&name)),
+            items: items.iter().map(|it| RenderTask { id: it.id, recipe: it.recipe.clone() }).collect(),
         };
-        let rendered = workshop.render(&job, &|| ()).unwrap().items.remove(0);
-        assert_eq!(
-            (rendered.audio.sha256, rendered.conditions),
-            (item.sha256.clone(), item.conditions.clone())
-        );
+        let rendered = workshop.render(&job, &|| ()).unwrap();
+        for (item, again) in items.into_iter().zip(rendered.items) {
+            assert_eq!(
+                (again.audio.sha256, again.conditions),
+                (item.sha256.clone(), item.conditions.clone())
+            );
+        }
     }
 }
 
@@ -416,7 +420,7 @@ fn a_corpus_that_is_too_small_is_refused_and_leaves_nothing() {
     let corpus = tiny_corpus(temporary.path());
     let release = temporary.path().join("release");
     let error = release::build(&tiny_spec(), &corpus, &release, 10, &|_, _| ()).unwrap_err();
-    // Twelve of the thirteen fit the demo's 2 to 7 s.
+    // Twelve of the thirteen fit the specification's 2 to 7 s.
     assert!(matches!(error, Error::TooFewUtterances { needed: 13, found: 12, .. }), "{error}");
     let left = fs::read_dir(temporary.path())
         .unwrap()
@@ -499,6 +503,8 @@ fn verifying_finds_what_a_new_hash_would_hide() {
     case(&|item| item.track = Track::Silence, "its speech is Room, that of track silence is Absent");
     let without_ratio = |item: &mut Item| item.recipe.scene.as_mut().unwrap().snr_db = None;
     case(&without_ratio, "track far-high has noise, but it has no ratio");
+    case(&|item| item.channels = 2, "has 1 channels, the manifest says 2");
+    case(&|item| item.track = Track::Array, "and its audio in one channel do not fit");
     case(&|item| item.utterance = "another".to_owned(), "have different utterances");
 }
 
@@ -554,4 +560,71 @@ fn a_dev_set_that_was_changed_or_reaches_outside_is_refused() {
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replacen("audio/", "../audio/", 1)).unwrap();
     assert!(DevSet::open(&place).unwrap_err().to_string().contains("outside"));
+}
+
+#[test]
+fn a_sealed_release_opens_with_its_key_alone_and_shows_nothing_without_it() {
+    let built = built();
+    let Built { release, manifest, temporary, .. } = &built;
+    let key = ReleaseKey::generate().unwrap();
+    release::seal(release, &key).unwrap();
+    assert_eq!(ReleaseManifest::read_sealed(release, Some(&key)).unwrap(), *manifest);
+    let again = ReleaseKey::from_hex(&format!(" {}\n", key.to_hex())).unwrap();
+    assert_eq!(ReleaseManifest::read_sealed(release, Some(&again)).unwrap(), *manifest);
+
+    let without = ReleaseManifest::read_sealed(release, None).unwrap_err().to_string();
+    assert!(without.contains("is sealed: put its key into FFASR_RELEASE_KEY"), "{without}");
+    let other = ReleaseKey::generate().unwrap();
+    let wrong = ReleaseManifest::read_sealed(release, Some(&other)).unwrap_err().to_string();
+    assert!(wrong.contains("the key is another one, or the file was changed"), "{wrong}");
+    assert!(release::seal(release, &key).unwrap_err().to_string().contains("is sealed already"));
+
+    // No file but the audio holds a reference, an utterance, the seed or an item's id.
+    for file in ["release.json", "sealed.bin"] {
+        let content = String::from_utf8_lossy(&fs::read(release.join(file)).unwrap()).into_owned();
+        let seed = manifest.release.spec.seed.to_string();
+        assert!(!content.contains("utterance number") && !content.contains(&seed));
+        assert!(manifest.items.iter().all(|item| !content.contains(&item.id.to_string())));
+    }
+    assert!(!release.join("manifest.jsonl").exists());
+
+    let sealed = release.join("sealed.bin");
+    let mut content = fs::read(&sealed).unwrap();
+    *content.last_mut().unwrap() ^= 1;
+    fs::write(&sealed, content).unwrap();
+    assert!(ReleaseManifest::read_sealed(release, Some(&key)).is_err());
+    assert!(temporary.path().exists());
+}
+
+#[test]
+fn two_releases_are_told_apart_without_a_word_of_a_reference() {
+    let built = built();
+    let Built { temporary, corpus, manifest, .. } = &built;
+    assert!(release::diff(manifest, manifest).unwrap().is_empty());
+    let mut spec = tiny_spec();
+    spec.level_dbov = -30.0;
+    spec.tracks.pop();
+    let other = release::build(&spec, corpus, &temporary.path().join("other"), 6, &|_, _| ()).unwrap();
+    let difference = release::diff(manifest, &other).unwrap();
+    let text = difference.to_string();
+    assert!(text.contains("spec.level_dbov: -26.0 / -30.0"), "{text}");
+    assert!(text.contains("spec.tracks.3: \"far-low\" / nothing"), "{text}");
+    // Six scored utterances and two repeats.
+    assert_eq!(difference.tracks[&Track::FarLow].only_first, 8);
+    // And one to warm up.
+    let far_mid = difference.tracks[&Track::FarMid];
+    assert_eq!((far_mid.audio, far_mid.recipe, far_mid.reference), (9, 9, 0));
+    assert!(!text.contains("utterance number"), "{text}");
+}
+
+#[test]
+fn a_sample_rendered_again_is_compared_to_the_byte() {
+    let built = built();
+    let Built { release, corpus, manifest, .. } = &built;
+    assert_eq!(release::verify_by_rendering(release, corpus, 8).unwrap(), 7);
+    // Somebody changed the recipe of the first item and the hash with it.
+    forge(release, |item| item.recipe.dither_seed += 1);
+    let forged = manifest.items[6].id.to_string();
+    let error = release::verify_by_rendering(release, corpus, manifest.items.len()).unwrap_err().to_string();
+    assert!(error.contains(&forged) && error.contains("its recipe gives other audio"), "{error}");
 }

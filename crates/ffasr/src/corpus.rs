@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use benchmark::corpus::{Corpus, Description, Import, Limits, Source, import};
+use benchmark::corpus::{Corpus, Description, Import, Limits, PROMPT_LANGUAGES, Source, import};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{directories, error::Failure};
@@ -17,9 +17,9 @@ pub(crate) enum Command {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Layout {
-    /// The recorded prompts of Debian's asterisk-core-sounds-en-g722.
+    /// The recorded prompts of Debian's asterisk-core-sounds-LANGUAGE-g722: en, es, fr, it, ru (see --language).
     DebianPrompts,
-    /// Directories with `*.trans.txt` lists beside WAV files.
+    /// Directories with `*.trans.txt` lists beside FLAC or WAV files.
     Librispeech,
     /// A JSONL manifest: `audio_filepath`, `text`, `duration`, `speaker`.
     Manifest,
@@ -92,7 +92,13 @@ fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
     let source =
         || arguments.source.clone().ok_or_else(|| Failure::input("--source is needed for this layout"));
     let source = match arguments.layout {
-        Layout::DebianPrompts => return Ok(Import::debian_prompts()),
+        Layout::DebianPrompts => {
+            let code = arguments.language.split('-').next().unwrap_or_default();
+            return Import::debian_prompts_of(code).ok_or_else(|| {
+                let known: Vec<&str> = PROMPT_LANGUAGES.iter().map(|it| it.code).collect();
+                Failure::input(format!("there are no prompts in `{code}`: use one of {}", known.join(", ")))
+            });
+        }
         Layout::Librispeech => Source::LibriSpeech { root: source()? },
         Layout::Manifest => Source::Manifest { file: source()? },
     };

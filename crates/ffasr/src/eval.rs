@@ -107,6 +107,7 @@ fn evaluate(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure> {
     if let Some(items) = arguments.items {
         first_utterances(&mut set, items as usize);
     }
+    let not_run = score::leave_out_demanding(&mut set, &subject.manifest);
     if !set.items.iter().any(|item| item.role == Role::Scored) {
         return Err(Failure::input(format!("{} has no items to score", arguments.release.display())));
     }
@@ -125,7 +126,7 @@ fn evaluate(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure> {
         return Ok(());
     }
     let document = run_model(arguments, &subject, &set, &audio, &sandbox, &place, cancel)?;
-    let scores = score::score(&set, &document.results).map_err(Failure::failed)?;
+    let scores = score::score(&set, &document.results, not_run).map_err(Failure::failed)?;
     if arguments.json {
         let report = Report {
             format: FORMAT,
@@ -250,7 +251,7 @@ impl Place {
         let directory = self.path("audio");
         let write = |(index, item): (usize, &DevItem)| {
             let path = directory.join(format!("{index}.wav"));
-            let wav = set.wav(item).map_err(Failure::input)?;
+            let wav = set.mono_wav(item).map_err(Failure::input)?;
             fs::write(&path, wav).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
             Ok(Audio { path, seconds: item.duration })
         };

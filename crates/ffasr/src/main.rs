@@ -13,6 +13,7 @@ mod progress;
 mod publish;
 mod release;
 mod rescore;
+mod scene;
 mod score;
 mod serve;
 mod submit;
@@ -48,9 +49,12 @@ enum Command {
     /// Dry speech, with its licence.
     #[command(subcommand)]
     Corpus(corpus::Command),
-    /// Benchmarks: build and verify.
+    /// Benchmarks: build, verify, tell apart.
     #[command(subcommand)]
     Release(release::Command),
+    /// Single scenes: recipe in, audio and measured levels out.
+    #[command(subcommand)]
+    Scene(scene::Command),
     /// Room acoustics: simulate rooms, measure impulse responses, validate the simulator.
     #[command(subcommand)]
     Acoustics(acoustics::Command),
@@ -90,6 +94,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Admin(command) => admin::run(command).await,
         Command::Corpus(command) => corpus::run(&command),
         Command::Release(command) => release::run(&command),
+        Command::Scene(command) => scene::run(&command),
         Command::Acoustics(command) => acoustics::run(&command),
         Command::Eval(arguments) => eval::run(arguments).await,
         Command::Score(arguments) => return score::run(arguments),

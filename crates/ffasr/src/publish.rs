@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use benchmark::release::{Item, ReleaseManifest, Role, verify};
+use benchmark::{
+    RoomModel,
+    release::{Item, ReleaseManifest, Role, verify},
+};
 use protocol::ItemId;
 use serde_json::{Value, json};
 use store::{
@@ -21,19 +24,21 @@ pub(crate) async fn publish(
     verify(directory).map_err(Failure::input)?;
     let manifest = ReleaseManifest::read(directory).map_err(Failure::input)?;
     let manifest_sha256 = manifest.sha256().map_err(Failure::failed)?;
-    let mut items = Vec::with_capacity(manifest.items.len());
-    for (done, item) in manifest.items.iter().enumerate() {
-        progress(done, manifest.items.len());
+    // A service gives models one channel of one talker. What asks for more is shown as not run, never as a failure.
+    let given: Vec<&Item> = manifest.items.iter().filter(|item| item.track.demand().is_none()).collect();
+    let mut items = Vec::with_capacity(given.len());
+    for (done, item) in given.iter().enumerate() {
+        progress(done, given.len());
         items.push(store_item(backend, directory, item).await?);
     }
-    progress(manifest.items.len(), manifest.items.len());
+    progress(given.len(), given.len());
     let spec = &manifest.release.spec;
     let new = NewRelease {
         slug: &spec.slug,
         version: &spec.version,
         title: &spec.title,
         manifest_sha256: &manifest_sha256,
-        about: &about(&manifest),
+        about: &about(&manifest)?,
         items: &items,
     };
     releases::freeze(&backend.pool, &new).await?;
@@ -69,12 +74,19 @@ async fn store_item(backend: &Backend, directory: &Path, item: &Item) -> Result<
 }
 
 /// What a visitor may know. Not the seed: with the corpus it tells items apart.
-fn about(manifest: &ReleaseManifest) -> Value {
+fn about(manifest: &ReleaseManifest) -> Result<Value, Failure> {
     let header = &manifest.release;
-    json!({
+    let not_given: Vec<_> = header.spec.tracks.iter().filter(|track| track.demand().is_some()).collect();
+    let rooms = header.spec.room_models();
+    let rooms =
+        rooms.iter().map(RoomModel::summary).collect::<Result<Vec<_>, _>>().map_err(Failure::failed)?;
+    Ok(json!({
         "renderer": header.renderer,
         "corpus": header.corpus,
         "noise": header.spec.noise,
-        "rooms": header.spec.rooms,
-    })
+        "rooms": rooms,
+        "laboratory": header.spec.laboratory,
+        "tracks": header.spec.tracks,
+        "not_given": not_given,
+    }))
 }

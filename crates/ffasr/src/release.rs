@@ -1,10 +1,18 @@
 //! `ffasr release`: benchmarks.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use benchmark::{
     dev::{AudioForm, DevSet},
-    release::{ReleaseManifest, ReleaseSpec, build, verify},
+    release::{
+        KEY_FILE_VARIABLE, ReleaseKey, ReleaseManifest, ReleaseSpec, build, diff, seal, verify,
+        verify_by_rendering,
+    },
 };
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -14,8 +22,14 @@ use crate::error::Failure;
 pub(crate) enum Command {
     /// Render a release from a corpus.
     Build(BuildArguments),
-    /// Check every file of a release against its manifest.
+    /// Check every file of a release against its manifest, and with a corpus render a sample of it again.
     Verify(VerifyArguments),
+    /// Encrypt everything but the audio of a held-out release with the operator's key.
+    Seal(SealArguments),
+    /// Make a key for held-out releases, in a file that only this user can read. Who loses it loses the releases.
+    NewKey(NewKeyArguments),
+    /// Tell two releases apart: what was asked for, and how many items differ in what.
+    Diff(DiffArguments),
     /// Write a release with its references, for `ffasr eval` and everybody: JSONL, FLAC or WAV, `SegLST`. What is
     /// exported is no longer held out.
     ExportDev(ExportArguments),
@@ -59,12 +73,41 @@ pub(crate) struct BuildArguments {
 pub(crate) struct VerifyArguments {
     /// Release directory.
     directory: PathBuf,
+    /// Corpus it was made from: a sample of the items is rendered again and compared to the byte.
+    #[arg(long)]
+    corpus: Option<PathBuf>,
+    /// Number of items to render again.
+    #[arg(long, default_value_t = 20)]
+    sample: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct SealArguments {
+    /// Release directory.
+    directory: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct NewKeyArguments {
+    /// File to make; must not exist.
+    file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct DiffArguments {
+    /// Release directory.
+    first: PathBuf,
+    /// Another one.
+    second: PathBuf,
 }
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Build(arguments) => run_build(arguments),
         Command::Verify(arguments) => run_verify(arguments),
+        Command::Seal(arguments) => run_seal(arguments),
+        Command::NewKey(arguments) => run_new_key(arguments),
+        Command::Diff(arguments) => run_diff(arguments),
         Command::ExportDev(arguments) => run_export(arguments),
     }
 }
@@ -81,9 +124,7 @@ fn run_build(arguments: &BuildArguments) -> Result<(), Failure> {
 /// The specification in a file, or the demo's.
 pub(crate) fn specification(path: Option<&Path>) -> Result<ReleaseSpec, Failure> {
     let Some(path) = path else { return ReleaseSpec::demo().map_err(Failure::failed) };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::input(format!("{} cannot be read: {error}", path.display())))?;
-    ReleaseSpec::from_toml(&text).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
+    ReleaseSpec::read(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
 }
 
 fn run_export(arguments: &ExportArguments) -> Result<(), Failure> {
@@ -103,5 +144,43 @@ fn run_verify(arguments: &VerifyArguments) -> Result<(), Failure> {
     verify(&arguments.directory).map_err(Failure::input)?;
     let manifest = ReleaseManifest::read(&arguments.directory).map_err(Failure::input)?;
     println!("{} items as frozen: {}", manifest.items.len(), manifest.sha256().map_err(Failure::failed)?);
+    if let Some(corpus) = &arguments.corpus {
+        let items =
+            verify_by_rendering(&arguments.directory, corpus, arguments.sample).map_err(Failure::input)?;
+        println!("{items} items rendered again, the same to the byte");
+    }
+    Ok(())
+}
+
+fn run_seal(arguments: &SealArguments) -> Result<(), Failure> {
+    let key = ReleaseKey::from_environment().map_err(Failure::input)?;
+    let key = key.ok_or_else(|| {
+        Failure::input(format!(
+            "there is no key: make one with `ffasr release new-key` and name its file in {KEY_FILE_VARIABLE}"
+        ))
+    })?;
+    seal(&arguments.directory, &key).map_err(Failure::input)?;
+    println!("{} is sealed", arguments.directory.display());
+    Ok(())
+}
+
+fn run_new_key(arguments: &NewKeyArguments) -> Result<(), Failure> {
+    let key = ReleaseKey::generate().map_err(Failure::failed)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let written = options.open(&arguments.file).and_then(|mut file| writeln!(file, "{}", key.to_hex()));
+    written.map_err(|error| Failure::input(format!("{}: {error}", arguments.file.display())))?;
+    println!("{}", arguments.file.display());
+    Ok(())
+}
+
+fn run_diff(arguments: &DiffArguments) -> Result<(), Failure> {
+    let read = |directory| ReleaseManifest::read(directory).map_err(Failure::input);
+    let difference = diff(&read(&arguments.first)?, &read(&arguments.second)?).map_err(Failure::failed)?;
+    if difference.is_empty() {
+        println!("the releases are the same");
+    } else {
+        print!("{difference}");
+    }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod compare;
 mod items;
 mod lines;
 mod multispeaker;
+mod scales;
 mod wer;
 
 use std::io::{self, BufWriter, Write};
@@ -41,6 +42,11 @@ enum ScoreCommand {
     Items(items::ItemsArgs),
     /// Compare two files, written by `score wer` or downloaded as Parquet: paired difference, interval and p values
     Compare(compare::CompareArgs),
+    /// Bring rates on a new release to the scale of an old one, by models with `old` and `new`: {"id","old","new"}, a line each
+    Equate(scales::EquateArgs),
+    /// Compare two ways to measure the same models, such as measured and simulated rooms: {"id","first","second"} to
+    /// mean difference and Kendall's tau
+    Agreement(scales::AgreementArgs),
 }
 
 /// How intervals are drawn.
@@ -70,6 +76,8 @@ pub(crate) fn run(args: ScoreArgs) -> ExitCode {
         ScoreCommand::Multispeaker(args) => multispeaker::run(input, &mut out, &args),
         ScoreCommand::Items(args) => items::run(&mut out, &args),
         ScoreCommand::Compare(args) => compare::run(&mut out, &args),
+        ScoreCommand::Equate(args) => scales::run_equate(input, &mut out, &args),
+        ScoreCommand::Agreement(args) => scales::run_agreement(input, &mut out, &args),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,7 +13,7 @@ mod runtime;
 
 pub use failure::{FailureClass, FaultOwner, UnknownFailureClass};
 pub use ids::{AttemptId, BuildId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
-pub use manifest::{Decoding, DecodingValue, HubSource, ModelManifest, is_model_path};
+pub use manifest::{Decoding, DecodingValue, DemandingTrack, HubSource, ModelManifest, is_model_path};
 pub use measurements::{
     Calibration, DeviceUse, Flag, FlagKind, LatencyBucket, LatencyByDuration, LatencyPercentiles,
     Measurements, ResultsDocument, Throughput,

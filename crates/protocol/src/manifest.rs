@@ -21,6 +21,29 @@ pub enum DecodingValue {
     Text(String),
 }
 
+/// A track that asks for more than one channel of one talker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DemandingTrack {
+    /// Several talkers.
+    MultiTalker,
+    /// Several channels of one device.
+    Array,
+    /// The far end beside the microphone.
+    Echo,
+}
+
+impl DemandingTrack {
+    /// Its name in a release.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MultiTalker => "multi-talker",
+            Self::Array => "array",
+            Self::Echo => "echo",
+        }
+    }
+}
+
 /// The content of `ffasr.toml` (design §5). Unknown fields are refused, so that a misspelt one is noticed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +65,11 @@ pub struct ModelManifest {
     /// Anything a reader of the board should know.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub notes: String,
+    /// Tracks in which it takes part although they ask for more than it can do: with one stream of words for several
+    /// talkers, with an array's delay and sum, with the microphone alone beside a far end. It is shown as not run on
+    /// those that are not named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracks: Vec<DemandingTrack>,
     /// A model on a hub whose files belong to it, besides those that are handed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hub: Option<HubSource>,

@@ -80,6 +80,7 @@ fn manifest() -> ModelManifest {
         num_params: None,
         training_data: String::new(),
         notes: String::new(),
+        tracks: Vec::new(),
         hub: None,
         decoding: std::collections::BTreeMap::new(),
     }

@@ -39,6 +39,7 @@ fn evaluate(files: &[(&str, &str)], evaluator: Option<&str>) -> Result<RunResult
         num_params: None,
         training_data: String::new(),
         notes: String::new(),
+        tracks: Vec::new(),
         hub: None,
         decoding: named.into_iter().collect(),
     };

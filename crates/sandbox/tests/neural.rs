@@ -82,6 +82,7 @@ impl World {
             num_params: None,
             training_data: String::new(),
             notes: String::new(),
+            tracks: Vec::new(),
             hub: None,
             decoding,
         };

@@ -4,6 +4,7 @@
 //! counts add up to a rate; [`cluster_bootstrap`] resamples talkers and rooms into [`Draws`]; those give intervals,
 //! paired differences and the [`standings`] of a board.
 
+pub mod agreement;
 mod align;
 mod assignment;
 mod board;
@@ -13,6 +14,7 @@ pub mod confusions;
 mod counts;
 pub mod diarization;
 pub mod entities;
+pub mod equating;
 pub mod faults;
 pub mod formatting;
 mod interval;

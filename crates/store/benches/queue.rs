@@ -97,6 +97,7 @@ fn manifest(name: &str) -> ModelManifest {
         num_params: None,
         training_data: String::new(),
         notes: String::new(),
+        tracks: Vec::new(),
         hub: None,
         decoding: std::collections::BTreeMap::new(),
     }

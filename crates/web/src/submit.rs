@@ -240,6 +240,7 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> ModelManif
         num_params,
         training_data: form.training_data.trim().to_owned(),
         notes: form.notes.trim().to_owned(),
+        tracks: Vec::new(),
         hub: hub_from_fields(form),
         decoding,
     }

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use benchmark::{
     corpus::Recordings,
-    release::{AudioFile, JobResult, RenderJob, Workshop},
+    release::{AudioFile, JobResult, RenderJob, RenderedItem, Workshop},
 };
 use protocol::{FailureClass, RenderUpload, RenderUploadReply, RenderWork, Stage};
 use tokio::fs;
@@ -77,8 +77,12 @@ impl Node {
     /// Puts all audio into storage that is not there yet.
     async fn upload(&self, workshop: &Workshop, result: &JobResult, lease: &Lease) -> Result<(), Setback> {
         let mut seen = BTreeSet::new();
-        let files: Vec<&AudioFile> =
-            result.items.iter().map(|item| &item.audio).filter(|audio| seen.insert(&audio.sha256)).collect();
+        let files: Vec<&AudioFile> = result
+            .items
+            .iter()
+            .flat_map(RenderedItem::files)
+            .filter(|audio| seen.insert(&audio.sha256))
+            .collect();
         let reporter = lease.reporter();
         reporter.stage(Stage::Uploading, 0, files.len() as u32);
         for batch in files.chunks(RenderUpload::MOST_FILES) {

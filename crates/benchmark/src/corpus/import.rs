@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use scene::level::active_speech_level;
 use serde::Serialize;
 
 use super::{
@@ -14,15 +15,20 @@ use super::{
     words,
 };
 use crate::{
-    Error, Progress, audio,
+    Error, Progress, SAMPLE_RATE, audio, recording,
     staging::{Staging, sha256},
 };
 
 /// Marks in a text that no talker reads out, or that talkers read in different ways (`#`: pound, hash, number).
 const MARKS: &[char] = &['[', ']', '(', ')', '{', '}', '<', '>', '*', '#', '@', '_', '='];
 
-/// Below this peak a recording holds no speech: −50 dB of full scale.
-const SILENCE_PEAK: u16 = 104;
+/// Below this active speech level (ITU-T P.56), in dBov, what a recording holds is noise rather than speech: half a step of
+/// 16 bits is at −90 dB, a studio's noise near −65 dB.
+const SILENCE_DBOV: f64 = -55.0;
+/// Samples at full scale beyond this share were clipped.
+const CLIPPED_SHARE: f64 = 1e-3;
+/// Nobody says more characters a second than this, in any alphabet: fast speech has some seven syllables.
+const FASTEST_CHARACTERS: f64 = 30.0;
 
 /// A manifest's `duration` may differ from the file's by this much, in seconds; more means another segment.
 const DURATION_TOLERANCE: f64 = 0.1;
@@ -57,6 +63,38 @@ impl Default for Limits {
 }
 
 impl Import {
+    /// The prompts of a language, as Debian's `asterisk-core-sounds-<language>-g722` and
+    /// `asterisk-core-sounds-<language>` install them; see [`PROMPT_LANGUAGES`].
+    pub fn debian_prompts_of(language: &str) -> Option<Self> {
+        let prompts = PROMPT_LANGUAGES.iter().find(|it| it.code == language)?;
+        if prompts.code == "en" {
+            return Some(Self::debian_prompts());
+        }
+        let PromptLanguage { code, tag, voice, speaker, licence } = *prompts;
+        Some(Self {
+            source: Source::AsteriskPrompts {
+                prompts: format!("/usr/share/asterisk/sounds/{voice}").into(),
+                transcript: format!("/usr/share/doc/asterisk-core-sounds-{code}/core-sounds-{code}.txt.gz")
+                    .into(),
+                speaker: speaker.to_owned(),
+            },
+            description: Description {
+                name: format!("asterisk-prompts-{code}"),
+                language: tag.to_owned(),
+                licence: licence.to_owned(),
+                attribution: format!(
+                    "Asterisk core sounds, recorded by {speaker}; {}. Changed: decoded from G.722, selected, and placed \
+                     in simulated rooms with noise.",
+                    licence.replace('-', " ")
+                ),
+                source: format!(
+                    "Debian packages asterisk-core-sounds-{code}-g722 and asterisk-core-sounds-{code}"
+                ),
+            },
+            limits: Limits::default(),
+        })
+    }
+
     /// The English Asterisk prompts, as Debian's `asterisk-core-sounds-en-g722` and `asterisk-core-sounds-en`
     /// install them: 568 studio recordings of one professional talker, 16 kHz, CC-BY-SA-3.0.
     pub fn debian_prompts() -> Self {
@@ -80,6 +118,60 @@ impl Import {
         }
     }
 }
+
+/// A language in which Debian has Asterisk's prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PromptLanguage {
+    /// In the names of packages.
+    pub code: &'static str,
+    /// BCP 47 tag.
+    pub tag: &'static str,
+    /// Directory of the voice.
+    voice: &'static str,
+    /// Who speaks.
+    pub speaker: &'static str,
+    /// SPDX expression.
+    pub licence: &'static str,
+}
+
+/// The languages of Debian's packages, with voice and licence as their copyright files have them.
+pub const PROMPT_LANGUAGES: [PromptLanguage; 5] = [
+    PromptLanguage {
+        code: "en",
+        tag: "en-US",
+        voice: "en_US_f_Allison",
+        speaker: "Allison Smith",
+        licence: "CC-BY-SA-3.0",
+    },
+    PromptLanguage {
+        code: "es",
+        tag: "es-MX",
+        voice: "es_MX_f_Allison",
+        speaker: "Allison Smith",
+        licence: "CC-BY-SA-3.0",
+    },
+    PromptLanguage {
+        code: "fr",
+        tag: "fr-CA",
+        voice: "fr_CA_f_June",
+        speaker: "June Wallack",
+        licence: "CC-BY-SA-3.0",
+    },
+    PromptLanguage {
+        code: "it",
+        tag: "it-IT",
+        voice: "it_IT_m_Carlo",
+        speaker: "Carlo Flora",
+        licence: "CC-BY-3.0",
+    },
+    PromptLanguage {
+        code: "ru",
+        tag: "ru-RU",
+        voice: "ru_RU_f_IvrvoiceRU",
+        speaker: "ivrvoice.ru (Maxim Topal)",
+        licence: "CC-BY-3.0",
+    },
+];
 
 /// What an import did. Holds no text.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +214,12 @@ pub enum Reason {
     TooLong(f64, f64),
     /// Nothing can be heard in it.
     Silent,
+    /// It is too soft to be speech: its active level in dBov.
+    Soft(f64),
+    /// It was clipped: which share of it lies at full scale.
+    Clipped(f64),
+    /// Its text cannot be said in that time: characters a second.
+    TooFast(f64),
 }
 
 impl fmt::Display for Reason {
@@ -134,7 +232,14 @@ impl fmt::Display for Reason {
             Self::SameAudio(id) => write!(f, "is the same recording as {id}"),
             Self::TooShort(seconds, least) => write!(f, "lasts {seconds:.2} s, less than {least} s"),
             Self::TooLong(seconds, most) => write!(f, "lasts {seconds:.2} s, more than {most} s"),
-            Self::Silent => write!(f, "is silent: its peak is below -50 dB of full scale"),
+            Self::Silent => write!(f, "is silent"),
+            Self::Soft(level) => {
+                write!(f, "is near-silent: its active level is {level:.1} dBov, below {SILENCE_DBOV}")
+            }
+            Self::Clipped(share) => write!(f, "was clipped: {:.2} % of it lie at full scale", 100.0 * share),
+            Self::TooFast(rate) => {
+                write!(f, "has {rate:.0} characters a second: its text is not what was said in it")
+            }
         }
     }
 }
@@ -209,14 +314,14 @@ impl Selection {
         if let Err(reason) = self.judge_text(&candidate.text) {
             return Ok(Err(reason));
         }
-        let samples = audio::read(file)
+        let recording::Recording { samples, resampled_from } = recording::Recording::read(file)
             .map_err(|error| Error::line(&candidate.list, candidate.line, error.to_string()))?;
         let duration = audio::seconds(samples.len());
         if let Some(stated) = stated_seconds.filter(|stated| (stated - duration).abs() > DURATION_TOLERANCE) {
             let problem = format!("says {stated} s, but {} lasts {duration:.2} s", file.display());
             return Err(Error::line(&candidate.list, candidate.line, problem));
         }
-        if let Err(reason) = self.judge_audio(&samples, duration) {
+        if let Err(reason) = self.judge_audio(&samples, duration, &candidate.text) {
             return Ok(Err(reason));
         }
         let wav = audio::encode_wav(&samples).map_err(|error| Error::file(file, error.to_string()))?;
@@ -235,6 +340,7 @@ impl Selection {
             duration,
             speaker: candidate.speaker.clone(),
             sha256,
+            resampled_from,
         }))
     }
 
@@ -252,7 +358,7 @@ impl Selection {
         }
     }
 
-    fn judge_audio(&self, samples: &[i16], seconds: f64) -> Result<(), Reason> {
+    fn judge_audio(&self, samples: &[i16], seconds: f64, text: &str) -> Result<(), Reason> {
         let Limits { min_seconds, max_seconds, .. } = self.limits;
         if seconds < min_seconds {
             return Err(Reason::TooShort(seconds, min_seconds));
@@ -260,10 +366,18 @@ impl Selection {
         if seconds > max_seconds {
             return Err(Reason::TooLong(seconds, max_seconds));
         }
-        if samples.iter().all(|sample| sample.unsigned_abs() < SILENCE_PEAK) {
-            return Err(Reason::Silent);
+        let waveform: Vec<f32> = samples.iter().map(|&sample| f32::from(sample) / 32_768.0).collect();
+        let level = active_speech_level(&waveform, SAMPLE_RATE).ok_or(Reason::Silent)?.level_dbov;
+        if level < SILENCE_DBOV {
+            return Err(Reason::Soft(level));
         }
-        Ok(())
+        let clipped = samples.iter().filter(|&&sample| sample == i16::MAX || sample == i16::MIN).count();
+        let share = clipped as f64 / samples.len() as f64;
+        if share > CLIPPED_SHARE {
+            return Err(Reason::Clipped(share));
+        }
+        let rate = text.chars().filter(|character| character.is_alphanumeric()).count() as f64 / seconds;
+        if rate > FASTEST_CHARACTERS { Err(Reason::TooFast(rate)) } else { Ok(()) }
     }
 
     fn report(self) -> ImportReport {

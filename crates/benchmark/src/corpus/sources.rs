@@ -219,6 +219,7 @@ fn read_text(path: &Path) -> Result<String, Error> {
         MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked).map_err(Error::io(path))?;
         bytes = unpacked;
     }
-    String::from_utf8(bytes)
-        .map_err(|error| Error::file(path, format!("is not UTF-8 text ({})", error.utf8_error())))
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Error::file(path, format!("is not UTF-8 text ({})", error.utf8_error())))?;
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }

@@ -7,10 +7,11 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use acoustics::drawing::{Embedding, plan};
 use rayon::prelude::*;
 
 use super::{JobResult, Plan, ReleaseManifest, ReleaseSpec, Workshop};
-use crate::{Error, Progress, corpus::Recordings, staging::Staging};
+use crate::{Error, Progress, RoomModel, corpus::Recordings, staging::Staging};
 
 /// Builds a release of `items` utterances a track into the new directory `destination` (layout: see
 /// [the crate](crate)), on all cores.
@@ -51,6 +52,21 @@ fn work_directory(destination: &Path) -> PathBuf {
     destination.with_file_name(name)
 }
 
+/// What a page shows of a room: `rooms/<name>.json`, and its plan as `rooms/<name>.svg` if it is furnished. Not part of the
+/// hash: it follows from the specification.
+fn about_room(room: &RoomModel, staging: &Staging) -> Result<(), Error> {
+    let failed = |problem: String| Error::Simulation { what: room.name().to_owned(), problem };
+    let summary = room.summary().map_err(failed)?;
+    let json = serde_json::to_vec_pretty(&summary).map_err(|error| failed(error.to_string()))?;
+    staging.write(&format!("rooms/{}.json", room.name()), &json)?;
+    if let RoomModel::Furnished(furnished) = room {
+        let model = furnished.furnished_room().map_err(failed)?;
+        let drawing = plan(&model, Embedding::Standalone);
+        staging.write(&format!("rooms/{}.svg", room.name()), drawing.as_bytes())?;
+    }
+    Ok(())
+}
+
 impl ReleaseManifest {
     /// Writes a release directory, its audio taken from a [workshop](Workshop)'s directory or wherever else it lies
     /// in `audio/`. The directory appears complete or not at all.
@@ -60,10 +76,20 @@ impl ReleaseManifest {
     pub fn write(&self, audio: &Path, destination: &Path) -> Result<(), Error> {
         let staging = Staging::start(destination)?;
         for item in &self.items {
-            staging.take(&audio.join(&item.audio_filepath), &item.audio_filepath)?;
+            for file in item.files() {
+                staging.take(&audio.join(file), file)?;
+            }
         }
         staging.write("manifest.jsonl", &self.lines()?)?;
         staging.write("release.json", &self.release_file()?)?;
+        let spec = &self.release.spec;
+        let laboratory = spec
+            .laboratory
+            .iter()
+            .flat_map(|it| [RoomModel::Measured(it.measured), RoomModel::Furnished(it.twin.clone())]);
+        for room in spec.room_models().into_iter().chain(laboratory) {
+            about_room(&room, &staging)?;
+        }
         staging.finish()
     }
 }

@@ -4,13 +4,18 @@ use std::collections::HashMap;
 
 use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use scene::conversation::{self, Segment};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{NoiseKind, NoiseRecipe, PlannedItem, Recipe, ReleaseSpec, Role, SceneRecipe};
+use super::{
+    FarEnd, NoiseKind, NoiseRecipe, PlannedItem, Recipe, ReleaseSpec, Role, SceneRecipe, TalkersBy, Turn,
+    spec,
+};
 use crate::{
-    Error, Room, SAMPLE_RATE, SnrRange, SpeechPath, Track,
+    Error, Laboratory, Listener, RoomModel, SAMPLE_RATE, SnrRange, SpeechPath, Track,
     corpus::{Corpus, Utterance},
+    venue::Venue,
 };
 
 /// A repeat is up to this much louder or softer than the scored item, in decibels …
@@ -20,36 +25,70 @@ const REPEAT_LEAD_IN: usize = SAMPLE_RATE as usize / 5;
 
 /// Chooses utterances and draws a recipe for each item: scored ones track by track, then warm-up, then repeats.
 ///
-/// An utterance keeps its room, its positions and its noise through all tracks, so that two far tracks differ in
-/// the signal-to-noise ratio alone, and `reverb-only`, `noise-only` and `silence` are the `far-mid` item with something
-/// left out.
+/// An utterance keeps its room, its positions and its noise through all tracks for which its room will do, so that two
+/// far tracks differ in the signal-to-noise ratio alone, and `reverb-only`, `noise-only` and `silence` are the `far-mid`
+/// item with something left out.
 pub(super) fn draw(spec: &ReleaseSpec, corpus: &Corpus, items: usize) -> Result<Vec<PlannedItem>, Error> {
-    let chosen = choose(spec, corpus, items)?;
+    let rooms = spec.room_models().iter().map(Site::new).collect::<Result<Vec<_>, Error>>()?;
+    let chosen = choose(spec, &rooms, corpus, items)?;
     let (scored, warm_up) = chosen.split_at(items);
+    let unranked = spec.unranked_items.map_or(items, |most| most.min(items));
     let mut planned = Vec::new();
+    let mut plan = |cast: &Cast<'_, '_>, company: &[Cast<'_, '_>], track, role| -> Result<(), Error> {
+        planned.push(Draw { spec, rooms: &rooms, cast, company, track, role }.item()?);
+        Ok(())
+    };
     for &track in &spec.tracks {
-        planned.extend(scored.iter().map(|cast| item(spec, cast, track, Role::Scored)));
+        let used = if track.is_ranked() { items } else { unranked };
+        for cast in &scored[..used] {
+            plan(cast, &scored[..used], track, Role::Scored)?;
+        }
     }
-    let tracks = spec.tracks.iter().cycle();
-    planned.extend(warm_up.iter().zip(tracks).map(|(cast, &track)| item(spec, cast, track, Role::WarmUp)));
+    // Speed is about the ranked tracks, and every model must be able to run them.
+    let ranked: Vec<Track> = spec.tracks.iter().copied().filter(|track| track.is_ranked()).collect();
+    let for_all = spec.tracks.iter().copied().filter(|track| track.demand().is_none());
+    let tracks: Vec<Track> = if ranked.is_empty() { for_all.collect() } else { ranked };
+    for (cast, &track) in warm_up.iter().zip(tracks.iter().cycle()) {
+        plan(cast, warm_up, track, Role::WarmUp)?;
+    }
+    let repeated = tracks.iter().flat_map(|&track| (0..spec.speed.items_per_track).map(move |_| track));
+    let repeated: Vec<Track> = repeated.collect();
     for pass in 1..=spec.speed.passes {
-        planned
-            .extend(subset(spec, scored).map(|(cast, track)| item(spec, cast, track, Role::Repeat { pass })));
+        // A fixed subset: other utterances for each track as far as they go.
+        for (cast, &track) in scored[..unranked].iter().cycle().zip(&repeated) {
+            plan(cast, &scored[..unranked], track, Role::Repeat { pass })?;
+        }
     }
     Ok(planned)
+}
+
+/// A room of the specification, seen as it is used.
+struct Site {
+    name: String,
+    venue: Venue,
+}
+
+impl Site {
+    fn new(model: &RoomModel) -> Result<Self, Error> {
+        let name = model.name().to_owned();
+        let venue =
+            Venue::new(model).map_err(|problem| Error::Specification(format!("room `{name}`: {problem}")))?;
+        Ok(Self { name, venue })
+    }
 }
 
 /// An utterance with the room it is heard in.
 struct Cast<'a, 's> {
     utterance: &'a Utterance,
-    room: Option<&'s Room>,
+    room: Option<&'s Site>,
     /// Its part of the ratios of the `sweep`, as a share from 0 to 1.
     stratum: [f64; 2],
 }
 
 /// Draws utterances, as many talkers among them as can be, and deals the rooms out evenly.
 fn choose<'a, 's>(
-    spec: &'s ReleaseSpec,
+    spec: &ReleaseSpec,
+    rooms: &'s [Site],
     corpus: &'a Corpus,
     items: usize,
 ) -> Result<Vec<Cast<'a, 's>>, Error> {
@@ -65,14 +104,15 @@ fn choose<'a, 's>(
     fit.shuffle(&mut stream(spec, &["utterances"]));
     take_turns(&mut fit);
 
-    let mut rooms: Vec<&Room> = spec.rooms.iter().collect();
+    let mut rooms: Vec<&Site> = rooms.iter().collect();
     rooms.shuffle(&mut stream(spec, &["rooms"]));
     let mut dealt = rooms.into_iter().cycle();
     // Every part of the sweep gets one utterance.
-    let mut strata: Vec<usize> = (0..items).collect();
+    let parts = spec.unranked_items.map_or(items, |most| most.min(items));
+    let mut strata: Vec<usize> = (0..parts).collect();
     strata.shuffle(&mut stream(spec, &["strata"]));
     let strata =
-        strata.into_iter().cycle().map(|part| [part, part + 1].map(|edge| edge as f64 / items as f64));
+        strata.into_iter().cycle().map(|part| [part, part + 1].map(|edge| edge as f64 / parts as f64));
     let chosen = fit.into_iter().take(needed).zip(strata);
     Ok(chosen.map(|(utterance, stratum)| Cast { utterance, room: dealt.next(), stratum }).collect())
 }
@@ -93,46 +133,242 @@ fn take_turns(utterances: &mut [&Utterance]) {
     });
 }
 
-/// The fixed subset of the repeat passes: other utterances for each track as far as they go.
-fn subset<'c, 'a, 's>(
-    spec: &'c ReleaseSpec,
-    scored: &'c [Cast<'a, 's>],
-) -> impl Iterator<Item = (&'c Cast<'a, 's>, Track)> {
-    let tracks = spec.tracks.iter().flat_map(|&track| (0..spec.speed.items_per_track).map(move |_| track));
-    scored.iter().cycle().zip(tracks)
+/// What one item is drawn from.
+struct Draw<'d> {
+    spec: &'d ReleaseSpec,
+    rooms: &'d [Site],
+    cast: &'d Cast<'d, 'd>,
+    /// Utterances of which others in the scene may be taken: those of the same part of the release.
+    company: &'d [Cast<'d, 'd>],
+    track: Track,
+    role: Role,
 }
 
-fn item(spec: &ReleaseSpec, cast: &Cast<'_, '_>, track: Track, role: Role) -> PlannedItem {
-    let id = item_id(spec, cast.utterance, track, role);
-    // A repeat draws its noise from its own id; all else draws from the utterance, whatever the track.
-    let (take, lead_in, level_offset) = match role {
-        Role::Scored | Role::WarmUp => (cast.utterance.id.clone(), 0, 0.0),
-        Role::Repeat { .. } => {
-            let mut rng = stream(spec, &["repeat", &id.to_string()]);
-            let level = rng.random_range(-REPEAT_LEVEL_DB..=REPEAT_LEVEL_DB);
-            (id.to_string(), rng.random_range(0..=REPEAT_LEAD_IN), level)
-        }
-    };
-    let recipe = Recipe {
-        speech_sha256: cast.utterance.sha256.clone(),
-        lead_in_samples: lead_in,
-        level_dbov: rounded(spec.level_dbov + level_offset),
-        dither_seed: seed(&mut stream(spec, &["dither", &id.to_string()])),
-        scene: track.setting().zip(cast.room).map(|(setting, room)| {
-            let snr_db = ratio(spec, cast, track);
-            scene(spec, cast.utterance, room, setting.speech, snr_db, &take)
-        }),
-    };
-    let Utterance { id: utterance, text, speaker, .. } = cast.utterance;
-    PlannedItem {
-        id,
-        role,
-        track,
-        utterance: utterance.clone(),
-        reference: if track.has_speech() { text.clone() } else { String::new() },
-        talker: speaker.clone(),
-        recipe,
+impl Draw<'_> {
+    fn item(&self) -> Result<PlannedItem, Error> {
+        let Self { spec, cast, track, role, .. } = *self;
+        let id = item_id(spec, cast.utterance, track, role);
+        // A repeat draws its noise from its own id; all else draws from the utterance, whatever the track.
+        let (take, lead_in, level_offset) = match role {
+            Role::Scored | Role::WarmUp => (cast.utterance.id.clone(), 0, 0.0),
+            Role::Repeat { .. } => {
+                let mut rng = stream(spec, &["repeat", &id.to_string()]);
+                let level = rng.random_range(-REPEAT_LEVEL_DB..=REPEAT_LEVEL_DB);
+                (id.to_string(), rng.random_range(0..=REPEAT_LEAD_IN), level)
+            }
+        };
+        let (talker, scene) = match track {
+            Track::Near => (0, None),
+            Track::LabMeasured | Track::LabSimulated => {
+                let (talker, scene) = self.laboratory()?;
+                (talker, Some(scene))
+            }
+            _ => {
+                let (talker, scene) = self.scene(&take)?;
+                (talker, Some(scene))
+            }
+        };
+        let first = Spoken { utterance: cast.utterance, start: lead_in, talker };
+        let spoken = if track == Track::MultiTalker { self.conversation(&first)? } else { vec![first] };
+        let several = spoken.len() > 1;
+        let segments = if several { spoken.iter().map(|it| it.segment(id)).collect() } else { Vec::new() };
+        let words: Vec<&str> = spoken.iter().map(|it| it.utterance.text.as_str()).collect();
+        let recipe = Recipe {
+            turns: spoken.iter().map(Spoken::turn).collect(),
+            level_dbov: rounded(spec.level_dbov + level_offset),
+            dither_seed: seed(&mut stream(spec, &["dither", &id.to_string()])),
+            scene,
+        };
+        Ok(PlannedItem {
+            id,
+            role,
+            track,
+            utterance: cast.utterance.id.clone(),
+            reference: if track.has_speech() { words.join(" ") } else { String::new() },
+            talker: cast.utterance.speaker.clone(),
+            segments,
+            recipe,
+        })
     }
+
+    /// The utterance's room if the track can take place there, another one if not.
+    fn room(&self) -> Result<&Site, Error> {
+        let suitable: Vec<&Site> =
+            self.rooms.iter().filter(|room| spec::suits(self.track, &room.venue)).collect();
+        let own = self.cast.room.filter(|own| suitable.iter().any(|room| room.name == own.name));
+        let missing = || Error::Specification(format!("no room will do for track `{}`", self.track));
+        if suitable.is_empty() {
+            return Err(missing());
+        }
+        let mut rng = stream(self.spec, &["room", &self.cast.utterance.id]);
+        own.or_else(|| suitable.get(rng.random_range(0..suitable.len())).copied()).ok_or_else(missing)
+    }
+
+    /// Who talks where, and what disturbs.
+    fn scene(&self, take: &str) -> Result<(usize, SceneRecipe), Error> {
+        let Self { spec, cast, track, .. } = *self;
+        let Site { name, venue } = self.room()?;
+        let setting = track.setting().ok_or_else(|| Error::Specification(format!("{track} has no scene")))?;
+        let snr_db = ratio(spec, cast, track);
+        let mut places = stream(spec, &["places", &cast.utterance.id]);
+        let mut sounds = stream(spec, &["sounds", take]);
+        let [low, high] = spec.noise.transient_level_db;
+        let level = rounded(places.random_range(low..=high));
+        let mut noise = |kinds: &[NoiseKind], positions: usize, relative_level_db: f64| NoiseRecipe {
+            kind: kinds[places.random_range(0..kinds.len())],
+            position: places.random_range(0..positions),
+            relative_level_db,
+            seed: seed(&mut sounds),
+        };
+        let mut noises = vec![
+            noise(&spec.noise.continuous, venue.continuous.len(), 0.0),
+            noise(&spec.noise.transient, venue.transient.len(), level),
+        ];
+        // Drawn all the same, so that an utterance's positions do not depend on the track.
+        if snr_db.is_none() {
+            noises.clear();
+        }
+        let talker = places.random_range(0..venue.talkers.len());
+        let microphone = places.random_range(0..venue.microphones.len());
+        let talker = match setting.speech {
+            SpeechPath::Walk => {
+                stream(spec, &["walk", &cast.utterance.id]).random_range(0..venue.walks.len())
+            }
+            _ => talker,
+        };
+        let listener = if track == Track::Array { Listener::Array } else { Listener::Microphone(microphone) };
+        let far_end = if track == Track::Echo { Some(self.far_end(venue)?) } else { None };
+        let speech = setting.speech;
+        Ok((talker, SceneRecipe { room: name.clone(), listener, speech, snr_db, noises, far_end }))
+    }
+
+    /// The same source of the same room, measured or simulated.
+    fn laboratory(&self) -> Result<(usize, SceneRecipe), Error> {
+        let laboratory = self.spec.laboratory.as_ref();
+        let Laboratory { measured, twin } =
+            laboratory.ok_or_else(|| Error::Specification("there is no laboratory".to_owned()))?;
+        let mut places = stream(self.spec, &["laboratory", &self.cast.utterance.id]);
+        let talker = places.random_range(0..measured.distances().len());
+        let room = if self.track == Track::LabMeasured { measured.name() } else { &twin.name };
+        let scene = SceneRecipe {
+            room: room.to_owned(),
+            listener: Listener::Microphone(0),
+            speech: SpeechPath::Room,
+            snr_db: None,
+            noises: Vec::new(),
+            far_end: None,
+        };
+        Ok((talker, scene))
+    }
+
+    /// Another utterance, begun at a moment at which it overlaps with this one.
+    fn far_end(&self, venue: &Venue) -> Result<FarEnd, Error> {
+        let echo = self.spec.echo.ok_or_else(|| Error::Specification("there is no [echo]".to_owned()))?;
+        let mut rng = stream(self.spec, &["far-end", &self.cast.utterance.id]);
+        let other = self.others(1, |_| true)?[0];
+        let [low, high] = echo.ser_db;
+        Ok(FarEnd {
+            speech_sha256: other.sha256.clone(),
+            start_samples: rng.random_range(0..=samples(self.cast.utterance) / 2),
+            loudspeaker: rng.random_range(0..venue.loudspeakers.len()),
+            ser_db: rounded(rng.random_range(low..=high)),
+            drive_db: echo.drive_db,
+        })
+    }
+
+    /// The utterances after this one among its company, as many as asked.
+    fn others(&self, count: usize, fits: impl Fn(&Utterance) -> bool) -> Result<Vec<&Utterance>, Error> {
+        let own = &self.cast.utterance.id;
+        let place = self.company.iter().position(|cast| cast.utterance.id == *own).unwrap_or(0);
+        let after = self.company.iter().cycle().skip(place + 1).take(self.company.len() - 1);
+        let others: Vec<&Utterance> =
+            after.map(|cast| cast.utterance).filter(|utterance| fits(utterance)).take(count).collect();
+        if others.len() == count {
+            return Ok(others);
+        }
+        Err(Error::Specification(format!(
+            "track `{}` needs {count} other utterances beside each (of other voices, if talkers go by voice); there are {}",
+            self.track,
+            others.len()
+        )))
+    }
+
+    /// Turns of two talkers, the first of them the item's own utterance.
+    fn conversation(&self, first: &Spoken<'_>) -> Result<Vec<Spoken<'_>>, Error> {
+        let plan = self.spec.multi_talker;
+        let plan = plan.ok_or_else(|| Error::Specification("there is no [multi_talker]".to_owned()))?;
+        let venue = &self.room()?.venue;
+        let mut rng = stream(self.spec, &["conversation", &self.cast.utterance.id]);
+        let other_place = (first.talker + rng.random_range(1..venue.talkers.len())) % venue.talkers.len();
+        let own_voice = &self.cast.utterance.speaker;
+        let (own, strange) = (plan.turns.div_ceil(2), plan.turns / 2);
+        let (mut own_turns, mut other_turns) = match plan.talkers_by {
+            TalkersBy::Place => {
+                let others = self.others(plan.turns - 1, |_| true)?;
+                let (odd, even): (Vec<_>, Vec<_>) =
+                    others.into_iter().enumerate().partition(|(n, _)| n % 2 == 1);
+                let second = |(_, utterance)| utterance;
+                (odd.into_iter().map(second).collect::<Vec<_>>(), even.into_iter().map(second).collect())
+            }
+            TalkersBy::Voice => {
+                let voice = self.others(1, |it| it.speaker != *own_voice)?[0].speaker.clone();
+                (
+                    self.others(own - 1, |it| it.speaker == *own_voice)?,
+                    self.others(strange, |it| it.speaker == voice)?,
+                )
+            }
+        };
+        own_turns.insert(0, self.cast.utterance);
+        let (mut own_turns, mut other_turns) = (own_turns.into_iter(), other_turns.drain(..));
+        let mut spoken = Vec::new();
+        for turn in 0..plan.turns {
+            let (next, talker) = if turn % 2 == 0 {
+                (own_turns.next(), first.talker)
+            } else {
+                (other_turns.next(), other_place)
+            };
+            spoken.extend(next.map(|utterance| Spoken { utterance, start: 0, talker }));
+        }
+        let places: Vec<String> = spoken.iter().map(|it| it.talker.to_string()).collect();
+        let turns: Vec<_> = spoken
+            .iter()
+            .zip(&places)
+            .map(|(it, speaker)| conversation::Turn { speaker, samples: samples(it.utterance) })
+            .collect();
+        let pause = (plan.pause_s * f64::from(SAMPLE_RATE)) as usize;
+        let starts = conversation::schedule(&turns, plan.overlap_ratio, pause)
+            .map_err(|error| Error::Specification(format!("multi_talker: {error}")))?;
+        for (it, start) in spoken.iter_mut().zip(starts) {
+            it.start = first.start + start;
+        }
+        Ok(spoken)
+    }
+}
+
+/// One turn before it is a recipe.
+struct Spoken<'a> {
+    utterance: &'a Utterance,
+    start: usize,
+    /// Index of the place in the room.
+    talker: usize,
+}
+
+impl Spoken<'_> {
+    fn turn(&self) -> Turn {
+        Turn { speech_sha256: self.utterance.sha256.clone(), start_samples: self.start, talker: self.talker }
+    }
+
+    /// By voice and place, so that one voice at two places is two talkers.
+    fn segment(&self, id: Uuid) -> Segment {
+        let speaker = format!("{} at place {}", self.utterance.speaker, self.talker + 1);
+        let turn = conversation::Turn { speaker: &speaker, samples: samples(self.utterance) };
+        Segment::new(&id.to_string(), &turn, &self.utterance.text, self.start, SAMPLE_RATE)
+    }
+}
+
+/// Length of a recording.
+fn samples(utterance: &Utterance) -> usize {
+    (utterance.duration * f64::from(SAMPLE_RATE)).round() as usize
 }
 
 /// The signal-to-noise ratio of an item; none where there is no noise.
@@ -144,43 +380,6 @@ fn ratio(spec: &ReleaseSpec, cast: &Cast<'_, '_>, track: Track) -> Option<f64> {
         _ => [low_db, high_db],
     };
     Some(rounded(rng.random_range(low..=high)))
-}
-
-/// Without a ratio, without noise.
-fn scene(
-    spec: &ReleaseSpec,
-    utterance: &Utterance,
-    room: &Room,
-    speech: SpeechPath,
-    snr_db: Option<f64>,
-    take: &str,
-) -> SceneRecipe {
-    let mut places = stream(spec, &["places", &utterance.id]);
-    let mut sounds = stream(spec, &["sounds", take]);
-    let [low, high] = spec.noise.transient_level_db;
-    let level = rounded(places.random_range(low..=high));
-    let mut noise = |kinds: &[NoiseKind], positions: usize, relative_level_db: f64| NoiseRecipe {
-        kind: kinds[places.random_range(0..kinds.len())],
-        position: places.random_range(0..positions),
-        relative_level_db,
-        seed: seed(&mut sounds),
-    };
-    let mut noises = vec![
-        noise(&spec.noise.continuous, room.outlets.len(), 0.0),
-        noise(&spec.noise.transient, room.bystanders.len(), level),
-    ];
-    // Drawn all the same, so that an utterance's positions do not depend on the track.
-    if snr_db.is_none() {
-        noises.clear();
-    }
-    SceneRecipe {
-        room: room.name.clone(),
-        talker: places.random_range(0..room.talkers.len()),
-        microphone: places.random_range(0..room.microphones.len()),
-        speech,
-        snr_db,
-        noises,
-    }
 }
 
 /// UUID version 8 (custom, RFC 9562) from what makes an item that item.

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Conditions, Recipe};
-use crate::{Error, Room, staging::sha256};
+use crate::{Error, RoomModel, staging::sha256};
 
-/// What renders, program and version: another version may give other bytes.
+/// What renders, for [`RenderJob::renderer`]: another version may give other bytes.
 pub const RENDERER: &str = concat!("ffasr ", env!("CARGO_PKG_VERSION"));
 
 /// Items of one room to render.
@@ -23,7 +23,7 @@ pub struct RenderJob {
     /// The program and version that must render it.
     pub renderer: String,
     /// Where all its items are heard; nothing for dry speech.
-    pub room: Option<Room>,
+    pub room: Option<RoomModel>,
     /// What to render, at least one.
     pub items: Vec<RenderTask>,
 }
@@ -56,6 +56,10 @@ pub struct RenderedItem {
     pub id: Uuid,
     /// What a model hears.
     pub audio: AudioFile,
+    /// One channel made of it for models that take no more: of an array its delay and sum, with an echo the microphone
+    /// alone. Nothing where the audio has one channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mono: Option<AudioFile>,
     /// What the far field is like, as measured; nothing for dry speech.
     pub conditions: Option<Conditions>,
 }
@@ -91,6 +95,13 @@ impl RenderJob {
     /// The address of one of its items: what decides how the item sounds.
     pub(super) fn item_address(&self, task: &RenderTask) -> Result<String, Error> {
         address("item", &(&self.renderer, &self.room, task))
+    }
+}
+
+impl RenderedItem {
+    /// All its audio: what a model hears, and the one channel for those that take no more.
+    pub fn files(&self) -> impl Iterator<Item = &AudioFile> {
+        std::iter::once(&self.audio).chain(&self.mono)
     }
 }
 

@@ -5,14 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use scene::conversation::Segment;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{NoiseKind, Recipe, ReleaseSpec};
+use super::{NoiseKind, Recipe, ReleaseKey, ReleaseSpec, seal};
 use crate::{Error, Track, corpus, staging::sha256};
 
 /// Version of the format of releases.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// A release as built: nothing in it depends on when or where that was.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,20 +49,48 @@ pub struct Item {
     pub track: Track,
     /// Id of the utterance in its corpus.
     pub utterance: String,
-    /// What was said, nothing on the `silence` track. Never shown, logged or sent to a machine that runs a model.
+    /// What was said, nothing on the `silence` track; where several talk all they say, by the beginnings. Never shown, logged or sent to a machine that runs a model.
     pub reference: String,
     /// Who said it.
     pub talker: String,
-    /// The WAV file (mono, 16 kHz, 16-bit PCM), relative to the release directory.
+    /// Who says what when, where several talk: segments of `SegLST`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
+    /// The WAV file (16 kHz, 16-bit PCM), relative to the release directory.
     pub audio_filepath: PathBuf,
+    /// Number of channels in it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub channels: u16,
     /// SHA-256 of the WAV file, hexadecimal.
     pub sha256: String,
     /// Length of the audio, in seconds.
     pub seconds: f64,
+    /// The same in one channel, for models that take no more; nothing where the audio has one anyway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mono: Option<MonoAudio>,
     /// What the far field is like; nothing for dry speech.
     pub conditions: Option<Conditions>,
     /// How to render it again.
     pub recipe: Recipe,
+}
+
+/// Several channels made into one: of an array its delay and sum, steered to where the talker really is; with an echo the
+/// microphone alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonoAudio {
+    /// The WAV file (mono, 16 kHz, 16-bit PCM), relative to the release directory.
+    pub audio_filepath: PathBuf,
+    /// Its SHA-256, hexadecimal.
+    pub sha256: String,
+}
+
+pub(crate) fn one() -> u16 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn is_one(channels: &u16) -> bool {
+    *channels == 1
 }
 
 /// What an item is for.
@@ -80,8 +109,9 @@ pub enum Role {
 }
 
 /// What the far field of an item is like, as far as it has one. T30, EDT and C50 are those of ISO 3382-1 for the
-/// response from talker to microphone, as means of the octaves at 500 Hz and 1 kHz; the direct-to-reverberant ratio
-/// is over all frequencies. They are left out where the speech is dry or absent.
+/// response from talker to microphone (of several talkers the first, of a walk its middle, of an array the first
+/// microphone), as means of the octaves at 500 Hz and 1 kHz; the direct-to-reverberant ratio is over all frequencies.
+/// They are left out where the speech is dry or absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conditions {
     /// Name of the room.
@@ -112,6 +142,15 @@ pub struct Conditions {
     pub drr_db: Option<f64>,
     /// What disturbs the speech.
     pub noise: Vec<NoiseKind>,
+    /// Signal-to-echo ratio, in decibels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ser_db: Option<f64>,
+    /// Time in which two or more talk over time in which anybody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap_ratio: Option<f64>,
+    /// From when to when somebody in the room talks while the loudspeaker does, in seconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub double_talk_s: Vec<[f64; 2]>,
 }
 
 /// `release.json`.
@@ -119,6 +158,14 @@ pub struct Conditions {
 struct ReleaseFile {
     manifest_sha256: String,
     release: Header,
+}
+
+impl Item {
+    /// Its audio files, relative to the release directory.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.audio_filepath.as_path())
+            .chain(self.mono.iter().map(|mono| mono.audio_filepath.as_path()))
+    }
 }
 
 impl ReleaseManifest {
@@ -160,11 +207,15 @@ impl ReleaseManifest {
         serde_json::to_vec_pretty(&file).map_err(|error| Error::file("release.json", error.to_string()))
     }
 
-    /// Reads a release directory. Reads no audio; see [`super::verify`].
+    /// Reads a release directory, a sealed one with the key of the environment ([`ReleaseKey::from_environment`]). Reads no
+    /// audio; see [`super::verify`].
     ///
     /// # Errors
-    /// If a file is missing or damaged, or the content is not what the hash in `release.json` froze.
+    /// If a file is missing or damaged, the content is not what the hash in `release.json` froze, or a key is missing.
     pub fn read(directory: &Path) -> Result<Self, Error> {
+        if seal::is_sealed(directory) {
+            return Self::read_sealed(directory, ReleaseKey::from_environment()?.as_ref());
+        }
         let path = directory.join("release.json");
         let content = fs::read(&path).map_err(Error::io(&path))?;
         let ReleaseFile { manifest_sha256, release } =
@@ -180,6 +231,16 @@ impl ReleaseManifest {
             return Err(Error::file(directory, problem));
         }
         Ok(manifest)
+    }
+}
+
+impl ReleaseManifest {
+    /// Reads a sealed release directory.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; [`Error::Key`] without a key.
+    pub fn read_sealed(directory: &Path, key: Option<&ReleaseKey>) -> Result<Self, Error> {
+        seal::open(directory, key)
     }
 }
 

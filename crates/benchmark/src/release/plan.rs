@@ -2,11 +2,13 @@
 
 use std::{collections::HashMap, path::Path};
 
+use scene::conversation::Segment;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Header, Item, JobResult, Recipe, ReleaseManifest, ReleaseSpec, RenderJob, RenderTask, RenderedItem, Role,
+    Header, Item, JobResult, MonoAudio, Recipe, ReleaseManifest, ReleaseSpec, RenderJob, RenderTask,
+    RenderedItem, Role,
     draw::draw,
     job::{RENDERER, address},
     manifest::FORMAT,
@@ -41,6 +43,9 @@ pub struct PlannedItem {
     pub reference: String,
     /// Who says it.
     pub talker: String,
+    /// Who says what when, where several talk. Private.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
     /// How to render it.
     pub recipe: Recipe,
 }
@@ -74,25 +79,7 @@ impl Plan {
     /// The jobs that render it: each at most 64 items of one room, or of no room. They may run in any order, anywhere,
     /// and again.
     pub fn jobs(&self) -> Vec<RenderJob> {
-        let mut rooms: Vec<Option<&str>> = Vec::new();
-        let mut tasks: HashMap<Option<&str>, Vec<RenderTask>> = HashMap::new();
-        for item in &self.items {
-            let room = item.recipe.scene.as_ref().map(|scene| scene.room.as_str());
-            if !rooms.contains(&room) {
-                rooms.push(room);
-            }
-            tasks.entry(room).or_default().push(RenderTask { id: item.id, recipe: item.recipe.clone() });
-        }
-        let job = |name: Option<&str>, items: &[RenderTask]| RenderJob {
-            renderer: self.header.renderer.clone(),
-            room: self.header.spec.rooms.iter().find(|room| Some(room.name.as_str()) == name).cloned(),
-            items: items.to_vec(),
-        };
-        let jobs_of = |room: Option<&str>| {
-            let tasks = tasks.get(&room).map_or(&[][..], Vec::as_slice);
-            tasks.chunks(ITEMS_PER_JOB).map(|items| job(room, items)).collect::<Vec<_>>()
-        };
-        rooms.into_iter().flat_map(jobs_of).collect()
+        jobs(&self.header, self.items.iter().map(|item| (item.id, &item.recipe)))
     }
 
     /// Puts what the jobs gave together. Results may come in any order and more than once.
@@ -112,9 +99,32 @@ impl Plan {
     }
 }
 
+/// Jobs for items of a release.
+pub(super) fn jobs<'i>(header: &Header, items: impl Iterator<Item = (Uuid, &'i Recipe)>) -> Vec<RenderJob> {
+    let mut rooms: Vec<Option<&str>> = Vec::new();
+    let mut tasks: HashMap<Option<&str>, Vec<RenderTask>> = HashMap::new();
+    for (id, recipe) in items {
+        let room = recipe.scene.as_ref().map(|scene| scene.room.as_str());
+        if !rooms.contains(&room) {
+            rooms.push(room);
+        }
+        tasks.entry(room).or_default().push(RenderTask { id, recipe: recipe.clone() });
+    }
+    let job = |name: Option<&str>, items: &[RenderTask]| RenderJob {
+        renderer: header.renderer.clone(),
+        room: name.and_then(|name| header.spec.room(name)),
+        items: items.to_vec(),
+    };
+    let jobs_of = |room: Option<&str>| {
+        let tasks = tasks.get(&room).map_or(&[][..], Vec::as_slice);
+        tasks.chunks(ITEMS_PER_JOB).map(|items| job(room, items)).collect::<Vec<_>>()
+    };
+    rooms.into_iter().flat_map(jobs_of).collect()
+}
+
 fn item(planned: &PlannedItem, rendered: &RenderedItem) -> Item {
-    let PlannedItem { id, role, track, utterance, reference, talker, recipe } = planned.clone();
-    let RenderedItem { audio, conditions, .. } = rendered.clone();
+    let PlannedItem { id, role, track, utterance, reference, talker, segments, recipe } = planned.clone();
+    let RenderedItem { audio, mono, conditions, .. } = rendered.clone();
     Item {
         id,
         role,
@@ -122,9 +132,12 @@ fn item(planned: &PlannedItem, rendered: &RenderedItem) -> Item {
         utterance,
         reference,
         talker,
+        segments,
         audio_filepath: audio.path(),
+        channels: audio.channels,
         sha256: audio.sha256,
         seconds: audio.seconds,
+        mono: mono.map(|mono| MonoAudio { audio_filepath: mono.path(), sha256: mono.sha256 }),
         conditions,
         recipe,
     }

@@ -3,17 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::NoiseKind;
-use crate::SpeechPath;
+use crate::{Listener, SpeechPath};
 
-/// How an item is rendered. Together with the release's rooms and the corpus it gives the same bytes again on
-/// the same kind of processor.
+/// How an item is rendered. Together with its room and the corpus it gives the same bytes again on the same kind of
+/// processor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// SHA-256 of the dry recording.
-    pub speech_sha256: String,
-    /// Silence before the dry recording, in samples.
-    pub lead_in_samples: usize,
-    /// Active speech level of the speech in the result, in dBov.
+    /// Who says what when, in the order of their beginnings: one turn, or several of a conversation.
+    pub turns: Vec<Turn>,
+    /// Active speech level of all speech in the result, in dBov.
     pub level_dbov: f64,
     /// Seed of the dither that goes with rounding to 16 bits.
     pub dither_seed: u64,
@@ -21,17 +19,26 @@ pub struct Recipe {
     pub scene: Option<SceneRecipe>,
 }
 
+/// One stretch of speech.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// SHA-256 of the dry recording.
+    pub speech_sha256: String,
+    /// When it begins, in samples.
+    pub start_samples: usize,
+    /// Index into the room's talkers, or into its walks where the talker moves; 0 without a room.
+    pub talker: usize,
+}
+
 /// Where speech is heard, and with what noise.
 ///
-/// All tracks of an utterance name the same room, positions and noise; a track leaves some of it out.
+/// All tracks of an utterance in one room name the same places and noise; a track leaves some of it out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SceneRecipe {
     /// Name of the room.
     pub room: String,
-    /// Index into the room's talkers.
-    pub talker: usize,
-    /// Index into the room's microphones.
-    pub microphone: usize,
+    /// What listens.
+    pub listener: Listener,
     /// How the speech gets to the microphone.
     #[serde(default, skip_serializing_if = "SpeechPath::is_through_the_room")]
     pub speech: SpeechPath,
@@ -39,6 +46,9 @@ pub struct SceneRecipe {
     pub snr_db: Option<f64>,
     /// The noise, all of it together at that ratio.
     pub noises: Vec<NoiseRecipe>,
+    /// What a loudspeaker in the room plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far_end: Option<FarEnd>,
 }
 
 /// One source of noise.
@@ -54,9 +64,26 @@ pub struct NoiseRecipe {
     pub seed: u64,
 }
 
+/// Speech of the far end of a call, played in the room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FarEnd {
+    /// SHA-256 of the dry recording.
+    pub speech_sha256: String,
+    /// When it begins to be played, in samples.
+    pub start_samples: usize,
+    /// Index into the room's loudspeakers.
+    pub loudspeaker: usize,
+    /// Signal-to-echo ratio at the microphone, in decibels.
+    pub ser_db: f64,
+    /// How hard the loudspeaker is driven, see [`scene::Loudspeaker`]; nothing for one that is linear.
+    pub drive_db: Option<f64>,
+}
+
 impl Recipe {
     /// Hashes of the recordings it needs.
     pub fn recordings(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.speech_sha256.as_str())
+        let far_end = self.scene.iter().filter_map(|scene| scene.far_end.as_ref());
+        let turns = self.turns.iter().map(|turn| turn.speech_sha256.as_str());
+        turns.chain(far_end.map(|far_end| far_end.speech_sha256.as_str()))
     }
 }

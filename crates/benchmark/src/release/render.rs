@@ -3,40 +3,48 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt::Display,
+    path::Path,
 };
 
-use acoustics::{Rir, read_wav, write_wav};
-use rayon::prelude::*;
-use scene::{Background, Dither, NoiseSource, Rendered, Scene, Transfer, noise, quantise};
+use acoustics::{Directivity, ImageTransform, Rir};
+use scene::{
+    Background, Dither, Echo, Loudspeaker, NoiseSource, Rendered, Scene, Transfer, Utterance,
+    array::{delay_and_sum, point_source_delays},
+    conversation::overlap_ratio,
+    motion::{EarlyPath, LateNode, Motion, MovingTransfer},
+    noise, quantise,
+};
 
 use super::{
-    Conditions, NoiseKind, NoiseRecipe, Recipe, SceneRecipe,
-    job::{RENDERER, address},
-    workshop::write_whole,
+    Conditions, NoiseKind, NoiseRecipe, Recipe, SceneRecipe, Turn,
+    responses::{Field, Responses, Way},
 };
 use crate::{
-    Error, Room, SAMPLE_RATE, SpeechPath,
+    Error, RoomModel, SAMPLE_RATE, SpeechPath,
     corpus::Recordings,
-    room::{Place, Response},
+    venue::{Listener, Place, Venue},
 };
 
-/// Renders items of one job. Holds every room impulse response they need, each computed once.
+/// Renders items of one job. Holds every room impulse response they need.
 pub(super) struct Renderer<'a> {
     recordings: &'a Recordings,
-    responses: HashMap<Path, Response>,
+    room: Option<Room>,
 }
 
-/// The way of a sound through a room.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Path {
-    place: Place,
-    microphone: usize,
+/// The room of a job, simulated.
+struct Room {
+    name: String,
+    venue: Venue,
+    responses: Responses,
+    walks: HashMap<(usize, Listener), MovingTransfer>,
 }
 
 /// The audio of an item.
 pub(super) struct Audio {
-    /// Mono samples at [`SAMPLE_RATE`].
-    pub(super) samples: Vec<i16>,
+    /// Channels of one length at [`SAMPLE_RATE`].
+    pub(super) channels: Vec<Vec<i16>>,
+    /// One channel made of them for models that take no more, where that is not simply the only one.
+    pub(super) mono: Option<Vec<i16>>,
     /// What the far field is like; nothing on the `near` track.
     pub(super) conditions: Option<Conditions>,
 }
@@ -47,69 +55,169 @@ impl<'a> Renderer<'a> {
     /// # Errors
     /// If a recipe names another room or a position that is not there, or a room cannot be simulated.
     pub(super) fn new<'r>(
-        room: Option<&Room>,
+        room: Option<&RoomModel>,
         recordings: &'a Recordings,
-        cache: &std::path::Path,
+        cache: &Path,
         recipes: impl Iterator<Item = &'r Recipe>,
     ) -> Result<Self, Error> {
-        let scenes: Vec<&SceneRecipe> = recipes.filter_map(|recipe| recipe.scene.as_ref()).collect();
-        if let Some(stranger) = scenes.iter().find(|scene| Some(&scene.room) != room.map(|room| &room.name)) {
+        let recipes: Vec<&Recipe> = recipes.filter(|recipe| recipe.scene.is_some()).collect();
+        let scenes = recipes.iter().filter_map(|recipe| recipe.scene.as_ref());
+        if let Some(stranger) =
+            scenes.clone().find(|scene| Some(scene.room.as_str()) != room.map(RoomModel::name))
+        {
             return Err(failure(&stranger.room, "it is not the room of the job"));
         }
-        let Some(room) = room else { return Ok(Self { recordings, responses: HashMap::new() }) };
-        let paths: BTreeSet<Path> = scenes.into_iter().flat_map(paths).collect();
-        let simulate = |path: Path| Ok((path.clone(), response(room, &path, cache)?));
-        let responses = paths.into_par_iter().map(simulate).collect::<Result<_, Error>>()?;
-        Ok(Self { recordings, responses })
+        let Some(model) = room.filter(|_| !recipes.is_empty()) else {
+            return Ok(Self { recordings, room: None });
+        };
+        Ok(Self { recordings, room: Some(Room::simulate(model, &recipes, cache)?) })
     }
 
     /// Renders one item.
     ///
     /// # Errors
-    /// If the dry recording is missing or was changed, or the scene cannot be rendered.
+    /// If a recording is missing or was changed, or the scene cannot be rendered.
     pub(super) fn render(&self, recipe: &Recipe) -> Result<Audio, Error> {
-        let mut speech = vec![0.0; recipe.lead_in_samples];
-        speech.extend(self.recordings.read(&recipe.speech_sha256)?);
-        let what = &recipe.speech_sha256;
-        let (rendered, conditions) = match &recipe.scene {
-            None => {
-                let near = scene::render_dry(&speech, SAMPLE_RATE, recipe.level_dbov)
-                    .map_err(|problem| failure(what, problem))?;
-                (near, None)
-            }
-            Some(setting) => {
-                let (rendered, response) = self.render_scene(&speech, setting, recipe.level_dbov)?;
-                let conditions = conditions(setting, response, &rendered);
+        let speech = recipe.turns.iter().map(|turn| self.recordings.read(&turn.speech_sha256));
+        let speech = speech.collect::<Result<Vec<_>, Error>>()?;
+        let (rendered, conditions) = match (&recipe.scene, &self.room) {
+            (None, _) => (render_dry(recipe, &speech)?, None),
+            (Some(setting), Some(room)) => {
+                let far_end = setting.far_end.as_ref();
+                let far_end = far_end.map(|it| self.recordings.read(&it.speech_sha256)).transpose()?;
+                let rendered = room.render(recipe, setting, &speech, far_end.as_deref())?;
+                let conditions = room.conditions(recipe, setting, &speech, &rendered)?;
                 (rendered, Some(conditions))
             }
+            (Some(setting), None) => return Err(failure(&setting.room, "the job has no room")),
         };
-        let channel = rendered.channels.first().ok_or_else(|| failure(what, "it has no channel"))?;
-        let samples = quantise(channel, Dither::Triangular { seed: recipe.dither_seed });
-        Ok(Audio { samples, conditions })
+        let dither = |channel: u64| Dither::Triangular { seed: recipe.dither_seed.wrapping_add(channel) };
+        let mono = match (&recipe.scene, &self.room) {
+            (Some(setting), Some(room)) if setting.listener == Listener::Array => {
+                Some(room.beamform(recipe, &rendered)?)
+            }
+            (Some(setting), _) if setting.far_end.is_some() => rendered.channels.first().cloned(),
+            _ => None,
+        };
+        let channels = rendered.channels.iter().chain(&rendered.far_end);
+        Ok(Audio {
+            channels: (0..).zip(channels).map(|(n, channel)| quantise(channel, dither(n))).collect(),
+            mono: mono.map(|channel| quantise(&channel, dither(0))),
+            conditions,
+        })
+    }
+}
+
+/// The near track: dry speech, no room.
+fn render_dry(recipe: &Recipe, speech: &[Vec<f32>]) -> Result<Rendered, Error> {
+    let failed = |problem: &dyn Display| failure("dry speech", problem);
+    let [turn] = recipe.turns.as_slice() else { return Err(failed(&"it has one turn")) };
+    let no_room = [Rir::identity(SAMPLE_RATE).map_err(|problem| failed(&problem))?];
+    let transfer = Transfer::Still(&no_room);
+    let mut scene = Scene::of_utterance(SAMPLE_RATE, &speech[0], transfer, recipe.level_dbov);
+    scene.speech[0].start = turn.start_samples;
+    scene::render(&scene).map_err(|problem| failed(&problem))
+}
+
+impl Room {
+    fn simulate(model: &RoomModel, recipes: &[&Recipe], cache: &Path) -> Result<Self, Error> {
+        let name = model.name().to_owned();
+        let failed = |problem: String| failure(&name, problem);
+        let venue = Venue::new(model).map_err(failed)?;
+        let mut ways = BTreeSet::new();
+        let mut walked = BTreeSet::new();
+        for recipe in recipes {
+            let Some(scene) = &recipe.scene else { continue };
+            ways.extend(noises_and_far_end(scene));
+            for turn in &recipe.turns {
+                match scene.speech {
+                    SpeechPath::Room => drop(ways.insert((Place::Talker(turn.talker), scene.listener))),
+                    SpeechPath::Walk => drop(walked.insert((turn.talker, scene.listener))),
+                    SpeechPath::Dry | SpeechPath::Absent => {}
+                }
+            }
+        }
+        for &(walk, listener) in &walked {
+            let (_, nodes) = venue.walk(walk, listener).map_err(failed)?;
+            ways.extend((0..nodes.len()).map(|node| (Place::Walk { walk, node }, listener)));
+        }
+        let responses = Responses::gather(&name, &venue, &ways, cache)?;
+        let mut room = Self { name, venue, responses, walks: HashMap::new() };
+        for (walk, listener) in walked {
+            let transfer = room.walk(walk, listener)?;
+            room.walks.insert((walk, listener), transfer);
+        }
+        Ok(room)
     }
 
-    /// What the microphone hears, and the response through which it hears the talker.
-    fn render_scene(
-        &self,
-        speech: &[f32],
-        setting: &SceneRecipe,
-        level_dbov: f64,
-    ) -> Result<(Rendered, Option<&Response>), Error> {
-        let failed = |problem: &dyn Display| failure(&setting.room, problem);
-        let dry = [Rir::identity(SAMPLE_RATE).map_err(|problem| failed(&problem))?];
-        let response = match setting.speech {
-            SpeechPath::Room => Some(self.response(setting, Place::Talker(setting.talker))?),
-            SpeechPath::Dry | SpeechPath::Absent => None,
+    /// Direct sound followed exactly, everything else from the responses along the way.
+    fn walk(&self, walk: usize, listener: Listener) -> Result<MovingTransfer, Error> {
+        let (path, places) = self.venue.walk(walk, listener).map_err(|problem| self.failed(&problem))?;
+        let microphones = self.venue.places(listener).map_err(|problem| self.failed(&problem))?.to_vec();
+        let node = |(node, &gone): (usize, &f64)| {
+            let responses = self.responses((Place::Walk { walk, node }, listener))?.to_vec();
+            Ok(LateNode { gone, responses })
         };
-        let transfer = response.map_or(Transfer::Still(&dry), |response| still(&response.rir));
-        let mut scene = Scene::of_utterance(SAMPLE_RATE, speech, transfer, level_dbov);
-        if setting.speech == SpeechPath::Absent {
-            scene.speech.clear();
-            scene.length = Some(speech.len());
+        let nodes = places.iter().enumerate().map(node).collect::<Result<Vec<_>, Error>>()?;
+        MovingTransfer::from_whole_responses(
+            SAMPLE_RATE,
+            Motion::Source { path, microphones },
+            self.venue.air(),
+            Directivity::Talker,
+            vec![EarlyPath::everywhere(ImageTransform::direct())],
+            nodes,
+        )
+        .map_err(|problem| self.failed(&problem))
+    }
+
+    fn render(
+        &self,
+        recipe: &Recipe,
+        setting: &SceneRecipe,
+        speech: &[Vec<f32>],
+        far_end: Option<&[f32]>,
+    ) -> Result<Rendered, Error> {
+        let dry = [Rir::identity(SAMPLE_RATE).map_err(|problem| self.failed(&problem))?];
+        let mut scene = Scene {
+            sample_rate: SAMPLE_RATE,
+            reference_microphone: 0,
+            speech: Vec::new(),
+            echo: None,
+            background: None,
+            target_level_dbov: recipe.level_dbov,
+            length: None,
+            device: scene::device::Device::default(),
+        };
+        for (turn, signal) in recipe.turns.iter().zip(speech) {
+            let transfer = match setting.speech {
+                SpeechPath::Room => {
+                    Transfer::Still(self.responses((Place::Talker(turn.talker), setting.listener))?)
+                }
+                SpeechPath::Walk => Transfer::Moving(self.walked(turn, setting.listener)?),
+                SpeechPath::Dry => Transfer::Still(&dry),
+                SpeechPath::Absent => {
+                    scene.length = scene.length.max(Some(turn.start_samples + signal.len()));
+                    continue;
+                }
+            };
+            let start = turn.start_samples;
+            scene.speech.push(Utterance { signal, transfer, start, relative_level_db: 0.0 });
+        }
+        if let (Some(setting_of_echo), Some(far_end)) = (&setting.far_end, far_end) {
+            let place = Place::Loudspeaker(setting_of_echo.loudspeaker);
+            scene.echo = Some(Echo {
+                far_end,
+                start: setting_of_echo.start_samples,
+                transfer: Transfer::Still(self.responses((place, setting.listener))?),
+                loudspeaker: setting_of_echo
+                    .drive_db
+                    .map_or(Loudspeaker::Linear, |drive_db| Loudspeaker::Saturating { drive_db }),
+                ser_db: setting_of_echo.ser_db,
+            });
         }
         let mut sounds = Vec::new();
         for noise in &setting.noises {
-            let transfer = still(&self.response(setting, place(noise))?.rir);
+            let transfer = Transfer::Still(self.responses((place(noise), setting.listener))?);
             sounds.push((synthesise(noise, scene.noise_length(transfer)), transfer));
         }
         let sources = setting.noises.iter().zip(&sounds).map(|(noise, (signal, transfer))| NoiseSource {
@@ -118,48 +226,111 @@ impl<'a> Renderer<'a> {
             relative_level_db: noise.relative_level_db,
         });
         scene.background = setting.snr_db.map(|snr_db| Background { sources: sources.collect(), snr_db });
-        let rendered = scene::render(&scene).map_err(|problem| failed(&problem))?;
-        Ok((rendered, response))
+        scene::render(&scene).map_err(|problem| self.failed(&problem))
     }
 
-    fn response(&self, setting: &SceneRecipe, place: Place) -> Result<&Response, Error> {
-        let path = Path { place, microphone: setting.microphone };
-        self.responses
-            .get(&path)
-            .ok_or_else(|| failure(&setting.room, "this renderer was made for other items"))
+    /// One channel of an array's: delay and sum, steered to where the (first) talker really is.
+    fn beamform(&self, recipe: &Recipe, rendered: &Rendered) -> Result<Vec<f32>, Error> {
+        let failed = |problem: &dyn Display| self.failed(problem);
+        let turn = recipe.turns.first().ok_or_else(|| failed(&"nobody speaks"))?;
+        let talker = self
+            .venue
+            .source(Place::Talker(turn.talker), Listener::Array)
+            .map_err(|problem| failed(&problem))?;
+        let microphones = self.venue.places(Listener::Array).map_err(|problem| failed(&problem))?;
+        let speed = self.venue.air().speed_of_sound();
+        let delays = point_source_delays(microphones, talker.position, speed, SAMPLE_RATE);
+        delay_and_sum(&rendered.channels, &delays).map_err(|problem| failed(&problem))
+    }
+
+    fn conditions(
+        &self,
+        recipe: &Recipe,
+        setting: &SceneRecipe,
+        speech: &[Vec<f32>],
+        rendered: &Rendered,
+    ) -> Result<Conditions, Error> {
+        // Of several talkers the first; of a walk the middle.
+        let turn = recipe.turns.first();
+        let place = match (setting.speech, turn) {
+            (SpeechPath::Room, Some(turn)) => Some(Place::Talker(turn.talker)),
+            (SpeechPath::Walk, Some(turn)) => {
+                let walk = turn.talker;
+                let walked = self.venue.walk(walk, setting.listener);
+                let (_, nodes) = walked.map_err(|problem| self.failed(&problem))?;
+                Some(Place::Walk { walk, node: nodes.len() / 2 })
+            }
+            _ => None,
+        };
+        let (field, distance) = match place {
+            None => (None, None),
+            Some(place) => {
+                let source = self.venue.source(place, setting.listener);
+                let microphones = self.venue.places(setting.listener);
+                let distance = source
+                    .and_then(|source| Ok(source.position.distance(microphones?[0])))
+                    .map_err(|problem| self.failed(&problem))?;
+                let rir = self.responses((place, setting.listener))?.first();
+                (rir.map(Field::of), Some(distance))
+            }
+        };
+        let through = |value: fn(&Field) -> Option<f64>| field.as_ref().and_then(value).map(thousandths);
+        let measured = &rendered.measured;
+        let spoken: Vec<_> = recipe
+            .turns
+            .iter()
+            .zip(speech)
+            .map(|(turn, signal)| turn.start_samples..turn.start_samples + signal.len())
+            .collect();
+        let seconds = |samples: usize| thousandths(samples as f64 / f64::from(SAMPLE_RATE));
+        Ok(Conditions {
+            room: self.name.clone(),
+            distance_m: distance.map(thousandths),
+            snr_db: measured.snr_db.map(thousandths),
+            active_level_dbov: measured.active_speech_level_dbov.map(thousandths),
+            noise_level_dbov: measured.noise_level_dbov.map(thousandths),
+            t30_s: through(|field| field.t30_s),
+            edt_s: through(|field| field.edt_s),
+            c50_db: through(|field| field.c50_db),
+            drr_db: through(|field| field.drr_db),
+            noise: setting.noises.iter().map(|noise| noise.kind).collect(),
+            ser_db: measured.ser_db.map(thousandths),
+            overlap_ratio: (spoken.len() > 1).then(|| thousandths(overlap_ratio(&spoken))),
+            double_talk_s: rendered
+                .double_talk
+                .iter()
+                .map(|range| [seconds(range.start), seconds(range.end)])
+                .collect(),
+        })
+    }
+
+    fn responses(&self, way: Way) -> Result<&[Rir], Error> {
+        self.responses.get(way).ok_or_else(|| self.failed(&"this renderer was made for other items"))
+    }
+
+    fn walked(&self, turn: &Turn, listener: Listener) -> Result<&MovingTransfer, Error> {
+        self.walks
+            .get(&(turn.talker, listener))
+            .ok_or_else(|| self.failed(&"this renderer was made for other items"))
+    }
+
+    fn failed(&self, problem: &dyn Display) -> Error {
+        failure(&self.name, problem)
     }
 }
 
-/// Talker and noises of a scene, each to its microphone, as far as they are heard through the room.
-fn paths(setting: &SceneRecipe) -> impl Iterator<Item = Path> {
-    let talker = (setting.speech == SpeechPath::Room).then_some(Place::Talker(setting.talker));
-    let places = talker.into_iter().chain(setting.noises.iter().map(place));
-    places.map(|place| Path { place, microphone: setting.microphone })
-}
-
-/// A response from the cache, or simulated and put there.
-fn response(room: &Room, path: &Path, cache: &std::path::Path) -> Result<Response, Error> {
-    let failed = |problem: &dyn Display| failure(&room.name, problem);
-    let address = address("response", &(RENDERER, room, path.place, path.microphone))?;
-    let file = cache.join(format!("{address}.wav"));
-    if let Some(rir) = std::fs::read(&file).ok().and_then(|bytes| read_wav(&bytes).ok()?.pop()) {
-        return room.measured(path.place, path.microphone, rir).map_err(|problem| failed(&problem));
-    }
-    let response = room.response(path.place, path.microphone).map_err(|problem| failed(&problem))?;
-    let bytes = write_wav(std::slice::from_ref(&response.rir)).map_err(|problem| failed(&problem))?;
-    write_whole(&file, &bytes)?;
-    Ok(response)
-}
-
-fn still(response: &Rir) -> Transfer<'_> {
-    Transfer::Still(std::slice::from_ref(response))
+/// What of a scene is heard through the room besides the speech.
+fn noises_and_far_end(scene: &SceneRecipe) -> impl Iterator<Item = Way> {
+    let far_end = scene.far_end.iter().map(|far_end| Place::Loudspeaker(far_end.loudspeaker));
+    scene.noises.iter().map(place).chain(far_end).map(|place| (place, scene.listener))
 }
 
 /// Where noise of a kind comes from.
 fn place(noise: &NoiseRecipe) -> Place {
-    match noise.kind {
-        NoiseKind::Ventilation => Place::Outlet(noise.position),
-        NoiseKind::Coughs => Place::Bystander(noise.position),
+    if noise.kind.is_continuous() {
+        Place::Continuous(noise.position)
+    } else {
+        Place::Transient(noise.position)
     }
 }
 
@@ -167,23 +338,6 @@ fn synthesise(recipe: &NoiseRecipe, samples: usize) -> Vec<f32> {
     match recipe.kind {
         NoiseKind::Ventilation => noise::ventilation(SAMPLE_RATE, samples, recipe.seed),
         NoiseKind::Coughs => noise::coughs(SAMPLE_RATE, samples, recipe.seed),
-    }
-}
-
-fn conditions(setting: &SceneRecipe, response: Option<&Response>, rendered: &Rendered) -> Conditions {
-    let through = |value: fn(&Response) -> f64| response.map(|response| thousandths(value(response)));
-    let measured = &rendered.measured;
-    Conditions {
-        room: setting.room.clone(),
-        distance_m: through(|response| response.distance_m),
-        snr_db: measured.snr_db.map(thousandths),
-        active_level_dbov: measured.active_speech_level_dbov.map(thousandths),
-        noise_level_dbov: measured.noise_level_dbov.map(thousandths),
-        t30_s: through(|response| response.t30_s),
-        edt_s: through(|response| response.edt_s),
-        c50_db: through(|response| response.c50_db),
-        drr_db: through(|response| response.drr_db),
-        noise: setting.noises.iter().map(|noise| noise.kind).collect(),
     }
 }
 

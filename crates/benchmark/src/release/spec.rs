@@ -1,10 +1,10 @@
 //! What a release shall be, in words a person can read and write (TOML).
 
-use std::ops::RangeInclusive;
+use std::{fs, ops::RangeInclusive, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Room, Track};
+use crate::{Error, Furnished, Laboratory, Model, Room, RoomModel, Track, venue::Venue};
 
 /// The demo's specification, compiled in.
 const DEMO: &str = include_str!("../../releases/demo.toml");
@@ -32,8 +32,59 @@ pub struct ReleaseSpec {
     pub speed: Speed,
     /// What disturbs the speech in the far tracks.
     pub noise: Noise,
-    /// Where the far tracks take place.
+    /// At most so many utterances on tracks that are not ranked; all of them when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unranked_items: Option<usize>,
+    /// How talkers overlap on the `multi-talker` track.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_talker: Option<MultiTalker>,
+    /// How loud the far end is on the `echo` track.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo: Option<EchoSpec>,
+    /// The room of the `lab-measured` and `lab-simulated` tracks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laboratory: Option<Laboratory>,
+    /// Boxes in which the far tracks take place.
+    #[serde(default)]
     pub rooms: Vec<Room>,
+    /// Furnished rooms in which they take place.
+    #[serde(default)]
+    pub furnished: Vec<Furnished>,
+}
+
+/// Conversations of the `multi-talker` track: the item's own utterance and others of the same track, in turns.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MultiTalker {
+    /// Number of turns, at least 2.
+    pub turns: usize,
+    /// Time in which two talk over time in which anybody does, 0 to below 1; never three at a time.
+    pub overlap_ratio: f64,
+    /// Between turns that do not overlap, in seconds.
+    pub pause_s: f64,
+    /// What makes two talkers.
+    pub talkers_by: TalkersBy,
+}
+
+/// What makes two talkers of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TalkersBy {
+    /// Two voices, each at a place of its own: the corpus must have them.
+    Voice,
+    /// Two places in the room, whoever's voice it is: for a corpus of one voice, to try things out.
+    Place,
+}
+
+/// The far end of the `echo` track: another utterance of the track, which a loudspeaker plays.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EchoSpec {
+    /// Signal-to-echo ratio at the microphone, least and most, in decibels.
+    pub ser_db: [f64; 2],
+    /// How hard the loudspeaker is driven, in decibels (see [`scene::Loudspeaker`]); linear when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drive_db: Option<f64>,
 }
 
 /// Which utterances may be used.
@@ -95,7 +146,7 @@ impl NoiseKind {
 }
 
 impl ReleaseSpec {
-    /// The demo: near and far, eight furnished rooms.
+    /// The demo: every track, furnished rooms.
     ///
     /// # Errors
     /// Never in a build that passes its tests.
@@ -113,6 +164,40 @@ impl ReleaseSpec {
         Ok(spec)
     }
 
+    /// Reads and validates a specification with the room files that it names beside it.
+    ///
+    /// # Errors
+    /// If a file cannot be read; otherwise as [`Self::from_toml`].
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path).map_err(Error::io(path))?;
+        let mut spec: Self =
+            toml::from_str(&text).map_err(|error| Error::Specification(error.to_string()))?;
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let twin = spec.laboratory.as_mut().map(|laboratory| &mut laboratory.twin);
+        for room in spec.furnished.iter_mut().chain(twin) {
+            if let Model::File(file) = &room.model {
+                let file = directory.join(file);
+                room.model = Model::Text(fs::read_to_string(&file).map_err(Error::io(&file))?);
+            }
+        }
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// The rooms of the far tracks.
+    pub fn room_models(&self) -> Vec<RoomModel> {
+        let boxes = self.rooms.iter().cloned().map(RoomModel::Box);
+        boxes.chain(self.furnished.iter().cloned().map(RoomModel::Furnished)).collect()
+    }
+
+    /// A room by its name, those of the laboratory among them.
+    pub fn room(&self, name: &str) -> Option<RoomModel> {
+        let laboratory = self.laboratory.iter().flat_map(|laboratory| {
+            [RoomModel::Measured(laboratory.measured), RoomModel::Furnished(laboratory.twin.clone())]
+        });
+        self.room_models().into_iter().chain(laboratory).find(|room| room.name() == name)
+    }
+
     /// Checks what the types cannot.
     ///
     /// # Errors
@@ -125,11 +210,6 @@ impl ReleaseSpec {
         require(!self.tracks.is_empty() && all_differ(&self.tracks), || {
             "name at least one track, and each only once".to_owned()
         })?;
-        if let Some(track) = self.tracks.iter().find(|track| !track.can_be_built()) {
-            let problem =
-                format!("track `{track}` is defined, but this version cannot build it: leave it out");
-            return Err(Error::Specification(problem));
-        }
         require(within(self.level_dbov, -60.0..=-10.0), || {
             format!("level_dbov {}: -60 to -10 leaves room for peaks", self.level_dbov)
         })?;
@@ -139,8 +219,49 @@ impl ReleaseSpec {
         require(transient_low <= transient_high && within(transient_low, -40.0..=40.0), || {
             format!("transient_level_db {transient_low} to {transient_high} is no range")
         })?;
+        require(self.unranked_items != Some(0), || "unranked_items is 0: leave out the tracks".to_owned())?;
         self.validate_noise()?;
-        self.validate_rooms()
+        self.validate_rooms()?;
+        self.validate_track_sections()
+    }
+
+    /// Sections that a track needs.
+    fn validate_track_sections(&self) -> Result<(), Error> {
+        let has = |track: Track| self.tracks.contains(&track);
+        require(!has(Track::MultiTalker) || self.multi_talker.is_some(), || {
+            "track `multi-talker` needs a section [multi_talker]".to_owned()
+        })?;
+        require(!has(Track::Echo) || self.echo.is_some(), || {
+            "track `echo` needs a section [echo]".to_owned()
+        })?;
+        let is_lab = has(Track::LabMeasured) || has(Track::LabSimulated);
+        require(!is_lab || self.laboratory.is_some(), || {
+            "the lab tracks need a section [laboratory]".to_owned()
+        })?;
+        if let Some(MultiTalker { turns, overlap_ratio, pause_s, .. }) = self.multi_talker {
+            require(
+                turns >= 2 && (0.0..1.0).contains(&overlap_ratio) && within(pause_s, 0.0..=60.0),
+                || {
+                    "multi_talker: 2 turns or more, an overlap ratio of 0 to below 1, a pause of 0 to 60 s"
+                        .to_owned()
+                },
+            )?;
+        }
+        if let Some(EchoSpec { ser_db: [low, high], .. }) = self.echo {
+            require(low <= high && within(low, -40.0..=40.0) && within(high, -40.0..=40.0), || {
+                format!("echo: ser_db {low} to {high} is no range")
+            })?;
+        }
+        if let Some(Laboratory { measured, twin }) = &self.laboratory {
+            let (sources, talkers) = (measured.distances().len(), twin.talkers.len());
+            require(sources == talkers && twin.microphones.len() == 1, || {
+                format!("laboratory: the twin needs {sources} talkers, as were measured, and one microphone")
+            })?;
+            require(measured.name() != twin.name, || {
+                "laboratory: the twin needs a name of its own".to_owned()
+            })?;
+        }
+        Ok(())
     }
 
     fn validate_noise(&self) -> Result<(), Error> {
@@ -154,18 +275,66 @@ impl ReleaseSpec {
     }
 
     fn validate_rooms(&self) -> Result<(), Error> {
-        let is_far = self.tracks.iter().any(|track| track.setting().is_some());
-        require(!is_far || !self.rooms.is_empty(), || {
+        let models = self.room_models();
+        let is_lab = |track: &Track| matches!(track, Track::LabMeasured | Track::LabSimulated);
+        let is_far = self.tracks.iter().any(|track| track.setting().is_some() && !is_lab(track));
+        require(!is_far || !models.is_empty(), || {
             "tracks other than `near` need at least one room".to_owned()
         })?;
-        let names: Vec<_> = self.rooms.iter().map(|room| &room.name).collect();
+        let laboratory = self.laboratory.as_ref().map(|it| RoomModel::Furnished(it.twin.clone()));
+        let all: Vec<RoomModel> = models.iter().cloned().chain(laboratory).collect();
+        let names: Vec<_> = all.iter().map(RoomModel::name).collect();
         require(all_differ(&names), || "two rooms have the same name".to_owned())?;
-        for room in &self.rooms {
-            require(is_slug(&room.name), || format!("room `{}`: use a-z, 0-9 and hyphens", room.name))?;
-            room.validate()
-                .map_err(|problem| Error::Specification(format!("room `{}`: {problem}", room.name)))?;
+        let mut venues = Vec::new();
+        for model in &all {
+            let name = model.name();
+            require(is_slug(name), || format!("room `{name}`: use a-z, 0-9 and hyphens"))?;
+            let venue = Venue::new(model)
+                .map_err(|problem| Error::Specification(format!("room `{name}`: {problem}")))?;
+            venues.push(venue);
+        }
+        for &track in &self.tracks {
+            if is_far && !is_lab(&track) && !venues[..models.len()].iter().any(|venue| suits(track, venue)) {
+                let problem = format!("track `{track}` needs a room with {}", needed(track));
+                return Err(Error::Specification(problem));
+            }
+        }
+        let mut arrays = venues.iter().map(Venue::array_geometry).filter(|geometry| !geometry.is_empty());
+        let first = arrays.next().unwrap_or_default();
+        let is_same = |other: &Vec<f64>| {
+            other.len() == first.len() && first.iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-3)
+        };
+        require(arrays.all(|other| is_same(&other)), || {
+            "the arrays of the rooms differ: a model hears the same device in all of them".to_owned()
+        })?;
+        for (model, venue) in all.iter().zip(&venues).take(models.len()) {
+            let disturbed = !venue.continuous.is_empty() && !venue.transient.is_empty();
+            require(disturbed, || {
+                format!("room `{}`: name where continuous and where transient noise comes from", model.name())
+            })?;
         }
         Ok(())
+    }
+}
+
+/// Whether a track can take place in a room.
+pub(super) fn suits(track: Track, venue: &Venue) -> bool {
+    match track {
+        Track::MovingHigh | Track::MovingMid | Track::MovingLow => !venue.walks.is_empty(),
+        Track::MultiTalker => venue.talkers.len() >= 2,
+        Track::Array => !venue.array.is_empty(),
+        Track::Echo => !venue.loudspeakers.is_empty(),
+        _ => true,
+    }
+}
+
+fn needed(track: Track) -> &'static str {
+    match track {
+        Track::MovingHigh | Track::MovingMid | Track::MovingLow => "walks",
+        Track::MultiTalker => "two talkers",
+        Track::Array => "an array",
+        Track::Echo => "loudspeakers",
+        _ => "places",
     }
 }
 

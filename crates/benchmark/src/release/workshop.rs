@@ -72,28 +72,36 @@ impl Workshop {
     fn present(&self, job: &RenderJob, task: &RenderTask) -> Result<Option<RenderedItem>, Error> {
         let Ok(note) = fs::read(self.note(job, task)?) else { return Ok(None) };
         let Ok(item) = serde_json::from_slice::<RenderedItem>(&note) else { return Ok(None) };
-        let content = fs::read(self.directory.join(item.audio.path()));
-        let whole = content.is_ok_and(|content| sha256(&content) == item.audio.sha256);
+        let whole = item.files().all(|file| {
+            let content = fs::read(self.directory.join(file.path()));
+            content.is_ok_and(|content| sha256(&content) == file.sha256)
+        });
         Ok(whole.then_some(item))
     }
 
     fn make(&self, job: &RenderJob, task: &RenderTask, renderer: &Renderer) -> Result<RenderedItem, Error> {
         let rendered = renderer.render(&task.recipe)?;
-        let wav = audio::encode_wav(&rendered.samples)
-            .map_err(|error| Error::file(task.id.to_string(), error.to_string()))?;
-        let audio = AudioFile {
-            sha256: sha256(&wav),
-            bytes: wav.len() as u64,
-            channels: 1,
-            seconds: audio::seconds(rendered.samples.len()),
-        };
-        let item = RenderedItem { id: task.id, audio, conditions: rendered.conditions };
         // The note last: it says that the audio is there.
-        write_whole(&self.directory.join(item.audio.path()), &wav)?;
+        let audio = self.keep(&rendered.channels)?;
+        let mono = rendered.mono.map(|channel| self.keep(&[channel])).transpose()?;
+        let item = RenderedItem { id: task.id, audio, mono, conditions: rendered.conditions };
         let note = self.note(job, task)?;
         let json = serde_json::to_vec(&item).map_err(|error| Error::file(&note, error.to_string()))?;
         write_whole(&note, &json)?;
         Ok(item)
+    }
+
+    /// Writes channels as a WAV file named by its content.
+    fn keep(&self, channels: &[Vec<i16>]) -> Result<AudioFile, Error> {
+        let wav = audio::encode_channels(channels).map_err(|problem| Error::file("audio", problem))?;
+        let file = AudioFile {
+            sha256: sha256(&wav),
+            bytes: wav.len() as u64,
+            channels: channels.len() as u16,
+            seconds: audio::seconds(channels.first().map_or(0, Vec::len)),
+        };
+        write_whole(&self.directory.join(file.path()), &wav)?;
+        Ok(file)
     }
 
     fn note(&self, job: &RenderJob, task: &RenderTask) -> Result<PathBuf, Error> {

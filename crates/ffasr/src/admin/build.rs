@@ -14,7 +14,7 @@ use std::{
 
 use benchmark::{
     corpus::Recordings,
-    release::{JobResult, Plan, RENDERER, RenderJob},
+    release::{JobResult, Plan, RENDERER, RenderJob, RenderedItem},
 };
 use clap::Args;
 use protocol::BuildId;
@@ -183,7 +183,8 @@ async fn fetch_audio(
 ) -> Result<(), Failure> {
     let directory = work.join("audio");
     fs::create_dir_all(&directory).map_err(|error| cannot("make", &directory, &error))?;
-    let files: Vec<_> = results.iter().flat_map(|result| &result.items).map(|item| &item.audio).collect();
+    let files: Vec<_> =
+        results.iter().flat_map(|result| &result.items).flat_map(RenderedItem::files).collect();
     for (done, file) in files.iter().enumerate() {
         bar.show("checking", count(done), count(files.len()));
         let path = work.join(file.path());

@@ -284,7 +284,7 @@ async fn rendered(data: &Path, items: usize) -> Result<PathBuf, Failure> {
         let present = ReleaseManifest::read(&release).ok();
         if present.is_none_or(|manifest| manifest.release.spec != spec) {
             remove_if_there(&release)?;
-            step(&format!("rendering the demo release: {items} utterances, four tracks"));
+            step(&format!("rendering the demo release: {items} utterances, {} tracks", spec.tracks.len()));
             build(&spec, &corpus, &release, items, &percent("rendering")).map_err(Failure::failed)?;
         }
         Ok(())

@@ -1,20 +1,34 @@
 //! Scoring of one local run: the board's profile, bootstrap and definitions, called from `scoring` directly.
 //!
+//! Where several talk the rate is cpWER (concatenated minimum-permutation WER). A model with one stream of words is
+//! scored on that stream: it is matched with the talker with whom it makes fewest errors, and all words of the others are
+//! deletions.
+//!
 //! The service's scorer reads references from its database and checks a worker it need not trust; here both sides are
 //! this process. What they share, they share through `scoring` and the types of `store::scores`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use benchmark::{Track, dev::DevItem, dev::DevSet, release::Role};
-use protocol::{AttemptResults, ItemId, ItemResult, Outcome};
+use benchmark::{Demand, Track, dev::DevItem, dev::DevSet, release::Role};
+use protocol::{AttemptResults, ItemId, ItemResult, ModelManifest, Outcome};
 use scoring::{
-    Bootstrap, Counts, Interval, Replicates, Sample, ScoringProfile, Timing, Unit, cluster_bootstrap,
+    Bootstrap, Counts, Interval, Normalizer, Replicates, Sample, ScoringProfile, Segment, Timing, Unit,
+    cluster_bootstrap,
+    meeting::{TimeConstraint, cp_wer},
 };
 use serde::Serialize;
 use store::scores::{Latency, Summary, TrackSummary};
 
-/// As the board scores.
-const PROFILE: ScoringProfile = ScoringProfile::FFASR;
+/// As the board scores; languages other than English with the normaliser that fits them all.
+fn profile(set: &DevSet) -> ScoringProfile {
+    let language = set.header.corpus.language.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    if language == "en" {
+        ScoringProfile::FFASR
+    } else {
+        ScoringProfile { normalizer: Normalizer::Basic, ..ScoringProfile::FFASR }
+    }
+}
+
 /// As the board draws.
 const BOOTSTRAP_SEED: u64 = 1;
 
@@ -25,6 +39,9 @@ pub(super) struct Scores {
     pub(super) scorer: String,
     /// Rates and times, as on the board.
     pub(super) summary: Summary,
+    /// Tracks of the set on which the model did not run, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) not_run: BTreeMap<&'static str, &'static str>,
 }
 
 /// Numbers of the repeat passes, in order.
@@ -33,11 +50,41 @@ pub(super) fn passes(set: &DevSet) -> BTreeSet<usize> {
     set.items.iter().filter_map(pass).collect()
 }
 
+/// Leaves out what the model has not said it takes part in; the tracks, each with a reason.
+pub(super) fn leave_out_demanding(
+    set: &mut DevSet,
+    model: &ModelManifest,
+) -> BTreeMap<&'static str, &'static str> {
+    let declared = |track: Track| model.tracks.iter().any(|it| it.name() == track.name());
+    let mut left_out = BTreeMap::new();
+    set.items.retain(|item| match item.track.demand().filter(|_| !declared(item.track)) {
+        None => true,
+        Some(demand) => {
+            left_out.insert(item.track.name(), reason(demand));
+            false
+        }
+    });
+    left_out
+}
+
+fn reason(demand: Demand) -> &'static str {
+    match demand {
+        Demand::Talkers => "it asks for a stream of words for each talker",
+        Demand::Channels => "it asks for several channels",
+        Demand::FarEnd => "it asks for the far end beside the microphone",
+    }
+}
+
 /// Scores the results of `set`, which are complete and in its order.
-pub(super) fn score(set: &DevSet, results: &AttemptResults) -> Result<Scores, scoring::LengthMismatch> {
+pub(super) fn score(
+    set: &DevSet,
+    results: &AttemptResults,
+    not_run: BTreeMap<&'static str, &'static str>,
+) -> Result<Scores, scoring::LengthMismatch> {
     let items: Vec<&DevItem> = set.items.iter().filter(|item| item.role == Role::Scored).collect();
+    let profile = profile(set);
     let scored: Vec<Scored<'_>> =
-        items.iter().zip(&results.items).map(|(item, result)| Scored::of(item, result)).collect();
+        items.iter().zip(&results.items).map(|(item, result)| Scored::of(profile, item, result)).collect();
     let sample = Sample::new(items.iter().map(|item| Unit {
         group: item.track.name(),
         utterance: &item.utterance,
@@ -74,7 +121,7 @@ pub(super) fn score(set: &DevSet, results: &AttemptResults) -> Result<Scores, sc
         repeat_passes: timings.len() as u32,
         latency: latency(&ranked),
     };
-    Ok(Scores { scorer: ScoringProfile::FFASR.scorer(), summary })
+    Ok(Scores { scorer: profile.scorer(), summary, not_run })
 }
 
 /// One item with its counts and time.
@@ -86,15 +133,34 @@ struct Scored<'a> {
 }
 
 impl<'a> Scored<'a> {
-    fn of(item: &'a DevItem, result: &ItemResult) -> Self {
+    fn of(profile: ScoringProfile, item: &'a DevItem, result: &ItemResult) -> Self {
         // An item the model gave up on counts as an empty hypothesis.
         let (hypothesis, failed) = match &result.outcome {
             Outcome::Text(text) => (text.as_str(), false),
             Outcome::Error(_) => ("", true),
         };
-        let counts = PROFILE.score(&item.text, hypothesis).words;
+        let counts = if item.segments.is_empty() {
+            profile.score(&item.text, hypothesis).words
+        } else {
+            one_stream(profile, item, hypothesis)
+        };
         Self { item, counts, failed, seconds: result.seconds }
     }
+}
+
+/// cpWER of one stream of words against several talkers.
+fn one_stream(profile: ScoringProfile, item: &DevItem, hypothesis: &str) -> Counts {
+    let segment = |speaker: &str, words: &str| Segment {
+        session_id: String::new(),
+        speaker: speaker.to_owned(),
+        start_time: None,
+        end_time: None,
+        words: profile.normalizer.normalize(words),
+    };
+    let reference: Vec<Segment> =
+        item.segments.iter().map(|said| segment(&said.speaker, &said.words)).collect();
+    let errors = cp_wer(&reference, &[segment("model", hypothesis)], TimeConstraint::None);
+    errors.expect("without a time constraint no segment can be wrong").counts
 }
 
 fn limits(interval: Interval) -> (f64, f64) {

@@ -20,13 +20,14 @@ pub(super) fn table(
         format!("{} on {}@{} (self-reported; {})", model.name, release.slug, release.version, scores.scorer),
         String::new(),
         format!(
-            "{:10} {:>8} {:>17} {:>6} {:>5} {:>5} {:>5} {:>7} {:>8}",
+            "{:13} {:>8} {:>17} {:>6} {:>5} {:>5} {:>5} {:>7} {:>8}",
             "track", "WER %", "95 % interval", "words", "S", "D", "I", "failed", "RTFx"
         ),
     ];
     lines.extend(tracks(summary));
+    lines.extend(scores.not_run.iter().map(|(track, why)| format!("{track:13} not run: {why}")));
     lines.push(format!(
-        "{:10} {:>8} {:>17} {:>36} {:>8}",
+        "{:13} {:>8} {:>17} {:>36} {:>8}",
         "average",
         percent(summary.avg_wer),
         range(summary.avg_wer_interval, 100.0),
@@ -71,10 +72,10 @@ pub(super) fn table(
 
 /// In the order of the board.
 fn tracks(summary: &Summary) -> impl Iterator<Item = String> {
-    Track::PRIMARY.iter().filter_map(|track| summary.tracks.get(track.name()).map(|it| (track, it))).map(
+    Track::ALL.iter().filter_map(|track| summary.tracks.get(track.name()).map(|it| (track, it))).map(
         |(name, it)| {
             format!(
-                "{:10} {:>8} {:>17} {:>6} {:>5} {:>5} {:>5} {:>7} {:>8}",
+                "{:13} {:>8} {:>17} {:>6} {:>5} {:>5} {:>5} {:>7} {:>8}",
                 name.name(),
                 percent(it.wer),
                 range(it.interval, 100.0),

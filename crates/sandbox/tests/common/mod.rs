@@ -88,6 +88,7 @@ impl Case {
             num_params: None,
             training_data: String::new(),
             notes: format!("marker-{}-{attack}", std::process::id()),
+            tracks: Vec::new(),
             hub: None,
             decoding: [("attack".to_owned(), DecodingValue::Text(attack.to_owned()))].into(),
         };

@@ -388,6 +388,7 @@ fn manifest(model: &str) -> ModelManifest {
         num_params: None,
         training_data: format!("60 000 h of read and conversational English; no simulated rooms. {model}"),
         notes: format!("Beam search, no external language model. {model}"),
+        tracks: Vec::new(),
         hub: None,
         decoding: [
             ("beam".to_owned(), DecodingValue::Real(1e-48)),

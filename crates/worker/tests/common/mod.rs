@@ -257,6 +257,7 @@ impl World {
                 num_params: None,
                 training_data: String::new(),
                 notes: String::new(),
+                tracks: Vec::new(),
                 hub: None,
                 decoding: [("attack".to_owned(), DecodingValue::Text(attack.to_owned()))].into(),
             },
