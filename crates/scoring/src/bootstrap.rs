@@ -63,7 +63,8 @@ struct Cell {
 }
 
 impl Sample {
-    /// A sample with the coarsest scheme that it has clusters for: at least [`FEWEST_CLUSTERS`] talkers and rooms.
+    /// A sample with the coarsest scheme that it has clusters for: at least [`FEWEST_CLUSTERS`] talkers and rooms. Rooms
+    /// alone are resampled only if every item has one.
     pub fn new<'a>(units: impl IntoIterator<Item = Unit<'a>>) -> Self {
         let units: Vec<Unit<'a>> = units.into_iter().collect();
         let enough_talkers = Numbering::of(units.iter().map(|unit| unit.talker)).len() >= FEWEST_CLUSTERS;
@@ -71,8 +72,9 @@ impl Sample {
         let scheme = match (enough_talkers, enough_rooms) {
             (true, true) => Scheme::TalkersAndRooms,
             (true, false) => Scheme::Talkers,
-            (false, true) => Scheme::Rooms,
-            (false, false) => Scheme::Utterances,
+            // Dry speech would never vary, and its interval would be a point.
+            (false, true) if units.iter().all(|unit| unit.room.is_some()) => Scheme::Rooms,
+            (false, _) => Scheme::Utterances,
         };
         Self::with_scheme(units, scheme)
     }

@@ -132,6 +132,19 @@ fn draws_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn dry_speech_beside_many_rooms_has_an_interval_of_some_width() {
+    // One talker; each of ten utterances dry and in a room of its own, every second one wrong.
+    let names: Vec<String> = (0..10).map(|i| i.to_string()).collect();
+    let dry = names.iter().map(|name| Unit { group: "near", utterance: name, talker: "t", room: None });
+    let far = names.iter().map(|name| Unit { group: "far", utterance: name, talker: "t", room: Some(name) });
+    let sample = Sample::new(dry.chain(far));
+    assert_eq!(sample.scheme(), Scheme::Utterances);
+    let counts: Vec<Counts> = (0..20).map(|i| counts(3 * (i % 2), 5)).collect();
+    let draws = cluster_bootstrap(&sample, &counts, Bootstrap { replications: 500, seed: 1 }).unwrap();
+    assert!(draws.group("near").unwrap().interval().unwrap().width() > 0.1);
+}
+
+#[test]
 fn few_clusters_fall_back_to_utterances() {
     let scheme = |talkers: usize, rooms: usize| {
         let names: Vec<String> = (0..20).map(|i| i.to_string()).collect();
