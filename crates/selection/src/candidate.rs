@@ -43,6 +43,12 @@ pub struct Candidate {
     pub latency_p95: f64,
 }
 
+impl AsRef<Self> for Candidate {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// Covariances of the WERs of one model's tracks, over the replications of a bootstrap. Tracks hold the same utterances,
 /// so that their errors vary together and the variance of a weighted mean needs all pairs.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -47,32 +47,6 @@ pub fn url_component(text: &str) -> String {
     encoded
 }
 
-/// A query under construction.
-#[derive(Debug, Default)]
-pub(crate) struct Query(String);
-
-impl Query {
-    pub(crate) fn add(&mut self, key: &str, value: &str) {
-        if !self.0.is_empty() {
-            self.0.push('&');
-        }
-        self.0.push_str(key);
-        self.0.push('=');
-        // A comma or a colon means nothing to a URL here and reads better as it is.
-        self.0.push_str(&url_component(value).replace("%2C", ",").replace("%3A", ":"));
-    }
-
-    pub(crate) fn add_some(&mut self, key: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.add(key, value);
-        }
-    }
-
-    pub(crate) fn finish(self) -> String {
-        self.0
-    }
-}
-
 /// A positive number.
 pub(crate) fn number(key: &str, value: &str) -> Result<f64, BadQuery> {
     let bad = || BadQuery::Number { key: key.to_owned(), value: value.to_owned() };

@@ -9,7 +9,7 @@ use crate::{
     filter::{Filter, LicenceChoice, SizeClass},
     limits::{Limits, Unmet},
     purpose::{PURPOSES, Purpose, Weights},
-    query::{BadQuery, Query, number},
+    query::{BadQuery, number, url_component},
 };
 
 /// How a model's weight of one track is called in a form: `w-near`.
@@ -96,6 +96,7 @@ impl View {
         let mut columns: Vec<Column> = Vec::new();
         let mut weights: Vec<(String, f64)> = Vec::new();
         let mut own: Option<Weights> = None;
+        let mut chosen: Option<Purpose> = None;
         for (key, value) in pairs {
             let (key, value) = (key.as_ref(), value.as_ref().trim());
             if value.is_empty() {
@@ -117,7 +118,7 @@ impl View {
                 "runtime" => view.filter.runtime = text(),
                 "licence" => view.filter.licence = licence(value),
                 "size" => view.filter.size = Some(size(value)?),
-                "for" => view.purpose = purpose(value)?,
+                "for" => chosen = purpose(value)?,
                 "weights" => own = Some(Weights::parse(value)?),
                 "min-rtfx" => view.limits.min_rtfx = Some(number(key, value)?),
                 "max-p95" => view.limits.max_p95 = Some(number(key, value)?),
@@ -140,50 +141,74 @@ impl View {
         let own =
             own.or_else(|| Weights::new(weights.iter().map(|(track, weight)| (track.as_str(), *weight))));
         // A purpose chosen by name has its own weights, whatever else a form sends along.
-        if let (Purpose::Ranking, Some(own)) = (&view.purpose, own) {
-            view.purpose = Purpose::Own(own);
-        }
+        view.purpose = chosen.or(own.map(Purpose::Own)).unwrap_or_default();
         Ok(view)
     }
 
-    /// The query of this view, without a question mark; what is as usual is left out.
+    /// The parameters of this view, in their order; what is as usual is left out.
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let text = |text: &Option<String>| text.clone();
+        let number = |number: Option<f64>| number.map(|number| number.to_string());
+        let sort = (!self.sort.is_ranking()).then_some(&self.sort);
+        let pairs = [
+            ("release", text(&self.release)),
+            ("hardware", text(&self.hardware)),
+            ("profile", text(&self.profile)),
+            ("sort", sort.map(|sort| sort.column.name().to_owned())),
+            ("dir", sort.map(|sort| sort.direction.name().to_owned())),
+            ("q", Some(self.filter.text.clone()).filter(|text| !text.is_empty())),
+            ("organisation", text(&self.filter.organisation)),
+            ("runtime", text(&self.filter.runtime)),
+            (
+                "licence",
+                match &self.filter.licence {
+                    LicenceChoice::Any => None,
+                    LicenceChoice::Open => Some(OPEN.to_owned()),
+                    LicenceChoice::Exactly(licence) => Some(licence.clone()),
+                },
+            ),
+            ("size", self.filter.size.map(|size| size.name().to_owned())),
+            (
+                "for",
+                match &self.purpose {
+                    Purpose::Named(purpose) => Some(purpose.name.to_owned()),
+                    Purpose::Ranking | Purpose::Own(_) => None,
+                },
+            ),
+            (
+                "weights",
+                match &self.purpose {
+                    Purpose::Own(weights) => Some(weights.to_string()),
+                    Purpose::Ranking | Purpose::Named(_) => None,
+                },
+            ),
+            ("min-rtfx", number(self.limits.min_rtfx)),
+            ("max-p95", number(self.limits.max_p95)),
+            ("max-params", number(self.limits.max_params.map(|params| params as f64 / 1e6))),
+            (
+                "columns",
+                self.columns
+                    .as_ref()
+                    .map(|columns| columns.iter().map(Column::name).collect::<Vec<_>>().join(",")),
+            ),
+            (
+                "y",
+                match &self.accuracy {
+                    Accuracy::Score => None,
+                    Accuracy::Track(track) => Some(track.clone()),
+                },
+            ),
+            ("x", (self.cost != Cost::default()).then(|| self.cost.name().to_owned())),
+        ];
+        pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+
+    /// The query of this view, without a question mark.
     pub fn query(&self) -> String {
-        let mut query = Query::default();
-        query.add_some("release", self.release.as_deref());
-        query.add_some("hardware", self.hardware.as_deref());
-        query.add_some("profile", self.profile.as_deref());
-        if !self.sort.is_ranking() {
-            query.add("sort", self.sort.column.name());
-            query.add("dir", self.sort.direction.name());
-        }
-        query.add_some("q", Some(self.filter.text.as_str()).filter(|text| !text.is_empty()));
-        query.add_some("organisation", self.filter.organisation.as_deref());
-        query.add_some("runtime", self.filter.runtime.as_deref());
-        match &self.filter.licence {
-            LicenceChoice::Any => {}
-            LicenceChoice::Open => query.add("licence", OPEN),
-            LicenceChoice::Exactly(licence) => query.add("licence", licence),
-        }
-        query.add_some("size", self.filter.size.map(SizeClass::name));
-        match &self.purpose {
-            Purpose::Ranking => {}
-            Purpose::Named(purpose) => query.add("for", purpose.name),
-            Purpose::Own(weights) => query.add("weights", &weights.to_string()),
-        }
-        let mut limit = |key: &str, value: Option<f64>| {
-            query.add_some(key, value.map(|value| value.to_string()).as_deref());
-        };
-        limit("min-rtfx", self.limits.min_rtfx);
-        limit("max-p95", self.limits.max_p95);
-        limit("max-params", self.limits.max_params.map(|params| params as f64 / 1e6));
-        if let Some(columns) = &self.columns {
-            query.add("columns", &columns.iter().map(Column::name).collect::<Vec<_>>().join(","));
-        }
-        if let Accuracy::Track(track) = &self.accuracy {
-            query.add("y", track);
-        }
-        query.add_some("x", Some(self.cost.name()).filter(|_| self.cost != Cost::default()));
-        query.finish()
+        // A comma or a colon means nothing to a URL here and reads better as it is.
+        let encoded = |value: &str| url_component(value).replace("%2C", ",").replace("%3A", ":");
+        let pairs = self.pairs().into_iter().map(|(key, value)| format!("{key}={}", encoded(&value)));
+        pairs.collect::<Vec<_>>().join("&")
     }
 
     /// The address of this view at a path.
@@ -210,13 +235,14 @@ impl View {
 
     /// The answer for the candidates of a board. Places in the ranking stay what they are; for a purpose, the models that
     /// keep all limits are ranked anew, whether or not the filter shows them. Equal scores share a place.
-    pub fn answer(&self, candidates: &[Candidate]) -> Answer {
+    pub fn answer(&self, candidates: &[impl AsRef<Candidate>]) -> Answer {
         let limits = self.all_limits();
         let weights = self.purpose.weights();
         let mut rows: Vec<Answered> = candidates
             .iter()
             .enumerate()
             .map(|(index, candidate)| {
+                let candidate = candidate.as_ref();
                 let scored =
                     weights.as_ref().map_or(Ok(candidate.average), |weights| weights.score(candidate));
                 let unmet = limits.unmet(candidate);
@@ -231,15 +257,23 @@ impl View {
         if weights.is_some() {
             place_anew(&mut rows);
         }
-        rows.retain(|row| self.filter.admits(&candidates[row.index]));
+        rows.retain(|row| self.filter.admits(candidates[row.index].as_ref()));
         let hidden = candidates.len() - rows.len();
         rows.sort_by(|left, right| self.order(left, right, candidates));
         Answer { rows, hidden }
     }
 
-    fn order(&self, left: &Answered, right: &Answered, candidates: &[Candidate]) -> Ordering {
+    /// What is on the vertical axis of a model in an answer to this view.
+    pub fn error(&self, answered: &Answered, candidate: &Candidate) -> Option<Estimate> {
+        match &self.accuracy {
+            Accuracy::Score => answered.score,
+            Accuracy::Track(track) => candidate.tracks.get(track).copied(),
+        }
+    }
+
+    fn order(&self, left: &Answered, right: &Answered, candidates: &[impl AsRef<Candidate>]) -> Ordering {
         let place = |row: &Answered| row.standing.place();
-        let of = |row: &Answered| &candidates[row.index];
+        let of = |row: &Answered| candidates[row.index].as_ref();
         let by_place = |left: &Answered, right: &Answered| {
             Sort::default().compare(place(left).map(f64::from), place(right).map(f64::from))
         };
@@ -275,6 +309,9 @@ fn place_anew(rows: &mut [Answered]) {
     }
 }
 
+/// The words for the ranking itself and for the weights that a form sends along.
+const RANKING: &str = "ranking";
+const OWN: &str = "own";
 /// The word for any open licence; no licence is called so.
 const OPEN: &str = "open";
 
@@ -290,16 +327,22 @@ fn size(value: &str) -> Result<SizeClass, BadQuery> {
     })
 }
 
-fn purpose(value: &str) -> Result<Purpose, BadQuery> {
-    // A form says so when the weights beside it count.
-    if value == "own" {
-        return Ok(Purpose::Ranking);
+/// What a form chooses; nothing where the weights beside it count.
+fn purpose(value: &str) -> Result<Option<Purpose>, BadQuery> {
+    match value {
+        OWN => Ok(None),
+        RANKING => Ok(Some(Purpose::Ranking)),
+        name => Purpose::named(name).map(Some).ok_or_else(|| BadQuery::Choice {
+            key: "for",
+            value: value.to_owned(),
+            choices: PURPOSES
+                .iter()
+                .map(|purpose| purpose.name)
+                .chain([RANKING, OWN])
+                .collect::<Vec<_>>()
+                .join(", "),
+        }),
     }
-    Purpose::named(value).ok_or_else(|| BadQuery::Choice {
-        key: "for",
-        value: value.to_owned(),
-        choices: PURPOSES.iter().map(|purpose| purpose.name).chain(["own"]).collect::<Vec<_>>().join(", "),
-    })
 }
 
 fn cost(value: &str) -> Result<Cost, BadQuery> {

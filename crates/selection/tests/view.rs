@@ -136,6 +136,7 @@ fn what_cannot_be_understood_is_refused_with_what_would_be() {
     assert!(message("x=price").contains("latency-p50"));
     assert!(message("size=huge").contains("medium"));
     assert_eq!(parsed("sort=wer&sort=rtfx"), Err(BadQuery::Repeated("sort".to_owned())));
+    assert_eq!(parsed("for=ranking&w-near=3"), Ok(View::default()));
     // Weights that are all 0 weigh nothing; the ranking stands.
     assert_eq!(parsed("w-near=0&w-far-low=0"), Ok(View::default()));
     // Links carry what we have never heard of.
@@ -174,7 +175,7 @@ fn purposes() -> impl Strategy<Value = Purpose> {
         prop::collection::btree_map(track(), 0.001f64..1e6, 1..4).prop_map(|weights: BTreeMap<_, _>| {
             Weights::new(weights.iter().map(|(track, weight)| (track.as_str(), *weight)))
                 .map(Purpose::Own)
-                .unwrap()
+                .expect("weights above 0")
         });
     prop_oneof![
         Just(Purpose::Ranking),
@@ -263,11 +264,11 @@ fn percent_decoded(text: &str) -> String {
     while let Some(byte) = rest.next() {
         if byte == b'%' {
             let digits: Vec<u8> = rest.by_ref().take(2).collect();
-            let digits = String::from_utf8(digits).unwrap();
-            bytes.push(u8::from_str_radix(&digits, 16).unwrap());
+            let digits = String::from_utf8(digits).expect("ASCII");
+            bytes.push(u8::from_str_radix(&digits, 16).expect("two digits"));
         } else {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(bytes).expect("UTF-8")
 }
