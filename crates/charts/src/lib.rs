@@ -8,11 +8,13 @@
 
 mod labels;
 mod pareto;
+mod response;
 mod scale;
 mod strip;
 mod svg;
 
 pub use pareto::{Embedding, Layout, ParetoChart, ParetoPoint, pareto};
+pub use response::{Decay, Spectrogram, decay, spectrogram};
 pub use strip::interval_strip;
 
 /// The looks of every chart, to be linked by a page that shows charts inline.

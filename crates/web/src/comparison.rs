@@ -1,6 +1,6 @@
 //! Two published results on the same items: paired differences, and whether they can be chance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scoring::{
     Counts, Difference, Draws, MatchedPairs, Sample, Scheme, Step, Unit, cluster_bootstrap, mapsswe, mcnemar,
@@ -65,8 +65,16 @@ pub(crate) async fn compare(service: &Service, a: &Published, b: &Published) -> 
         .map_err(|error| internal(&error))?
 }
 
-/// Both in the order of the items' ids, so that item meets item.
+/// Both in the order of the items' ids, so that item meets item. What only one of them ran is left out.
 fn compare_items(a: &[ItemDetails], b: &[ItemDetails]) -> Result<Compared, AppError> {
+    let tracks = |items: &[ItemDetails]| -> BTreeSet<String> {
+        items.iter().map(|item| item.counts.track.clone()).collect()
+    };
+    let both: BTreeSet<String> = tracks(a).intersection(&tracks(b)).cloned().collect();
+    let common = |items: &[ItemDetails]| -> Vec<ItemDetails> {
+        items.iter().filter(|item| both.contains(&item.counts.track)).cloned().collect()
+    };
+    let (a, b) = (&common(a)[..], &common(b)[..]);
     let is_same = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.counts.item_id == b.counts.item_id);
     if !is_same {
         return Err(AppError::Internal("two results of one release have different items".to_owned()));

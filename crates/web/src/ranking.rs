@@ -79,8 +79,12 @@ fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The replicated Avg WER of one result. Items come in the order of their ids, so all results share the sample.
+/// The replicated Avg WER of one result. Items come in the order of their ids, so all results share the sample: that of
+/// the ranked tracks, for not every model runs the others.
 fn average(items: &[ItemCounts]) -> Result<Replicates, StoreError> {
+    let ranked_tracks = scorer::ranked_tracks();
+    let items: Vec<&ItemCounts> =
+        items.iter().filter(|item| ranked_tracks.contains(&item.track.as_str())).collect();
     let sample = Sample::new(items.iter().map(|item| Unit {
         group: &item.track,
         utterance: &item.utterance,
@@ -100,6 +104,6 @@ fn average(items: &[ItemCounts]) -> Result<Replicates, StoreError> {
     let draws = cluster_bootstrap(&sample, &counts, scorer::bootstrap())
         .map_err(|error| StoreError::Corrupt(error.to_string()))?;
     draws
-        .mean(&scorer::ranked_tracks())
+        .mean(&ranked_tracks)
         .ok_or_else(|| StoreError::Corrupt("a ranked result lacks the counts of a ranked track".to_owned()))
 }

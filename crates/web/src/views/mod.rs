@@ -11,6 +11,7 @@ mod account;
 mod admin;
 mod board;
 mod compare;
+mod conditions;
 mod error;
 mod external;
 mod layout;
@@ -37,6 +38,9 @@ pub use admin::{
 pub(crate) use board::url_component;
 pub use board::{BoardPage, BoardRow, Chart, Elsewhere, ReleaseFacts, Scoring, TRACKS, Track};
 pub use compare::{ComparePage, Comparison, TrackComparison};
+pub use conditions::{
+    ConditionsPage, Octave, RoomPage, Sample, SimToReal, TRACK_DEFINITIONS, TrackDefinition, TrackPage,
+};
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};
 pub use layout::{Banner, Choice, Layout, Notice, Section, User};
