@@ -10,7 +10,7 @@ use store::{
     StoreError,
     accounts::Role,
     objects,
-    releases::{self, NewItem, NewRelease, Part},
+    releases::{self, NewItem, NewRelease, PageFile, Part},
     sealed::SealingKey,
 };
 use web::Policy;
@@ -62,7 +62,32 @@ fn items() -> Vec<NewItem> {
     items
 }
 
+/// A room's figures and plan, and a sample of the public dev set.
+async fn page_files(base: &Base) -> Vec<PageFile> {
+    let about = json!({"title": "Office <1>", "method": "image sources", "volume_m3": 40.2, "response": {"distance_m": 1.5,
+        "octaves": [{"centre_hz": 500.0, "t30_s": 0.61, "edt_s": 0.5, "c50_db": 9.1, "drr_db": null}]}});
+    let samples = json!({"set": "dev 1", "licence": "CC0-1.0", "attribution": "Read by Jo.", "items": [
+        {"track": "near", "text": "said in public", "channels": 1, "conditions": null},
+        {"track": "array", "text": "said in public", "channels": 4, "conditions": {"room": "office", "snr_db": 9.87}}]});
+    let files = [
+        ("rooms/office.json", "application/json", about.to_string()),
+        ("rooms/office.svg", "image/svg+xml", "<svg/>".to_owned()),
+        ("samples.json", "application/json", samples.to_string()),
+        ("samples/near.wav", "audio/wav", "RIFF".to_owned()),
+        ("samples/array.wav", "audio/wav", "RIFF".to_owned()),
+    ];
+    let mut stored = Vec::new();
+    for (path, media_type, content) in files {
+        let sha256 = hex::encode(Sha256::digest(&content));
+        let bytes = i64::try_from(content.len()).unwrap();
+        base.objects.put(&objects::page_key(&sha256), content.into_bytes()).await.unwrap();
+        stored.push(PageFile { path: path.to_owned(), media_type: media_type.to_owned(), sha256, bytes });
+    }
+    stored
+}
+
 async fn freeze(base: &Base, items: &[NewItem], key: Option<&SealingKey>) -> ReleaseId {
+    let rooms = json!([{"name": "office", "title": "Office <1>"}]);
     for hash in items.iter().flat_map(|item| std::iter::once(&item.audio_sha256).chain(&item.mono_sha256)) {
         base.objects.put(&objects::audio_key(hash), b"RIFF".to_vec()).await.unwrap();
     }
@@ -72,9 +97,9 @@ async fn freeze(base: &Base, items: &[NewItem], key: Option<&SealingKey>) -> Rel
         version: "1",
         title: "Tiny release",
         manifest_sha256: &"a".repeat(64),
-        about: &json!({ "tracks": tracks }),
+        about: &json!({ "tracks": tracks, "rooms": rooms }),
         items,
-        files: &[],
+        files: &page_files(base).await,
         key,
     };
     releases::freeze(&base.pool, &new).await.unwrap()
@@ -239,4 +264,62 @@ async fn a_model_hears_the_tracks_it_named_and_is_not_run_on_the_others() {
         .await
         .unwrap();
     assert_eq!(all, 1, "the honest one is not suspected");
+}
+
+#[tokio::test]
+async fn every_track_and_room_of_a_release_has_a_page_with_what_is_public() {
+    let base = Base::start().await;
+    freeze(&base, &items(), Some(&SealingKey::new(KEY))).await;
+    let site = Site::over(base).await;
+    let page = |path: &'static str| {
+        let site = &site;
+        async move {
+            let (status, page) = site.get(path).await;
+            assert_eq!(status, 200, "{path}");
+            assert!(!page.contains("marmalade"), "{path} shows what is held out");
+            page
+        }
+    };
+    let all = page("/conditions").await;
+    for part in [
+        "/conditions/multi-talker?release=tiny@1",
+        "/rooms/office?release=tiny@1",
+        "Read by Jo.",
+        "Office &#60;1&#62;",
+    ] {
+        assert!(all.contains(part), "{part}");
+    }
+    assert!(!all.contains("/conditions/sweep"), "a track that the release does not have");
+    let track = page("/conditions/array?release=tiny").await;
+    for part in [
+        "said in public",
+        "9.9 dB",
+        "As it was recorded",
+        "4; to be heard here in one",
+        "/release-files/tiny%401/samples/array.wav",
+    ] {
+        assert!(track.contains(part), "{part}");
+    }
+    let room = page("/rooms/office").await;
+    for part in ["0.61", "40 m³", "image sources", "/release-files/tiny%401/rooms/office.svg"] {
+        assert!(room.contains(part), "{part}");
+    }
+    let answer = site
+        .visitor()
+        .get(format!("{}/release-files/tiny%401/rooms/office.svg", site.url))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["content-type"], "image/svg+xml");
+    assert_eq!(answer.text().await.unwrap(), "<svg/>");
+    for missing in [
+        "/conditions/sweep",
+        "/conditions/nonsense",
+        "/rooms/cellar",
+        "/release-files/tiny/rooms/cellar.svg",
+        "/conditions?release=none",
+    ] {
+        assert_eq!(site.get(missing).await.0, 404, "{missing}");
+    }
+    assert_eq!(site.get("/api/v1/boards/tiny/sim-to-real").await.0, 404, "nothing was measured yet");
 }

@@ -13,7 +13,7 @@ mod scale;
 mod strip;
 mod svg;
 
-pub use pareto::{Embedding, Layout, ParetoChart, ParetoPoint, pareto};
+pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 pub use response::{Decay, Spectrogram, decay, spectrogram};
 pub use strip::interval_strip;
 
