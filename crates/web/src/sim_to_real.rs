@@ -21,14 +21,14 @@ const SIMULATED: &str = "lab-simulated";
 #[derive(Debug, Serialize)]
 pub(crate) struct Panel {
     /// Each model of the board, best first.
-    pub(crate) models: Vec<Model>,
+    pub(crate) models: Vec<Pair>,
     /// Across the models: how much the two scales agree; null for a single one.
     pub(crate) agreement: Option<Agreement>,
 }
 
 /// One model on both.
 #[derive(Debug, Serialize)]
-pub(crate) struct Model {
+pub(crate) struct Pair {
     pub(crate) model: String,
     pub(crate) measured: f64,
     pub(crate) simulated: f64,
@@ -58,14 +58,14 @@ pub(crate) async fn of(service: &Service, release: &Release) -> Result<Option<Pa
 }
 
 fn panel(counted: &[(String, Vec<ItemCounts>)]) -> Option<Panel> {
-    let models: Vec<Model> = counted.iter().filter_map(|(name, items)| model(name, items)).collect();
-    let of = |rate: fn(&Model) -> f64| models.iter().map(rate).collect::<Vec<f64>>();
+    let models: Vec<Pair> = counted.iter().filter_map(|(name, items)| model(name, items)).collect();
+    let of = |rate: fn(&Pair) -> f64| models.iter().map(rate).collect::<Vec<f64>>();
     // As for each model: measured less simulated.
     let found = agreement(&of(|it| it.simulated), &of(|it| it.measured), scorer::bootstrap());
     (!models.is_empty()).then_some(Panel { models, agreement: found })
 }
 
-fn model(name: &str, items: &[ItemCounts]) -> Option<Model> {
+fn model(name: &str, items: &[ItemCounts]) -> Option<Pair> {
     let wide = |count: i32| u64::from(count.unsigned_abs());
     let counts: Vec<Counts> = items
         .iter()
@@ -86,7 +86,7 @@ fn model(name: &str, items: &[ItemCounts]) -> Option<Model> {
     let draws = cluster_bootstrap(&sample, &counts, scorer::bootstrap()).ok()?;
     let (measured, simulated): (&Replicates, &Replicates) = (draws.group(MEASURED)?, draws.group(SIMULATED)?);
     let difference = paired_difference(measured, simulated)?;
-    Some(Model {
+    Some(Pair {
         model: name.to_owned(),
         measured: measured.estimate,
         simulated: simulated.estimate,

@@ -16,7 +16,7 @@ use crate::{
     progress::{percent, step},
 };
 
-/// Utterances of the ranked tracks; a conversation needs three.
+/// Utterances of each track; a conversation needs three.
 const ITEMS: usize = 3;
 
 /// The directory of the set, made now if it is not there or belongs to another release.
@@ -50,7 +50,7 @@ fn specification(of: &ReleaseSpec) -> ReleaseSpec {
     spec.slug = format!("{}-dev", of.slug);
     spec.seed = of.seed + 1;
     spec.title = "Demo: dev set".to_owned();
-    spec.unranked_items = Some(1);
+    spec.unranked_items = None;
     spec.canaries = 0;
     (spec.speed.warm_up, spec.speed.passes) = (0, 0);
     spec

@@ -115,10 +115,7 @@ pub(crate) async fn show(
     let (samples, credit) = shown.samples(&service).await?;
     let tracks = shown.tracks();
     let defined = TRACK_DEFINITIONS.iter().filter(|track| tracks.iter().any(|name| name == track.name));
-    let panel = match sim_to_real::of(&service, &shown.release).await? {
-        Some(panel) => Some(SimToReal::from(panel)),
-        None => None,
-    };
+    let panel = sim_to_real::of(&service, &shown.release).await?.map(SimToReal::from);
     page(&ConditionsPage {
         layout: layout(&service, Section::Method, user.as_ref()),
         release: shown.name(),
