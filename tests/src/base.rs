@@ -111,6 +111,8 @@ impl Base {
             manifest_sha256: &"a".repeat(64),
             about: &json!({}),
             items: &items,
+            files: &[],
+            key: None,
         };
         releases::freeze(&self.pool, &new).await.unwrap()
     }
@@ -124,7 +126,7 @@ impl Base {
 }
 
 /// A model that nothing is wrong with.
-pub(crate) fn manifest(name: &str) -> ModelManifest {
+pub fn manifest(name: &str) -> ModelManifest {
     ModelManifest {
         name: name.to_owned(),
         organisation: "somebody".to_owned(),
@@ -134,6 +136,7 @@ pub(crate) fn manifest(name: &str) -> ModelManifest {
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        multichannel: false,
         hub: None,
         decoding: std::collections::BTreeMap::new(),
     }
@@ -176,9 +179,12 @@ fn item(part: Part, track: &str, utterance: &str, reference: &str) -> NewItem {
         track: track.to_owned(),
         utterance: utterance.to_owned(),
         reference: reference.to_owned(),
+        segments: Vec::new(),
         talker: "talker".to_owned(),
         room: (track != "near").then(|| "office".to_owned()),
         audio_sha256: "b".repeat(64),
+        channels: 1,
+        mono_sha256: None,
         audio_bytes: 4,
         seconds: 2.0,
         conditions: json!({}),

@@ -9,12 +9,14 @@
 mod curves;
 mod labels;
 mod pareto;
+mod response;
 mod scale;
 mod strip;
 mod svg;
 
 pub use curves::{Curve, CurvesChart, MOST_CURVES, curves};
 pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
+pub use response::{Decay, Spectrogram, decay, spectrogram};
 pub use strip::interval_strip;
 
 /// The looks of every chart, to be linked by a page that shows charts inline.

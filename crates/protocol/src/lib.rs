@@ -23,7 +23,7 @@ pub use messages::{
     HubToken, Job, Limits, ModelFile, Progress, Recording, RenderUpload, RenderUploadReply, RenderWork,
     Rendered, Stage, UnknownStage, Work,
 };
-pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
+pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport, SpokenSegment};
 pub use runtime::{RuntimeDeclaration, Setting, SettingProblem};
 
 /// Version of the worker protocol. A worker that speaks another version is refused at `claim`.

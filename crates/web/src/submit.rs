@@ -241,6 +241,7 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> ModelManif
         training_data: form.training_data.trim().to_owned(),
         notes: form.notes.trim().to_owned(),
         tracks: Vec::new(),
+        multichannel: false,
         hub: hub_from_fields(form),
         decoding,
     }
@@ -333,6 +334,13 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
             let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
             for problem in runtime.problems(&manifest.decoding, &names) {
                 errors.add("decoding", format!("{}: {}.", problem.setting, problem.problem));
+            }
+            if manifest.multichannel && !runtime.multichannel {
+                let message = format!(
+                    "The runtime \u{201c}{}\u{201d} takes one channel: leave out `multichannel`.",
+                    manifest.runtime
+                );
+                errors.add("runtime", message);
             }
         }
         None => errors.add(
