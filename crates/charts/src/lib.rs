@@ -6,12 +6,14 @@
 //! `--chart-faint`, `--chart-rule`, `--chart-accent`, `--chart-shade`, `--chart-paper`), which the page
 //! defines. A chart that stands alone brings both along.
 
+mod deviations;
 mod labels;
 mod pareto;
 mod scale;
 mod strip;
 mod svg;
 
+pub use deviations::deviations;
 pub use pareto::{Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 pub use strip::interval_strip;
 

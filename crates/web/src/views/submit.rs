@@ -5,6 +5,7 @@ use askama::Template;
 use super::{
     layout::{Choice, Layout},
     quantity::Bytes,
+    submission::FindingView,
 };
 
 /// `GET /submit`, and the answer to a `POST /submit` that could not be used.
@@ -35,6 +36,25 @@ pub struct SubmitPage {
     pub is_spent: bool,
     /// What this is a revision of.
     pub revises: Option<Revised>,
+    /// What would run, if that was asked.
+    pub preview: Option<Preview>,
+}
+
+/// What a submission would be, before it is one.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// What runs on what: a name and a value each.
+    pub facts: Vec<(&'static str, String)>,
+    /// The description as it would be kept, TOML.
+    pub manifest: String,
+    /// Files: path, size, where from.
+    pub files: Vec<(String, Bytes, &'static str)>,
+    /// What the checks have to say.
+    pub findings: Vec<FindingView>,
+    /// Why a person would look first.
+    pub review: Option<String>,
+    /// Files were chosen, and have to be chosen again.
+    pub chose_files: bool,
 }
 
 /// The submission that is being revised.
