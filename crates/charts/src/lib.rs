@@ -14,7 +14,7 @@ mod strip;
 mod svg;
 
 pub use deviations::deviations;
-pub use pareto::{Embedding, Layout, ParetoChart, ParetoPoint, pareto};
+pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 pub use strip::interval_strip;
 
 /// The looks of every chart, to be linked by a page that shows charts inline.
