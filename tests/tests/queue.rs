@@ -594,7 +594,7 @@ async fn what_a_lost_attempt_finished_is_there_for_the_next_each_item_once_and_t
     // A model may say U+0000.
     let said_first = said(items[0], "one\0");
     for _ in 0..2 {
-        kept::keep(&base.pool, lease, &basis("a"), true, &[said_first.clone()]).await.unwrap();
+        kept::keep(&base.pool, lease, &basis("a"), true, std::slice::from_ref(&said_first)).await.unwrap();
     }
     run_out(&base).await;
     queue::expire_leases(&base.pool).await.unwrap();
