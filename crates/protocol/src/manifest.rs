@@ -34,6 +34,9 @@ pub enum DemandingTrack {
 }
 
 impl DemandingTrack {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::MultiTalker, Self::Array, Self::Echo];
+
     /// Its name in a release.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! Taking a submission: the same reading, checking and accepting for the form and for the API ([`take`]).
 
 use axum::extract::{Multipart, multipart::MultipartError};
-use protocol::{Decoding, HubSource, HubToken, ModelManifest, SubmissionId, is_model_path};
+use protocol::{Decoding, DemandingTrack, HubSource, HubToken, ModelManifest, SubmissionId, is_model_path};
 use sha2::{Digest, Sha256};
 use store::{
     StoreError,
@@ -129,6 +129,12 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                     upload.uploaded.push(id);
                 }
             }
+            "tracks" => {
+                let track = text_of("tracks", &content)?.trim().to_owned();
+                if !track.is_empty() && upload.form.tracks.len() < DemandingTrack::ALL.len() {
+                    upload.form.tracks.push(track);
+                }
+            }
             "check" => upload.check = !content.is_empty(),
             "keep_files" => upload.keep_files = !content.is_empty(),
             "manifest_file" => {
@@ -157,7 +163,7 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                     "revises" => &mut upload.revises,
                     unknown => {
                         return Err(AppError::BadRequest(format!(
-                            "The form has a field \u{201c}{unknown}\u{201d} that is not known; the fields are name, organisation, licence, runtime, release, num_params, decoding, training_data, notes, manifest, manifest_file, files, evaluator, hub_model, hub_revision, hub_files, hub_token, uploaded, revises, keep_files and check."
+                            "The form has a field \u{201c}{unknown}\u{201d} that is not known; the fields are name, organisation, licence, runtime, release, num_params, decoding, training_data, notes, manifest, manifest_file, files, evaluator, hub_model, hub_revision, hub_files, hub_token, uploaded, revises, tracks, keep_files and check."
                         )));
                     }
                 };
@@ -243,10 +249,19 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> ModelManif
         num_params,
         training_data: form.training_data.trim().to_owned(),
         notes: form.notes.trim().to_owned(),
-        tracks: Vec::new(),
+        tracks: tracks_from_fields(form, errors),
         hub: hub_from_fields(form),
         decoding,
     }
+}
+
+fn tracks_from_fields(form: &SubmitForm, errors: &mut FieldErrors) -> Vec<DemandingTrack> {
+    let find = |name: &String| DemandingTrack::ALL.into_iter().find(|track| track.name() == name);
+    if let Some(unknown) = form.tracks.iter().find(|name| find(name).is_none()) {
+        errors
+            .add("tracks", format!("There is no track \u{201c}{unknown}\u{201d} that a model has to name."));
+    }
+    form.tracks.iter().filter_map(find).collect()
 }
 
 fn hub_from_fields(form: &SubmitForm) -> Option<HubSource> {
@@ -650,6 +665,15 @@ mod tests {
         assert!(understand(&upload).unwrap_err().of("notes").is_some());
         upload.form.notes = "two\nlines".to_owned();
         assert!(understand(&upload).is_ok());
+    }
+
+    #[test]
+    fn a_track_that_asks_for_more_is_taken_part_in_when_it_is_named() {
+        let mut upload = filled();
+        upload.form.tracks = vec!["echo".to_owned()];
+        assert_eq!(understand(&upload).unwrap().tracks, [DemandingTrack::Echo]);
+        upload.form.tracks = vec!["near".to_owned()];
+        assert!(understand(&upload).unwrap_err().of("tracks").unwrap().contains("near"));
     }
 
     #[test]

@@ -70,6 +70,7 @@ fn fill_from(upload: &mut Upload, revised: &Submission) {
         hub_revision: String::new(),
         hub_files: manifest.hub.as_ref().map(|hub| hub.files.join(" ")).unwrap_or_default(),
         decoding: toml::to_string(&manifest.decoding).unwrap_or_default(),
+        tracks: manifest.tracks.iter().map(|track| track.name().to_owned()).collect(),
         training_data: manifest.training_data.clone(),
         notes: manifest.notes.clone(),
         manifest: String::new(),
@@ -128,6 +129,10 @@ async fn preview(service: &Service, prepared: &Prepared, chose_files: bool) -> R
     facts.extend(
         manifest.hub.as_ref().map(|hub| ("From the hub", format!("{} at {}", hub.model, hub.revision))),
     );
+    if !manifest.tracks.is_empty() {
+        let names: Vec<&str> = manifest.tracks.iter().map(|track| track.name()).collect();
+        facts.push(("Takes part in", names.join(", ")));
+    }
     facts.extend(checked.evaluator.as_ref().map(|name| ("Runs the code", name.clone())));
     let typical = estimate::typical(&service.pool, release.id, &service.settings.hardware_class).await?;
     facts.extend(typical.map(|(typical, measured)| {

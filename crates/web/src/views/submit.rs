@@ -1,6 +1,7 @@
 //! The submission form.
 
 use askama::Template;
+use protocol::DemandingTrack;
 
 use super::{
     layout::{Choice, Layout},
@@ -88,6 +89,8 @@ pub struct SubmitForm {
     pub hub_files: String,
     /// Decoder settings, TOML key and value lines; may be empty.
     pub decoding: String,
+    /// Tracks it takes part in although they ask for more than one channel of one talker, by name.
+    pub tracks: Vec<String>,
     /// What the model was trained on.
     pub training_data: String,
     /// Anything a reader should know.
@@ -99,6 +102,20 @@ pub struct SubmitForm {
 /// What is wrong, by name of the field and in the order it was found; `""` is the form as a whole.
 #[derive(Debug, Clone, Default)]
 pub struct FieldErrors(Vec<(String, String)>);
+
+impl SubmitForm {
+    /// The tracks to choose from: name, what it is, and whether it is chosen.
+    pub(crate) fn demanding_tracks(&self) -> [(&'static str, &'static str, bool); 3] {
+        DemandingTrack::ALL.map(|track| {
+            let words = match track {
+                DemandingTrack::MultiTalker => "several talkers at once",
+                DemandingTrack::Array => "several channels of one device",
+                DemandingTrack::Echo => "a far end played beside the microphone",
+            };
+            (track.name(), words, self.tracks.iter().any(|name| name == track.name()))
+        })
+    }
+}
 
 impl FieldErrors {
     /// Notes what is wrong with a field.
