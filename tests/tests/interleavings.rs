@@ -160,16 +160,7 @@ impl World<'_> {
                     Err(error) => return Err(TestCaseError::fail(error.to_string())),
                 }
             }
-            Step::Keep(which, continues) => {
-                let Some(claim) = pick(&self.claims, *which) else { return Ok(()) };
-                let held = self.holds(claim.attempt.0, claim.fencing_token.0).await;
-                let item = pick(self.items, *which).unwrap();
-                let result =
-                    ItemResult { id: *item, outcome: Outcome::Text(claim.attempt.to_string()), seconds: 1.0 };
-                let lease = (claim.attempt, claim.fencing_token);
-                let kept = kept::keep(pool, lease, &basis(), *continues, &[result]).await;
-                prop_assert_eq!(kept.is_ok(), held, "{:?}", kept);
-            }
+            Step::Keep(which, continues) => self.keep(*which, *continues).await?,
             Step::Fail(which, class) => {
                 let Some(claim) = pick(&self.claims, *which) else { return Ok(()) };
                 let held = self.holds(claim.attempt.0, claim.fencing_token.0).await;
@@ -206,6 +197,18 @@ impl World<'_> {
                     .unwrap();
             }
         }
+        Ok(())
+    }
+
+    /// An attempt hands in an item that is done: taken exactly while its lease is in force.
+    async fn keep(&self, which: usize, continues: bool) -> Result<(), TestCaseError> {
+        let Some(claim) = pick(&self.claims, which) else { return Ok(()) };
+        let held = self.holds(claim.attempt.0, claim.fencing_token.0).await;
+        let outcome = Outcome::Text(claim.attempt.to_string());
+        let result = ItemResult { id: *pick(self.items, which).unwrap(), outcome, seconds: 1.0 };
+        let lease = (claim.attempt, claim.fencing_token);
+        let kept = kept::keep(&self.base.pool, lease, &basis(), continues, &[result]).await;
+        prop_assert_eq!(kept.is_ok(), held, "{:?}", kept);
         Ok(())
     }
 
