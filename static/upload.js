@@ -81,8 +81,30 @@ async function upload(file, show) {
   return begun.id;
 }
 
+// What would run, shown above the form, which keeps the files that were chosen.
+async function preview(form) {
+  const body = new FormData(form);
+  body.set("check", "yes");
+  const answer = await fetch(form.action, { method: "POST", body });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const said = page.querySelector("#preview section, #errors, .fault, .notice.problem");
+  said?.querySelectorAll(".files-again, .not-kept").forEach((element) => element.remove());
+  const place = document.getElementById("preview");
+  place.replaceChildren(said ?? `The service answered ${answer.status}.`);
+  place.scrollIntoView({ block: "start" });
+}
+
 addEventListener("DOMContentLoaded", () => {
   const form = document.getElementById("submit");
+  form?.addEventListener("submit", async (event) => {
+    const isLarge = [...document.getElementById("files").files].some((file) => file.size > largeBytes);
+    // Large files are sent ahead below, and then it comes here again.
+    if (event.submitter?.name !== "check" || (isLarge && globalThis.crypto?.subtle)) return;
+    event.preventDefault();
+    event.submitter.disabled = true;
+    await preview(form).catch((error) => document.getElementById("preview").replaceChildren(error.message));
+    event.submitter.disabled = false;
+  });
   const input = document.getElementById("files");
   const list = document.getElementById("uploads");
   if (!form || !input || !list || !globalThis.crypto?.subtle) return;
@@ -121,7 +143,10 @@ addEventListener("DOMContentLoaded", () => {
       const rest = new DataTransfer();
       [...input.files].filter((file) => file.size <= largeBytes).forEach((file) => rest.items.add(file));
       input.files = rest.files;
-      form.submit();
+      if (event.submitter?.name === "check") {
+        await preview(form);
+        button.disabled = false;
+      } else form.submit();
     } catch (error) {
       const problem = document.createElement("p");
       problem.className = "error";

@@ -117,6 +117,12 @@ impl Base {
         releases::freeze(&self.pool, &new).await.unwrap()
     }
 
+    /// Its items of the scored pass.
+    pub async fn scored_items(&self, release: ReleaseId) -> Vec<protocol::ItemId> {
+        let audio = releases::audio(&self.pool, release).await.unwrap();
+        audio.into_iter().filter(|item| item.part == Part::Scored).map(|item| item.id).collect()
+    }
+
     /// A submission, accepted and queued.
     pub async fn submission(&self, user: UserId, release: ReleaseId, model: &str) -> SubmissionId {
         let manifest = manifest(model);

@@ -22,6 +22,7 @@ mod node;
 mod operator;
 mod program;
 mod site;
+mod wire;
 
 use std::{
     future::Future,
@@ -36,6 +37,7 @@ pub use node::{Node, fingerprint};
 pub use operator::{Operator, SLOW_DECODING};
 pub use program::Program;
 pub use site::Site;
+pub use wire::Wire;
 
 /// Longest wait for a condition; only a broken test gets there.
 const PATIENCE: Duration = Duration::from_mins(5);

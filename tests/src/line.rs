@@ -1,8 +1,11 @@
 //! A line between two parties that can be cut: a TCP proxy.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::{
@@ -30,7 +33,12 @@ impl Drop for Line {
 impl Line {
     /// A line to `address`, such as `127.0.0.1:9000`.
     pub async fn to(address: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at(Ipv4Addr::LOCALHOST, address).await
+    }
+
+    /// The same, whose near end is at an address of this machine.
+    pub async fn at(here: Ipv4Addr, address: &str) -> Self {
+        let listener = TcpListener::bind((here, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (is_up, up) = watch::channel(true);
         let carried = Arc::new(AtomicU64::new(0));

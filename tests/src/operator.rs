@@ -10,7 +10,7 @@ use reqwest::multipart::Form;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Program, client, short_directory, until};
+use crate::{Program, Wire, client, short_directory, until};
 
 /// Settings slow enough to be caught in the act.
 pub const SLOW_DECODING: &str = "remove_noise = true\nmaxhmmpf = 6000\nmaxwpf = 20";
@@ -99,6 +99,17 @@ impl Operator {
 
     /// Starts a worker with a token of its own that reaches the service at another address.
     pub fn worker_of(&self, name: &str, service: &str) -> Program {
+        self.start_worker(name, service, |arguments| Program::start(self.path(), arguments))
+    }
+
+    /// Starts a worker in a network of its own.
+    pub fn worker_behind(&self, wire: &Wire, name: &str, service: &str) -> Program {
+        self.start_worker(name, service, |arguments| {
+            Program::start_by(&wire.prefix(), self.path(), arguments)
+        })
+    }
+
+    fn start_worker(&self, name: &str, service: &str, start: impl FnOnce(&[&str]) -> Program) -> Program {
         let class = ["--hardware-class", "cpu-2core"];
         let token = self.run(&["admin", "worker", "add", name, class[0], class[1]]);
         let file = self.path().join(format!("{name}.token"));
@@ -106,7 +117,7 @@ impl Operator {
         let token_file = file.to_str().unwrap();
         let arguments =
             ["worker", "--name", name, "--service", service, "--token-file", token_file, class[0], class[1]];
-        Program::start(self.path(), &arguments)
+        start(&arguments)
     }
 
     /// `GET` of the JSON API; `None` while the service does not answer.

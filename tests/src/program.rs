@@ -63,6 +63,18 @@ impl Program {
     pub fn start_in(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = command(data, arguments);
         command.envs(environment.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// Starts `ffasr` by another program, whose command line it is put behind.
+    pub fn start_by(prefix: &[String], data: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(&prefix[0]);
+        command.args(&prefix[1..]).arg(binary()).args(arguments);
+        command.env("FFASR_DATA", data).stdin(Stdio::null());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let errors = BufReader::new(child.stderr.take().unwrap());

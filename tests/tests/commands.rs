@@ -34,6 +34,9 @@ async fn what_the_dashboard_does_is_done_on_the_command_line_too() {
     let (operator, _service) = Operator::set_up();
     let evaluator = operator.path().join("mine.py");
     fs::write(&evaluator, EVALUATOR).unwrap();
+    let looked = submit(&operator, "Read me", &["--check", "--evaluator", evaluator.to_str().unwrap()]);
+    let looked: Value = serde_json::from_slice(&looked.stdout).unwrap();
+    assert_eq!((&looked["model"]["name"], &looked["id"]), (&Value::from("Read me"), &Value::Null));
     let (reviewed, body) = submitted(&operator, "Read me", &["--evaluator", evaluator.to_str().unwrap()]);
     assert_eq!(body["state"], "in_review");
     let state = async |id: &str| {
@@ -77,6 +80,13 @@ async fn what_the_dashboard_does_is_done_on_the_command_line_too() {
     assert!(String::from_utf8_lossy(&spent.stderr).contains("quota is spent"));
     let moves = operator.run(&["admin", "quota", "show", "sam"]);
     assert!(moves.contains("-1\tThe last one") && moves.contains("+1\tRead me"), "{moves}");
+
+    operator.run(&["admin", "queue", "pause", "--reason", "New drivers."]);
+    assert!(operator.run(&["admin", "queue", "show"]).contains("operator\tNew drivers."));
+    operator.run(&["admin", "queue", "resume"]);
+    assert_eq!(operator.run(&["admin", "queue", "show"]), "not paused");
+    operator.run(&["admin", "worker", "add", "node", "--hardware-class", "cpu-2core"]);
+    assert!(operator.run(&["admin", "worker", "show", "node"]).contains("cpu-2core"));
 
     let log = operator.run(&["admin", "audit"]);
     for action in

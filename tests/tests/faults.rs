@@ -2,11 +2,13 @@
 //! and a database whose clock jumps. After each, everything comes to its end: nothing lost, doubled or stuck.
 //!
 //! The service and the workers are processes of the built program; database and object storage are servers of the test,
-//! so that each can be struck by itself. Lines are TCP proxies that are cut (`end_to_end::Line`): network namespaces need
-//! rights that not every machine gives.
+//! so that each can be struck by itself. Lines are TCP proxies that are cut (`end_to_end::Line`), and once the virtual cable
+//! of a network namespace that is pulled (`end_to_end::Wire`), which needs rights that not every machine gives.
 #![expect(clippy::unwrap_used, reason = "a test's failure is a panic with a place")]
 
-use end_to_end::{Base, Line, Operator, Program, until};
+use std::net::Ipv4Addr;
+
+use end_to_end::{Base, Line, Operator, Program, Wire, until};
 use serde_json::Value;
 
 /// A service over lines that can be cut, with one worker.
@@ -23,8 +25,13 @@ struct Field {
 
 impl Field {
     async fn set_up() -> Self {
+        Self::set_up_at(Ipv4Addr::LOCALHOST, None).await
+    }
+
+    /// The same, with this machine at an address and the worker behind a wire.
+    async fn set_up_at(here: Ipv4Addr, wire: Option<&Wire>) -> Self {
         let base = Base::start().await;
-        let storage = Line::to(base.object_config.endpoint.strip_prefix("http://").unwrap()).await;
+        let storage = Line::at(here, base.object_config.endpoint.strip_prefix("http://").unwrap()).await;
         let database = base.database_url();
         let environment = [
             ("DATABASE_URL", database.as_str()),
@@ -33,8 +40,11 @@ impl Field {
             ("S3_SECRET_KEY", &base.object_config.secret_key),
         ];
         let (operator, service) = Operator::set_up_over(&[], &environment);
-        let network = Line::to(operator.url("").strip_prefix("http://").unwrap()).await;
-        let worker = operator.worker_of("node-0", &network.url);
+        let network = Line::at(here, operator.url("").strip_prefix("http://").unwrap()).await;
+        let worker = match wire {
+            Some(wire) => operator.worker_behind(wire, "node-0", &network.url),
+            None => operator.worker_of("node-0", &network.url),
+        };
         let first = operator.submit("Undisturbed").await;
         let (undisturbed, _) = operator.result(&first).await;
         Self { base, storage, network, operator, service: Some(service), worker: Some(worker), undisturbed }
@@ -52,6 +62,32 @@ impl Field {
         let (result, attempts) = self.operator.result(submission).await;
         assert_eq!(result, self.undisturbed, "the same result whatever happened on the way");
         attempts
+    }
+
+    /// Waits until the service has kept something of the running attempt: how many items.
+    async fn some_items_are_kept(&self, submission: &str) -> i64 {
+        until("items are kept", || async {
+            let kept: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM kept_items WHERE submission_id = $1::uuid")
+                    .bind(submission)
+                    .fetch_one(&self.base.pool)
+                    .await
+                    .ok()?;
+            (kept > 0).then_some(kept)
+        })
+        .await
+    }
+
+    /// How many items of a result were not run again.
+    async fn continued(&self, submission: &str) -> i64 {
+        sqlx::query_scalar(
+            "SELECT COALESCE((m.measurements -> 'continued' ->> 'items')::bigint, 0)
+             FROM measurements m JOIN jobs j ON j.id = m.attempt_id WHERE j.submission_id = $1::uuid",
+        )
+        .bind(submission)
+        .fetch_one(&self.base.pool)
+        .await
+        .unwrap()
     }
 
     /// Waits until the lease of the running attempt has run out in the eyes of the service.
@@ -101,7 +137,9 @@ impl Field {
         .fetch_one(&self.base.pool)
         .await
         .unwrap();
-        eprintln!("the longest state: {state}, {seconds:.1} s");
+        println!("the longest state of {submissions} submissions: {state}, {seconds:.1} s");
+        let unfinished = count("submissions WHERE state NOT IN ('published', 'failed', 'cancelled')").await;
+        assert_eq!(unfinished, 0, "nothing waits in a state that is not an end");
     }
 }
 
@@ -109,11 +147,13 @@ impl Field {
 async fn every_part_may_be_killed_or_cut_off_and_nothing_is_lost_doubled_or_stuck() {
     let mut field = Field::set_up().await;
 
-    // The worker is killed: its lease runs out, another takes over.
+    // The worker is killed: its lease runs out, another of the same kind goes on from the items that were done.
     let id = field.running("Worker killed").await;
+    let kept = field.some_items_are_kept(&id).await;
     field.worker.take().unwrap().kill();
     field.worker = Some(field.operator.worker_of("node-1", &field.network.url));
     assert!(field.ends_well(&id).await >= 2);
+    assert!(field.continued(&id).await >= kept, "what was done is not repeated");
 
     // The service is killed: the worker goes on, and finds it again.
     let id = field.running("Service killed").await;
@@ -142,6 +182,35 @@ async fn every_part_may_be_killed_or_cut_off_and_nothing_is_lost_doubled_or_stuc
     assert!(field.ends_well(&id).await >= 2);
 
     field.check(6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cable_that_is_pulled_for_longer_than_a_lease_costs_a_repetition_and_nothing_else() {
+    let wire = match Wire::lay() {
+        Ok(wire) => wire,
+        Err(reason) => {
+            // The other tests cut proxies, which any machine can.
+            println!("this machine gives no network namespace: {reason}");
+            return;
+        }
+    };
+    let field = Field::set_up_at(wire.here, Some(&wire)).await;
+
+    // For less than a lease: the next heartbeat goes through, the attempt goes on.
+    let id = field.running("Cable loose").await;
+    wire.cut();
+    wire.mend();
+    field.ends_well(&id).await;
+
+    // For longer: nobody is told anything. The worker stops the model by its own clock, the service ends the lease by its.
+    let id = field.running("Cable pulled").await;
+    wire.cut();
+    field.lease_runs_out(&id).await;
+    field.worker.as_ref().unwrap().mentions("the attempt is over");
+    wire.mend();
+    assert!(field.ends_well(&id).await >= 2);
+
+    field.check(3).await;
 }
 
 /// Gives the database a clock of its own: `now()` in every query of the service is then that clock, set by the test.

@@ -4,16 +4,19 @@
 
 use std::time::Duration;
 
-use end_to_end::{Base, no_scores};
+use end_to_end::{Base, fingerprint, no_scores};
 use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseError, TestRunner},
 };
-use protocol::{FailureClass, Progress, ReleaseId, Stage, SubmissionId, UserId};
+use protocol::{
+    Basis, FailureClass, ItemId, ItemResult, Outcome, Progress, ReleaseId, Stage, SubmissionId, UserId,
+};
 use sqlx::Row;
 use store::{
     StoreError,
     accounts::{Role, Worker},
+    kept,
     queue::{self, ClaimedAttempt, LeaseStatus, ScoringJob},
     state::SubmissionState,
     submissions,
@@ -34,6 +37,8 @@ enum Step {
     FallSilent,
     Expire,
     Complete(usize),
+    /// An attempt hands in an item that is done; `true`: it goes on from those before it.
+    Keep(usize, bool),
     Fail(usize, FailureClass),
     Cancel(usize),
     ClaimScoring,
@@ -52,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::FallSilent),
         2 => Just(Step::Expire),
         4 => any.clone().prop_map(Step::Complete),
+        3 => (any.clone(), prop::bool::ANY).prop_map(|(which, continues)| Step::Keep(which, continues)),
         2 => (any.clone(), prop::sample::select(vec![
             FailureClass::RuntimeError, FailureClass::WorkerLost, FailureClass::StorageError, FailureClass::OutOfMemory,
         ])).prop_map(|(which, class)| Step::Fail(which, class)),
@@ -69,9 +75,15 @@ struct World<'a> {
     users: [UserId; 2],
     release: ReleaseId,
     workers: &'a [Worker],
+    /// Of the scored pass.
+    items: &'a [ItemId],
     submissions: Vec<SubmissionId>,
     claims: Vec<ClaimedAttempt>,
     scorings: Vec<ScoringJob>,
+}
+
+fn basis() -> Basis {
+    Basis { fingerprint: fingerprint(), runtime_digest: "d".to_owned(), pace_seconds: None }
 }
 
 fn pick<T>(list: &[T], which: usize) -> Option<&T> {
@@ -148,6 +160,7 @@ impl World<'_> {
                     Err(error) => return Err(TestCaseError::fail(error.to_string())),
                 }
             }
+            Step::Keep(which, continues) => self.keep(*which, *continues).await?,
             Step::Fail(which, class) => {
                 let Some(claim) = pick(&self.claims, *which) else { return Ok(()) };
                 let held = self.holds(claim.attempt.0, claim.fencing_token.0).await;
@@ -187,6 +200,18 @@ impl World<'_> {
         Ok(())
     }
 
+    /// An attempt hands in an item that is done: taken exactly while its lease is in force.
+    async fn keep(&self, which: usize, continues: bool) -> Result<(), TestCaseError> {
+        let Some(claim) = pick(&self.claims, which) else { return Ok(()) };
+        let held = self.holds(claim.attempt.0, claim.fencing_token.0).await;
+        let outcome = Outcome::Text(claim.attempt.to_string());
+        let result = ItemResult { id: *pick(self.items, which).unwrap(), outcome, seconds: 1.0 };
+        let lease = (claim.attempt, claim.fencing_token);
+        let kept = kept::keep(&self.base.pool, lease, &basis(), continues, &[result]).await;
+        prop_assert_eq!(kept.is_ok(), held, "{:?}", kept);
+        Ok(())
+    }
+
     async fn finished(&self, job: uuid::Uuid) -> Option<String> {
         sqlx::query_scalar("SELECT state FROM jobs WHERE id = $1")
             .bind(job)
@@ -204,6 +229,7 @@ impl World<'_> {
                     count(*) FILTER (WHERE j.kind = 'evaluate' AND j.state = 'succeeded') AS succeeded,
                     count(*) FILTER (WHERE j.kind = 'score' AND j.state IN ('queued', 'leased')) AS scoring,
                     count(*) FILTER (WHERE j.kind = 'score' AND j.state = 'succeeded') AS scored,
+                    (SELECT count(*) FROM kept_parts k WHERE k.submission_id = s.id) AS kept,
                     (SELECT count(*) FROM scores c JOIN jobs a ON a.id = c.attempt_id WHERE a.submission_id = s.id) AS results
              FROM submissions s LEFT JOIN jobs j ON j.submission_id = s.id GROUP BY s.id",
         )
@@ -225,6 +251,8 @@ impl World<'_> {
             prop_assert!(count("succeeded") <= 1, "one winner");
             let published = i64::from(state == SubmissionState::Published);
             prop_assert_eq!((count("scored"), count("results")), (published, published));
+            let may_keep = matches!(state, SubmissionState::Queued | SubmissionState::Running);
+            prop_assert!(may_keep || count("kept") == 0, "{} has nothing to go on from", state);
         }
         Ok(())
     }
@@ -283,12 +311,13 @@ impl World<'_> {
 #[test]
 fn any_interleaving_has_one_winner_loses_nothing_and_never_goes_back() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (base, users, release, workers) = runtime.block_on(async {
+    let (base, users, release, workers, items) = runtime.block_on(async {
         let base = Base::start().await;
         let users = [base.user("sam", Role::Submitter).await, base.user("kim", Role::Submitter).await];
         let release = base.release().await;
         let workers = [base.worker("one").await, base.worker("two").await];
-        (base, users, release, workers)
+        let items = base.scored_items(release).await;
+        (base, users, release, workers, items)
     });
     let steps = prop::collection::vec(step(), 1..LONGEST);
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
@@ -301,6 +330,7 @@ fn any_interleaving_has_one_winner_loses_nothing_and_never_goes_back() {
                 users,
                 release,
                 workers: &workers,
+                items: &items,
                 submissions: Vec::new(),
                 claims: Vec::new(),
                 scorings: Vec::new(),

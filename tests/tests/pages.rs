@@ -13,6 +13,7 @@ use store::{
     accounts::Role,
     external::{self, ExternalRow, NewExternalBoard},
     releases::{self, NewRelease},
+    rendering,
 };
 
 fn texts(html: &str, selector: &str) -> Vec<String> {
@@ -599,4 +600,133 @@ async fn a_table_published_elsewhere_is_shown_apart_with_its_own_front() {
     assert!(!page.contains("javascript:"), "a source that is no web page is not linked");
     assert!(!site.get("/").await.1.contains("a/exact"), "never on the board of what was run here");
     assert_eq!(site.get("/external?board=nothing").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_worker_of_another_protocol_is_told_what_to_install_and_one_of_this_gets_on() {
+    let site = open_site().await;
+    let node = Node::known(&site, "node").await;
+    for protocol in [0, protocol::PROTOCOL_VERSION + 1] {
+        let answer = node.post("claim", &protocol::Claim { protocol, ..Node::claim_now() }).await;
+        assert_eq!(answer.status(), 426, "protocol {protocol}");
+        let problem: Value = answer.json().await.unwrap();
+        let words = problem["detail"].as_str().unwrap();
+        assert!(
+            words.contains(&format!("the worker speaks {protocol}")) && words.contains("install"),
+            "{words}"
+        );
+    }
+    for protocol in protocol::OLDEST_PROTOCOL_VERSION..=protocol::PROTOCOL_VERSION {
+        assert!(node.claim(&protocol::Claim { protocol, ..Node::claim_now() }).await.is_none());
+    }
+    // What was added since the first worker is optional: a worker of then says less, and hears more than it knows.
+    let old = json!({
+        "protocol": 1, "hardware_class": "cpu-2core", "runtimes": ["pocketsphinx"], "wait_seconds": 0,
+        "fingerprint": protocol::NodeFingerprint { cpu: "old".to_owned(), ..end_to_end::fingerprint() },
+    });
+    assert_eq!(site.submit(&site.api_token("sam").await, model("m")).await.status(), 201);
+    let job: protocol::ClaimReply = node.post("claim", &old).await.json().await.unwrap();
+    let job = job.job.unwrap();
+    let log = json!({ "attempt": job.attempt, "fencing_token": job.fencing_token, "log": "said" });
+    assert_eq!(node.post("events", &log).await.status(), 204);
+}
+
+#[tokio::test]
+async fn the_page_of_a_worker_shows_what_it_is_made_of_what_it_ran_and_whether_it_kept_its_pace() {
+    let site = open_site().await;
+    site.user("ada", Role::Admin).await;
+    let ada = site.signed_in("ada").await;
+    let id = submitted_by_api(&site, "Calibrated").await;
+    let node = Node::known(&site, "node").await;
+    let job = node.claim(&Node::claim_now()).await.unwrap();
+    let reading =
+        |moment, seconds| protocol::PaceReading { moment, seconds, golden_seconds: 0.1, tolerance: 0.02 };
+    let events = |fencing_token| protocol::Events {
+        attempt: job.attempt,
+        fencing_token,
+        log: String::new(),
+        paces: vec![
+            reading(protocol::Moment::Before, 0.101),
+            reading(protocol::Moment::After, 0.104),
+            // No time at all.
+            reading(protocol::Moment::After, 0.0),
+        ],
+    };
+    let stale = protocol::FencingToken(job.attempt.0);
+    assert_eq!(node.post("events", &events(stale)).await.status(), 409);
+    assert_eq!(node.post("events", &events(job.fencing_token)).await.status(), 204);
+    let html = text_of(&ada, &format!("{}/admin/workers/node", site.url)).await;
+    let paces = texts(&html, "table[class=data] caption#paces");
+    assert_eq!(paces.len(), 1, "{html}");
+    assert!(html.contains("+1.0 %") && html.contains("+4.0 %") && html.contains("off</strong>"), "{html}");
+    assert_eq!(texts(&html, "circle").len(), 2, "one mark a measurement, and none for what is no time");
+    assert!(html.contains("test, 2 cores") && html.contains(&format!("/admin/submissions/{id}")), "{html}");
+    let list = text_of(&ada, &format!("{}/admin/workers", site.url)).await;
+    assert!(list.contains("+4.0 %") && list.contains("Calibrated"), "{list}");
+    assert_eq!(ada.get(format!("{}/admin/workers/nobody", site.url)).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn staff_see_releases_and_how_far_their_rendering_is_and_an_admin_lets_a_stopped_build_go_on() {
+    let site = open_site().await;
+    site.user("ada", Role::Admin).await;
+    site.user("rev", Role::Reviewer).await;
+    let (ada, rev) = (site.signed_in("ada").await, site.signed_in("rev").await);
+    let page = format!("{}/admin/releases", site.url);
+    let empty = text_of(&ada, &page).await;
+    assert!(empty.contains("Nothing is being rendered") && empty.contains("tiny 1"), "{empty}");
+
+    let shard = |items| rendering::NewShard { items, job: "{}".to_owned(), recordings: Vec::new() };
+    let plan = "c".repeat(64);
+    let new = rendering::NewBuild {
+        release: "next@1",
+        plan_sha256: &plan,
+        renderer: "ffasr 1",
+        shards: &[shard(3), shard(5)],
+    };
+    let build = rendering::start(&site.pool, &new).await.unwrap();
+    let worker = site.worker("renderer").await;
+    let lease = std::time::Duration::from_mins(1);
+    let claimed = rendering::claim(&site.pool, &worker, "ffasr 1", lease).await.unwrap().unwrap();
+    let html = text_of(&ada, &page).await;
+    assert!(html.contains("next@1") && html.contains("0 of 2 parts, 1 with workers, 1 waiting"), "{html}");
+    assert!(html.contains("/admin/workers/renderer"), "{html}");
+    assert_eq!(texts(&html, "progress").len(), 1);
+
+    // A job that cannot be rendered is nobody's to try again by itself.
+    rendering::fail(
+        &site.pool,
+        claimed.lease,
+        claimed.fencing_token,
+        FailureClass::InvalidManifest,
+        "No room.",
+    )
+    .await
+    .unwrap();
+    let html = text_of(&ada, &page).await;
+    assert!(html.contains("1 failed") && html.contains("No room."), "{html}");
+    let ask = async |client: &reqwest::Client, action: &str| {
+        let url = format!("{}/admin/builds/{build}", site.url);
+        client.post(url).form(&[("action", action)]).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(&rev, "resume").await, 403, "a reviewer looks, an admin acts");
+    assert_eq!(ask(&ada, "resume").await, 303);
+    assert_eq!(ask(&ada, "resume").await, 409, "there is nothing left to try again");
+    assert!(text_of(&ada, &page).await.contains("0 of 2 parts, 0 with workers, 2 waiting"));
+    assert_eq!(ask(&ada, "cancel").await, 303);
+    assert!(text_of(&ada, &page).await.contains("Nothing is being rendered"));
+    let log = text_of(&ada, &format!("{}/admin/audit", site.url)).await;
+    assert!(log.contains("resume build") && log.contains("cancel build") && log.contains("next@1"), "{log}");
+}
+
+async fn text_of(client: &reqwest::Client, url: &str) -> String {
+    let answer = client.get(url).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{url}");
+    answer.text().await.unwrap()
+}
+
+async fn submitted_by_api(site: &Site, name: &str) -> String {
+    let answer = site.submit(&site.api_token("sam").await, model(name)).await;
+    assert_eq!(answer.status(), 201);
+    answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
 }

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use end_to_end::{Base, no_scores};
-use protocol::{FailureClass, Progress, Stage, SubmissionId};
+use end_to_end::{Base, fingerprint, no_scores};
+use protocol::{Basis, FailureClass, ItemId, ItemResult, Outcome, Progress, Stage, SubmissionId};
 use store::{
     StoreError,
     accounts::{Role, Worker},
+    kept,
     queue::{self, ClaimedAttempt, LeaseStatus},
     review,
     state::SubmissionState,
@@ -567,4 +568,77 @@ async fn check(base: &Base, submission: SubmissionId) {
     let path: Vec<SubmissionState> = events.iter().map(|event| event.to_state.parse().unwrap()).collect();
     assert!(path.windows(2).all(|step| step[0].may_become(step[1])), "{path:?}");
     assert_eq!(path.last(), Some(&now.state));
+}
+
+fn basis(cpu: &str) -> Basis {
+    let mut fingerprint = fingerprint();
+    cpu.clone_into(&mut fingerprint.cpu);
+    Basis { fingerprint, runtime_digest: "d".to_owned(), pace_seconds: None }
+}
+
+fn said(id: ItemId, text: &str) -> ItemResult {
+    ItemResult { id, outcome: Outcome::Text(text.to_owned()), seconds: 0.5 }
+}
+
+/// A submission, a worker, and the items of the scored pass.
+async fn scene_with_items(base: &Base) -> (SubmissionId, Worker, Vec<ItemId>) {
+    let user = base.user("sam", Role::Submitter).await;
+    let release = base.release().await;
+    let submission = base.submission(user, release, "model").await;
+    (submission, base.worker("node").await, base.scored_items(release).await)
+}
+
+#[tokio::test]
+async fn what_a_lost_attempt_finished_is_there_for_the_next_each_item_once_and_the_first_stays() {
+    let base = Base::start().await;
+    let (submission, worker, items) = scene_with_items(&base).await;
+    let first = claim(&base, &worker).await.unwrap();
+    let lease = (first.attempt, first.fencing_token);
+    // A model may say U+0000.
+    let said_first = said(items[0], "one\0");
+    for _ in 0..2 {
+        kept::keep(&base.pool, lease, &basis("a"), true, std::slice::from_ref(&said_first)).await.unwrap();
+    }
+    run_out(&base).await;
+    queue::expire_leases(&base.pool).await.unwrap();
+    let stale = kept::keep(&base.pool, lease, &basis("a"), true, &[said(items[1], "late")]).await;
+    assert!(matches!(stale, Err(StoreError::LeaseLost)), "{stale:?}");
+
+    let second = claim(&base, &worker).await.unwrap();
+    let parts = kept::of(&base.pool, submission, worker.id).await.unwrap();
+    assert_eq!(parts.len(), 1);
+    assert_eq!((parts[0].attempt, parts[0].same_node), (first.attempt, true));
+    assert_eq!((&parts[0].basis, &parts[0].items), (&basis("a"), &vec![said_first.clone()]));
+    let other = base.worker("other").await;
+    assert!(!kept::of(&base.pool, submission, other.id).await.unwrap()[0].same_node);
+
+    let lease = (second.attempt, second.fencing_token);
+    let given = [said(items[0], "again"), said(items[1], "two"), said(ItemId::new(), "of another release")];
+    kept::keep(&base.pool, lease, &basis("a"), true, &given).await.unwrap();
+    let parts = kept::of(&base.pool, submission, worker.id).await.unwrap();
+    let all: Vec<ItemResult> = parts.into_iter().flat_map(|part| part.items).collect();
+    assert_eq!(all, [said_first, said(items[1], "two")]);
+
+    queue::complete(&base.pool, second.attempt, second.fencing_token, &"a".repeat(64)).await.unwrap();
+    assert!(
+        kept::of(&base.pool, submission, worker.id).await.unwrap().is_empty(),
+        "nothing is left to repeat"
+    );
+}
+
+#[tokio::test]
+async fn what_an_attempt_does_not_go_on_from_is_forgotten() {
+    let base = Base::start().await;
+    let (submission, worker, items) = scene_with_items(&base).await;
+    let first = claim(&base, &worker).await.unwrap();
+    let lease = (first.attempt, first.fencing_token);
+    kept::keep(&base.pool, lease, &basis("a"), true, &[said(items[0], "one")]).await.unwrap();
+    run_out(&base).await;
+    queue::expire_leases(&base.pool).await.unwrap();
+    let second = claim(&base, &worker).await.unwrap();
+    let lease = (second.attempt, second.fencing_token);
+    kept::keep(&base.pool, lease, &basis("b"), false, &[said(items[0], "anew")]).await.unwrap();
+    let parts = kept::of(&base.pool, submission, worker.id).await.unwrap();
+    assert_eq!(parts.len(), 1);
+    assert_eq!((&parts[0].basis, &parts[0].items), (&basis("b"), &vec![said(items[0], "anew")]));
 }

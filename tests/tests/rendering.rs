@@ -126,7 +126,7 @@ async fn what_cannot_be_rendered_stops_the_build_with_its_reason_until_it_is_sta
     assert_eq!(progress(&base, build).await.waiting, 3);
 
     let held = claim(&base, "node").await.unwrap();
-    rendering::cancel(&base.pool, build).await.unwrap();
+    rendering::cancel(&base.pool, build, "ada").await.unwrap();
     let late = rendering::complete(&base.pool, held.lease, held.fencing_token, "late").await;
     assert!(matches!(late, Err(StoreError::LeaseLost)));
 }

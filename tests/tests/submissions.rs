@@ -10,7 +10,7 @@ use reqwest::{
     multipart::{Form, Part},
 };
 use scraper::{Html, Selector};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::{
     accounts::{self, Role},
@@ -18,7 +18,7 @@ use store::{
     quota::{self, Rule},
     review::{self, Action, Actor},
     state::SubmissionState,
-    submissions,
+    submissions::{self, Filter},
 };
 use web::Policy;
 
@@ -616,6 +616,7 @@ async fn the_page_of_a_submission_is_told_of_progress_log_and_changes_as_they_ha
         attempt: job.attempt,
         fencing_token: job.fencing_token,
         log: "loading\n".to_owned(),
+        paces: Vec::new(),
     };
     node.post("events", &events).await;
     let mut own = sam.get(format!("{}/submissions/{id}/events", site.url)).send().await.unwrap();
@@ -688,4 +689,58 @@ async fn a_reviewer_decides_with_the_keyboard_alone() {
             .then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_preview_says_what_would_run_and_takes_nothing() {
+    let site = open_site(Policy::default()).await;
+    let sam = site.signed_in("sam").await;
+    let url = format!("{}/submit", site.url);
+    let with_code = || model("Previewed").part("evaluator", file("mine.py", EVALUATOR));
+    let html = sam.post(&url).multipart(with_code().text("check", "yes")).send().await.unwrap();
+    assert_eq!(html.status(), 200);
+    let html = html.text().await.unwrap();
+    let said = texts(&html, "#preview");
+    for part in ["Previewed", "tiny 1", "mine.py", "ffasr eval", "Choose the files once more"] {
+        assert!(said[0].contains(part), "{part}: {said:?}");
+    }
+    assert!(texts(&html, "#preview pre")[0].contains("name = \"Previewed\""));
+    let wrong = sam.post(&url).multipart(model("").text("check", "yes")).send().await.unwrap();
+    assert_eq!(wrong.status(), 422, "a fault is named as it is without a preview");
+
+    let token = site.api_token("sam").await;
+    let preview: Value = site.submit(&token, with_code().text("check", "yes")).await.json().await.unwrap();
+    assert_eq!((&preview["model"]["name"], &preview["release"]), (&json!("Previewed"), &json!("tiny@1")));
+    assert_eq!(preview["files"][0]["name"], "mine.py");
+    assert!(preview["review"].is_string() && preview["findings"].is_array(), "{preview}");
+
+    assert!(submissions::list(&site.pool, Filter::All).await.unwrap().is_empty());
+    let user = accounts::user_by_name(&site.pool, "sam").await.unwrap();
+    assert!(quota::entries(&site.pool, user.id).await.unwrap().is_empty(), "and no token");
+}
+
+#[tokio::test]
+async fn a_paused_queue_gives_nothing_out_says_why_and_goes_on_where_it_was() {
+    let site = open_site(Policy::default()).await;
+    let (ada, rita, sam) =
+        (site.signed_in("ada").await, site.signed_in("rita").await, site.signed_in("sam").await);
+    let ask = async |client: &Client, action: &str, reason: &str| {
+        let form = [("action", action), ("reason", reason)];
+        client.post(format!("{}/admin/queue", site.url)).form(&form).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(&rita, "pause", "I may not.").await, 403);
+    assert_eq!(ask(&ada, "pause", " ").await, 409, "those who wait are owed a reason");
+    assert_eq!(ask(&ada, "pause", "New drivers on every node.").await, 303);
+    assert_eq!(ask(&ada, "pause", "Once more.").await, 409);
+    let id = submitted(&site, &sam, model("m")).await;
+    let node = Node::known(&site, "node").await;
+    assert!(node.claim(&Node::claim_now()).await.is_none());
+    for path in ["/queue".to_owned(), format!("/submissions/{id}")] {
+        assert!(site.get(&path).await.1.contains("New drivers on every node."), "{path}");
+    }
+    assert_eq!(ask(&ada, "resume", "").await, 303);
+    assert!(!site.get("/queue").await.1.contains("New drivers"));
+    assert!(node.claim(&Node::claim_now()).await.is_some());
+    let log = ada.get(format!("{}/admin/audit", site.url)).send().await.unwrap().text().await.unwrap();
+    assert!(log.contains("pause queue") && log.contains("resume queue"), "{log}");
 }

@@ -7,6 +7,7 @@
 //! defines. A chart that stands alone brings both along.
 
 mod curves;
+mod deviations;
 mod labels;
 mod pareto;
 mod response;
@@ -15,6 +16,7 @@ mod strip;
 mod svg;
 
 pub use curves::{Curve, CurvesChart, MOST_CURVES, curves};
+pub use deviations::deviations;
 pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 pub use response::{Decay, Spectrogram, decay, spectrogram};
 pub use strip::interval_strip;

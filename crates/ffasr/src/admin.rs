@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueEnum};
-use store::{Secret, accounts, audit, external, releases};
+use store::{Secret, accounts, audit, external, pause, releases};
 
 use crate::{
     backend::{Backend, BackendArguments, Ownership},
@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// Models somebody wants ranked.
     #[command(subcommand)]
     Submission(submission::Command),
+    /// Whether workers are given anything.
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// What a submitter may submit.
     #[command(subcommand)]
     Quota(quota::Command),
@@ -98,6 +101,13 @@ pub(crate) enum WorkerCommand {
         #[command(flatten)]
         backend: BackendArguments,
     },
+    /// Show one worker: what it is made of, what it ran, and its calibration history.
+    Show {
+        /// Name of the node.
+        name: String,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
     /// Let it finish what it does and take no more.
     Drain {
         /// Name of the node.
@@ -122,6 +132,28 @@ pub(crate) enum WorkerCommand {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum QueueCommand {
+    /// Give nothing more to workers; what runs goes on.
+    Pause {
+        /// Why, for everybody who waits.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Let it go on.
+    Resume {
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Show whether it is paused, since when, by whom and why.
+    Show {
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+}
+
+#[derive(Subcommand)]
 pub(crate) enum ReleaseCommand {
     /// Have the service's workers render a release from a corpus; wait for it.
     Build(build::Arguments),
@@ -132,6 +164,13 @@ pub(crate) enum ReleaseCommand {
     },
     /// Take a build off the queue.
     CancelBuild {
+        /// Its id, as `builds` shows it.
+        build: protocol::BuildId,
+        #[command(flatten)]
+        backend: BackendArguments,
+    },
+    /// Put what failed of a build on the queue again.
+    ResumeBuild {
         /// Its id, as `builds` shows it.
         build: protocol::BuildId,
         #[command(flatten)]
@@ -177,6 +216,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Worker(command) => worker(command).await,
         Command::Release(command) => release(command).await,
         Command::Submission(command) => submission::run(command).await,
+        Command::Queue(command) => queue(command).await,
         Command::Quota(command) => quota::run(command).await,
         Command::Audit { backend } => quota::audit_log(&backend).await,
         Command::ImportResults(arguments) => import_table(arguments).await,
@@ -259,6 +299,7 @@ async fn worker(command: WorkerCommand) -> Result<(), Failure> {
                 println!("{}\t{state}\t{}\t{seen}", worker.name, worker.hardware_classes.join(","));
             }
         }
+        WorkerCommand::Show { name, backend } => show_worker(&guest(&backend).await?.pool, &name).await?,
         WorkerCommand::Drain { name, backend } => {
             let pool = guest(&backend).await?.pool;
             accounts::set_draining(&pool, &name, true).await?;
@@ -278,11 +319,52 @@ async fn worker(command: WorkerCommand) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn queue(command: QueueCommand) -> Result<(), Failure> {
+    match command {
+        QueueCommand::Pause { reason, backend } => {
+            pause::begin(&guest(&backend).await?.pool, submission::ACTOR, &reason).await?;
+            println!("the queue is paused");
+        }
+        QueueCommand::Resume { backend } => {
+            pause::end(&guest(&backend).await?.pool, submission::ACTOR).await?;
+            println!("the queue goes on");
+        }
+        QueueCommand::Show { backend } => match pause::current(&guest(&backend).await?.pool).await? {
+            Some(pause) => println!("paused\t{}\t{}\t{}", pause.paused_at, pause.paused_by, pause.reason),
+            None => println!("not paused"),
+        },
+    }
+    Ok(())
+}
+
+/// How many leases and measurements of a worker are shown.
+const MOST_ROWS: i64 = 50;
+
+async fn show_worker(pool: &store::PgPool, name: &str) -> Result<(), Failure> {
+    let worker = accounts::workers(pool).await?.into_iter().find(|worker| worker.name == name);
+    let worker = worker.ok_or_else(|| Failure::input(format!("there is no worker `{name}`")))?;
+    println!("{}\t{}", worker.name, worker.hardware_classes.join(","));
+    if let Some(node) = &worker.fingerprint {
+        println!("{}, {} cores, {} bytes, kernel {}", node.cpu, node.cores, node.memory_bytes, node.kernel);
+        println!("worker {}\t{}", node.worker_version, node.accelerators.join(", "));
+    }
+    for lease in store::queue::leases_of(pool, name, MOST_ROWS).await? {
+        let why = lease.failure_class.unwrap_or_default();
+        println!("lease\t{}\t{}\t{}\t{why}", lease.started_at, lease.subject, lease.state);
+    }
+    for pace in store::paces::of(pool, name, MOST_ROWS).await? {
+        let verdict = if pace.is_usual() { "usual" } else { "void" };
+        println!("pace\t{}\t{}\t{:+.2} %\t{verdict}", pace.at, pace.moment, 100.0 * pace.deviation());
+    }
+    Ok(())
+}
+
 async fn release(command: ReleaseCommand) -> Result<(), Failure> {
     match command {
         ReleaseCommand::Build(arguments) => build::run(&arguments).await?,
         ReleaseCommand::Builds { backend } => build::list(&backend).await?,
         ReleaseCommand::CancelBuild { build, backend } => build::cancel(build, &backend).await?,
+        ReleaseCommand::ResumeBuild { build, backend } => build::resume(build, &backend).await?,
         ReleaseCommand::Freeze { directory, dev, backend } => {
             let backend = guest(&backend).await?;
             let storing = progress::percent("storing");

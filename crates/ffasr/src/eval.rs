@@ -300,6 +300,7 @@ fn run_model(
         limits: limits(arguments),
         devices: held.devices(),
         golden: None,
+        ledger: None,
     };
     watched(arguments, |report| evaluation.run(report, cancel))
 }
@@ -313,7 +314,7 @@ fn watched<T>(
     let mut report = |it| match it {
         Progress::Stage { stage, done, total } => bar.show(stage.as_str(), done, total),
         Progress::Log(text) if arguments.log => eprint!("{text}"),
-        Progress::Log(_) => {}
+        Progress::Item(..) | Progress::Log(_) => {}
     };
     let result = work(&mut report);
     bar.end();
@@ -353,6 +354,7 @@ fn stream_model(
         scratch: &place.path("scratch"),
         warm_up: &of(Role::WarmUp),
         items: &of(Role::Scored),
+        known: &[],
         repeats: &[],
         throughput: false,
         devices: held.devices(),

@@ -15,6 +15,9 @@ use crate::{
     error::Failure,
 };
 
+/// Most time between two heartbeats.
+const PROMPT: Duration = Duration::from_secs(5);
+
 /// Run the service.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -84,8 +87,9 @@ impl ServiceArguments {
     pub(crate) fn settings(&self, backend: &Backend, demo: bool) -> Settings {
         Settings {
             lease: Duration::from_secs(self.lease_seconds),
-            // Three heartbeats fit into a lease, so that one lost on the way does no harm.
-            heartbeat: Duration::from_secs(self.lease_seconds) / 3,
+            // Three heartbeats fit into a lease, so that one lost on the way does no harm; and a cancellation, which goes with
+            // the reply, reaches a running model within seconds.
+            heartbeat: (Duration::from_secs(self.lease_seconds) / 3).min(PROMPT),
             limits: protocol::Limits {
                 ready_seconds: 180.0,
                 item_seconds: 60.0,

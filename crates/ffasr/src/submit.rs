@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// Id of the submission that this one replaces when it is published.
     #[arg(long)]
     revises: Option<String>,
+    /// Only check it: print what would run, as JSON, and take nothing from the quota.
+    #[arg(long)]
+    check: bool,
     /// Address of the service.
     #[arg(long, env = "FFASR_SERVICE")]
     service: String,
@@ -76,13 +79,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         url: arguments.service.trim_end_matches('/').to_owned(),
         token: token.trim().to_owned(),
     };
-    let submission = api.submit(form(&api, &arguments).await?).await?;
+    let form = form(&api, &arguments).await?;
+    if arguments.check {
+        let preview = api.submit(form.text("check", "yes")).await?;
+        findings(&preview);
+        println!("{preview:#}");
+        return Ok(());
+    }
+    let submission = api.submit(form).await?;
     let id = submission["id"].as_str().unwrap_or_default().to_owned();
     eprintln!("submitted: {}/submissions/{id}", api.url);
-    for finding in submission["findings"].as_array().into_iter().flatten() {
-        let words = |key: &str| finding[key].as_str().unwrap_or_default();
-        eprintln!("  {}: {} {} {}", words("severity"), words("place"), words("sentence"), words("advice"));
-    }
+    findings(&submission);
     let last = if arguments.no_wait { submission } else { api.wait(&id).await? };
     if arguments.json {
         println!("{last:#}");
@@ -94,6 +101,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Err(Failure::failed(last["reason"].as_str().unwrap_or("it did not come to a result")))
         }
         _ => Ok(()),
+    }
+}
+
+/// What the checks have to say.
+fn findings(answer: &Value) {
+    for finding in answer["findings"].as_array().into_iter().flatten() {
+        let words = |key: &str| finding[key].as_str().unwrap_or_default();
+        eprintln!("  {}: {} {} {}", words("severity"), words("place"), words("sentence"), words("advice"));
     }
 }
 
@@ -170,7 +185,8 @@ impl Api {
         let answer = request.multipart(form).send().await.map_err(Failure::failed)?;
         let status = answer.status();
         let body: Value = answer.json().await.map_err(Failure::failed)?;
-        if status == StatusCode::CREATED {
+        // A preview is no new thing.
+        if matches!(status, StatusCode::CREATED | StatusCode::OK) {
             return Ok(body);
         }
         let detail = body["detail"].as_str().unwrap_or("the service gave no reason").to_owned();

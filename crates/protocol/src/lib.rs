@@ -15,16 +15,20 @@ pub use failure::{FailureClass, FaultOwner, UnknownFailureClass};
 pub use ids::{AttemptId, BuildId, FencingToken, ItemId, ReleaseId, SubmissionId, UserId, WorkerId};
 pub use manifest::{Decoding, DecodingValue, DemandingTrack, HubSource, ModelManifest, is_model_path};
 pub use measurements::{
-    Calibration, DeviceUse, Flag, FlagKind, LatencyBucket, LatencyByDuration, LatencyPercentiles,
+    Calibration, Continued, DeviceUse, Flag, FlagKind, LatencyBucket, LatencyByDuration, LatencyPercentiles,
     Measurements, ResultsDocument, Throughput,
 };
 pub use messages::{
-    AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat, HeartbeatReply,
-    HubToken, Job, Limits, ModelFile, Progress, Recording, RenderUpload, RenderUploadReply, RenderWork,
-    Rendered, Stage, UnknownStage, Work,
+    AudioItem, Basis, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat,
+    HeartbeatReply, HubToken, Job, Keep, KeptPart, Limits, ModelFile, Moment, PaceReading, Progress,
+    Recording, RenderUpload, RenderUploadReply, RenderWork, Rendered, Stage, UnknownStage, Work,
 };
 pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport, SpokenSegment};
 pub use runtime::{RuntimeDeclaration, Setting, SettingProblem};
 
-/// Version of the worker protocol. A worker that speaks another version is refused at `claim`.
+/// Version of the worker protocol. What is added to messages is optional and needs no new version.
 pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The oldest version that the service still speaks: for a rolling upgrade the service goes first, then the workers, each
+/// drained and started anew. A worker of a version outside this range is refused at `claim`.
+pub const OLDEST_PROTOCOL_VERSION: u32 = 1;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptResults, ItemId};
+use crate::{AttemptId, AttemptResults, ItemId};
 
 /// The results document as a worker stores it: [`AttemptResults`], which is all the scorer needs, and beside it the
 /// measurements.
@@ -37,9 +37,21 @@ pub struct Measurements {
     /// The accelerators the run had to itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceUse>,
+    /// What was taken over from earlier attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued: Option<Continued>,
     /// What a reviewer should look at; nothing here changes a score.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
+}
+
+/// Items that earlier attempts had finished under equal conditions, and that were not run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continued {
+    /// How many of the scored items.
+    pub items: u32,
+    /// Of which attempts.
+    pub attempts: Vec<AttemptId>,
 }
 
 /// How the time of an item depends on the length of its audio.

@@ -1,10 +1,10 @@
-//! Requests and replies of `/worker/v1/{claim,heartbeat,events,complete,fail,render-upload,rendered}`.
+//! Requests and replies of `/worker/v1/{claim,heartbeat,events,keep,complete,fail,render-upload,rendered}`.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, FailureClass, FencingToken, ItemId, ModelManifest, NodeFingerprint};
+use crate::{AttemptId, FailureClass, FencingToken, ItemId, ItemResult, ModelManifest, NodeFingerprint};
 
 /// `claim`: a worker asks for a job. The service holds the request until there is one or `wait_seconds` pass.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -136,6 +136,34 @@ pub struct EvaluateJob {
     pub seed: u64,
     /// Limits of this attempt.
     pub limits: Limits,
+    /// What earlier attempts finished before the platform failed them, each part under the conditions it was measured in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptPart>,
+}
+
+/// Items of the scored pass that one earlier attempt finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptPart {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// It ran on the node that is asked now.
+    pub same_node: bool,
+    /// Under which conditions.
+    pub basis: Basis,
+    /// Its items, none in two parts.
+    pub items: Vec<ItemResult>,
+}
+
+/// Under which conditions times were measured: what must agree for two parts of a pass to be one measurement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The node.
+    pub fingerprint: NodeFingerprint,
+    /// Digest of the runtime.
+    pub runtime_digest: String,
+    /// The node's pace just before, in seconds, if it has a golden value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace_seconds: Option<f64>,
 }
 
 /// A file of the model, fetched before isolation and mounted read-only.
@@ -312,6 +340,62 @@ pub struct Events {
     pub fencing_token: FencingToken,
     /// New log text since the last call.
     pub log: String,
+    /// Measurements of the node's pace since the last call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paces: Vec<PaceReading>,
+}
+
+/// One measurement of a node's pace.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PaceReading {
+    /// Before the model was started, or after it was gone.
+    pub moment: Moment,
+    /// Seconds of the fixed piece of work.
+    pub seconds: f64,
+    /// The node's usual value.
+    pub golden_seconds: f64,
+    /// How far from it a run still counts, as a share.
+    pub tolerance: f64,
+}
+
+/// When a pace was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// Before the model was started.
+    Before,
+    /// After it was gone.
+    After,
+}
+
+impl Moment {
+    /// The stable name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+        }
+    }
+}
+
+/// `keep`: items of the scored pass that are done, so that another attempt need not repeat them if this one is lost.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Keep {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The lease's token.
+    pub fencing_token: FencingToken,
+    /// Under which conditions they were measured; the same in every call of an attempt.
+    pub basis: Basis,
+    /// Whether this attempt goes on from [`EvaluateJob::kept`]. What it does not go on from is forgotten.
+    pub continues: bool,
+    /// The items, at most [`Keep::MOST_ITEMS`]. One that is kept already is left as it is.
+    pub items: Vec<ItemResult>,
+}
+
+impl Keep {
+    /// Most items of one request.
+    pub const MOST_ITEMS: usize = 1000;
 }
 
 /// `complete`: the results are in storage.

@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 scratch: place.path(),
                 warm_up: &audio[..50],
                 items: &audio,
+                known: &[],
                 repeats: &[],
                 throughput: true,
                 devices: &[],

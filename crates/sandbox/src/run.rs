@@ -68,6 +68,9 @@ pub struct RunSpec<'a> {
     pub warm_up: &'a [Audio],
     /// Items of the scored and timed pass.
     pub items: &'a [Audio],
+    /// Items of the scored pass that were run before, by their places in `items`: their outcomes are taken over. The others
+    /// keep their order.
+    pub known: &'a [(usize, TimedOutcome)],
     /// Items of each repeat pass.
     pub repeats: &'a [Vec<Audio>],
     /// Whether to end with a pass over `items` in batches, if the model takes any.
@@ -81,7 +84,7 @@ pub struct RunSpec<'a> {
 }
 
 /// How far a run is, as it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// Items done of items to do in a stage.
     Stage {
@@ -92,6 +95,8 @@ pub enum Progress {
         /// In all.
         total: u32,
     },
+    /// An item of the scored pass is done: its place in [`RunSpec::items`], and what came of it.
+    Item(usize, TimedOutcome),
     /// New text of the model's log.
     Log(String),
 }
@@ -327,7 +332,7 @@ impl Run<'_> {
         let ready_seconds = self.started.elapsed().as_secs_f64();
         let spec = self.spec;
         self.pass(Stage::WarmingUp, spec.warm_up, 0, spec.warm_up.len())?;
-        let items = self.pass(Stage::Transcribing, spec.items, 0, spec.items.len())?;
+        let items = self.scored_pass()?;
         let total = spec.repeats.iter().map(Vec::len).sum();
         let mut repeats = Vec::with_capacity(spec.repeats.len());
         let mut done = 0;
@@ -509,6 +514,30 @@ impl Run<'_> {
             fs::remove_file(stall.host)?;
         }
         Ok((outcomes, line.arrived.duration_since(asked).as_secs_f64()))
+    }
+
+    /// Every scored item that is not known yet, in shuffled order; all outcomes in the order of the items.
+    fn scored_pass(&mut self) -> Result<Vec<TimedOutcome>, Fault> {
+        let spec = self.spec;
+        let mut outcomes: Vec<Option<TimedOutcome>> = vec![None; spec.items.len()];
+        for (index, outcome) in spec.known {
+            if let Some(place) = outcomes.get_mut(*index) {
+                *place = Some(outcome.clone());
+            }
+        }
+        let mut done = outcomes.iter().flatten().count();
+        self.report(Stage::Transcribing, done, spec.items.len());
+        for index in self.stalls.shuffled(spec.items.len()) {
+            if outcomes[index].is_some() {
+                continue;
+            }
+            let outcome = self.item(&spec.items[index])?;
+            (self.conversation.progress)(Progress::Item(index, outcome.clone()));
+            outcomes[index] = Some(outcome);
+            done += 1;
+            self.report(Stage::Transcribing, done, spec.items.len());
+        }
+        Ok(outcomes.into_iter().flatten().collect())
     }
 
     /// Every item once, in shuffled order; outcomes in the order of `items`.

@@ -53,6 +53,7 @@ fn evaluate(files: &[(&str, &str)], evaluator: Option<&str>) -> Result<RunResult
         scratch: directory.path(),
         warm_up: &[],
         items: &[audio],
+        known: &[],
         repeats: &[],
         throughput: true,
         devices: &[],

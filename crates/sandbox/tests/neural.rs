@@ -95,6 +95,7 @@ impl World {
             scratch: self.directory.path(),
             warm_up: &[],
             items: &self.audio,
+            known: &[],
             repeats: &[backwards],
             throughput: true,
             devices: &[],

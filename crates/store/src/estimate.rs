@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::SubmissionId;
+use protocol::{ReleaseId, SubmissionId};
 use sqlx::PgPool;
 
 use crate::StoreError;
@@ -67,6 +67,32 @@ pub async fn of(
             remaining: remaining(typical, row.ahead, row.workers, row.passed).map(Duration::from_secs_f64),
         })
     }))
+}
+
+/// Median duration of the latest successful attempts on a release and hardware class, and of how many; nothing before there
+/// are any.
+///
+/// # Errors
+/// When the database fails.
+pub async fn typical(
+    pool: &PgPool,
+    release: ReleaseId,
+    hardware_class: &str,
+) -> Result<Option<(Duration, u32)>, StoreError> {
+    let (median, measured): (Option<f64>, i64) = sqlx::query_as(
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), count(*) FROM (
+             SELECT extract(epoch FROM j.finished_at - j.started_at)::float8 AS seconds
+             FROM jobs j JOIN submissions s ON s.id = j.submission_id
+             WHERE s.release_id = $1 AND j.hardware_class = $2 AND j.kind = 'evaluate' AND j.state = 'succeeded'
+             ORDER BY j.finished_at DESC LIMIT $3) AS measured",
+    )
+    .bind(release.0)
+    .bind(hardware_class)
+    .bind(LATEST)
+    .fetch_one(pool)
+    .await?;
+    let typical = median.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Ok(typical.map(|typical| (typical, u32::try_from(measured).unwrap_or(u32::MAX))))
 }
 
 #[derive(sqlx::FromRow)]

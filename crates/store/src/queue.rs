@@ -13,6 +13,7 @@ use protocol::{
     SubmissionId,
 };
 use sqlx::{PgConnection, PgPool, types::Json};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
@@ -139,7 +140,7 @@ pub struct ClaimedAttempt {
 /// Leases the next attempt this worker may run, if there is one.
 ///
 /// Order: priority, then turn (see [`open_attempt`]), then age; what failed on this worker comes after everything else.
-/// A draining worker gets nothing.
+/// A draining worker gets nothing, and nobody does while the queue is paused.
 ///
 /// # Errors
 /// When the database fails.
@@ -206,6 +207,7 @@ async fn lease_next(
              WHERE j.kind = 'evaluate' AND j.state = 'queued' AND j.run_after <= now()
                AND j.hardware_class = $2 AND j.runtime = ANY($3)
                AND NOT (SELECT draining FROM workers WHERE id = $1)
+               AND NOT EXISTS (SELECT 1 FROM queue_pauses WHERE resumed_at IS NULL)
                AND $5 = EXISTS (SELECT 1 FROM jobs f WHERE f.submission_id = j.submission_id AND f.kind = 'evaluate'
                                   AND f.state = 'failed' AND f.worker_id = $1)
              ORDER BY j.priority, j.turn, j.id LIMIT 1 FOR UPDATE OF j, s SKIP LOCKED)
@@ -397,7 +399,10 @@ pub async fn fail(
 }
 
 /// Locks the submission of a job before the job itself is touched.
-async fn lock_submission_of(connection: &mut PgConnection, attempt: AttemptId) -> Result<(), StoreError> {
+pub(crate) async fn lock_submission_of(
+    connection: &mut PgConnection,
+    attempt: AttemptId,
+) -> Result<(), StoreError> {
     sqlx::query(
         "SELECT 1 FROM submissions WHERE id = (SELECT submission_id FROM jobs WHERE id = $1) FOR UPDATE",
     )
@@ -542,14 +547,16 @@ async fn retry_scoring(
 }
 
 /// What a worker has in its hands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Running {
     /// Name of the worker.
     pub worker: String,
-    /// What it runs.
-    pub submission: SubmissionId,
-    /// The model.
-    pub model: String,
+    /// What it runs; nothing when it renders.
+    pub submission: Option<Uuid>,
+    /// The model, or the release that is rendered.
+    pub subject: String,
+    /// Since when.
+    pub started_at: OffsetDateTime,
     /// Where it is.
     pub stage: Option<String>,
     /// Items done in this stage.
@@ -558,29 +565,57 @@ pub struct Running {
     pub progress_total: i32,
 }
 
-/// Everything that workers run now.
+/// Everything that workers do now.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn running(pool: &PgPool) -> Result<Vec<Running>, StoreError> {
-    let rows: Vec<(String, Uuid, String, Option<String>, i32, i32)> = sqlx::query_as(
-        "SELECT w.name, s.id, s.model, j.stage, j.progress_done, j.progress_total
-         FROM jobs j JOIN workers w ON w.id = j.worker_id JOIN submissions s ON s.id = j.submission_id
-         WHERE j.kind = 'evaluate' AND j.state = 'leased' ORDER BY j.started_at",
+    Ok(sqlx::query_as(
+        "SELECT w.name AS worker, s.id AS submission, COALESCE(s.model, b.release, '') AS subject, j.started_at, j.stage,
+                j.progress_done, j.progress_total
+         FROM jobs j JOIN workers w ON w.id = j.worker_id
+              LEFT JOIN submissions s ON s.id = j.submission_id LEFT JOIN builds b ON b.id = j.build_id
+         WHERE j.kind IN ('evaluate', 'render') AND j.state = 'leased' ORDER BY j.started_at",
     )
     .fetch_all(pool)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(worker, submission, model, stage, progress_done, progress_total)| Running {
-            worker,
-            submission: SubmissionId(submission),
-            model,
-            stage,
-            progress_done,
-            progress_total,
-        })
-        .collect())
+    .await?)
+}
+
+/// One lease that a worker had or has.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct PastLease {
+    /// What was run; nothing when it rendered.
+    pub submission: Option<Uuid>,
+    /// The model, or the release that was rendered.
+    pub subject: String,
+    /// `leased`, `succeeded`, `failed` or `cancelled`.
+    pub state: String,
+    /// Why it failed.
+    pub failure_class: Option<String>,
+    /// One sentence about that.
+    pub message: Option<String>,
+    /// When it began.
+    pub started_at: OffsetDateTime,
+    /// When it was over.
+    pub finished_at: Option<OffsetDateTime>,
+}
+
+/// The latest leases of a worker, the newest first, at most `most`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn leases_of(pool: &PgPool, worker: &str, most: i64) -> Result<Vec<PastLease>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT s.id AS submission, COALESCE(s.model, b.release, '') AS subject, j.state, j.failure_class, j.message,
+                j.started_at, j.finished_at
+         FROM jobs j JOIN workers w ON w.id = j.worker_id
+              LEFT JOIN submissions s ON s.id = j.submission_id LEFT JOIN builds b ON b.id = j.build_id
+         WHERE w.name = $1 AND j.started_at IS NOT NULL ORDER BY j.started_at DESC LIMIT $2",
+    )
+    .bind(worker)
+    .bind(most)
+    .fetch_all(pool)
+    .await?)
 }
 
 /// A scoring chore in the hands of the service.

@@ -289,6 +289,47 @@ pub async fn frozen(pool: &PgPool) -> Result<Vec<Release>, StoreError> {
         .collect())
 }
 
+/// A release in any state, for whoever looks after them.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ReleaseSummary {
+    /// Short name.
+    pub slug: String,
+    /// Version.
+    pub version: String,
+    /// Name for people.
+    pub title: String,
+    /// `draft`, `rendering`, `frozen` or `retired`.
+    pub state: String,
+    /// Hash over everything that makes it up, once frozen.
+    pub manifest_sha256: Option<String>,
+    /// When it was frozen.
+    pub frozen_at: Option<OffsetDateTime>,
+    /// Items of all parts.
+    pub items: i64,
+    /// Results on its board.
+    pub published: i64,
+    /// Submissions on their way there.
+    pub underway: i64,
+}
+
+/// All releases, the latest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn summaries(pool: &PgPool) -> Result<Vec<ReleaseSummary>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT r.slug, r.version, r.title, r.state, r.manifest_sha256, r.frozen_at,
+                (SELECT count(*) FROM items i WHERE i.release_id = r.id) AS items,
+                (SELECT count(*) FROM submissions s WHERE s.release_id = r.id AND s.state = 'published') AS published,
+                (SELECT count(*) FROM submissions s WHERE s.release_id = r.id
+                   AND s.state IN ('draft', 'uploading', 'checking', 'in_review', 'queued', 'running', 'scoring'))
+                    AS underway
+         FROM releases r ORDER BY r.created_at DESC, r.id DESC",
+    )
+    .fetch_all(pool)
+    .await?)
+}
+
 /// The audio of an item: what is said of it to the machine that runs a model is in here, less the track, and that a
 /// canary is one.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     JOBS_CHANNEL, StoreError,
     accounts::Worker,
-    notify,
+    audit, notify,
     queue::{Priority, RETRIES},
 };
 
@@ -76,20 +76,58 @@ pub async fn start(pool: &PgPool, new: &NewBuild<'_>) -> Result<BuildId, StoreEr
         .execute(&mut *transaction)
         .await?;
     }
+    open_idle(&mut transaction, build).await?;
+    notify(&mut transaction, JOBS_CHANNEL).await?;
+    transaction.commit().await?;
+    Ok(BuildId(build))
+}
+
+/// Puts every shard that has no result and that nobody is at on the queue; how many there were.
+async fn open_idle(connection: &mut PgConnection, build: Uuid) -> Result<usize, StoreError> {
     let idle: Vec<i32> = sqlx::query_scalar(
         "SELECT number FROM shards s WHERE build_id = $1 AND result IS NULL AND NOT EXISTS
              (SELECT 1 FROM jobs j WHERE j.build_id = s.build_id AND j.shard = s.number AND j.state IN ('queued', 'leased'))
          ORDER BY number",
     )
     .bind(build)
-    .fetch_all(&mut *transaction)
+    .fetch_all(&mut *connection)
     .await?;
-    for number in idle {
-        open(&mut transaction, build, number, 1, Duration::ZERO).await?;
+    for number in &idle {
+        open(connection, build, *number, 1, Duration::ZERO).await?;
     }
+    Ok(idle.len())
+}
+
+/// Lets a build go on whose shards nobody will try again by itself, and writes that down. Returns how many shards that is.
+///
+/// # Errors
+/// [`StoreError::Refused`] when nothing of it has stopped; otherwise when there is no such build or the database fails.
+pub async fn resume(pool: &PgPool, build: BuildId, actor: &str) -> Result<usize, StoreError> {
+    let mut transaction = pool.begin().await?;
+    let release: String = sqlx::query_scalar("SELECT release FROM builds WHERE id = $1 FOR UPDATE")
+        .bind(build.0)
+        .fetch_optional(&mut *transaction)
+        .await?
+        .ok_or_else(|| StoreError::NotFound(format!("build {build}")))?;
+    let opened = open_idle(&mut transaction, build.0).await?;
+    if opened == 0 {
+        return Err(StoreError::Refused(
+            "every part of this build is rendered, with a worker or on the queue".to_owned(),
+        ));
+    }
+    write_down(&mut transaction, (actor, "resume build"), &release).await?;
     notify(&mut transaction, JOBS_CHANNEL).await?;
     transaction.commit().await?;
-    Ok(BuildId(build))
+    Ok(opened)
+}
+
+async fn write_down(
+    connection: &mut PgConnection,
+    (actor, action): (&str, &str),
+    release: &str,
+) -> Result<(), StoreError> {
+    let entry = audit::Entry { actor, action, submission: None, subject: release, reason: "", public: false };
+    audit::write(connection, entry).await
 }
 
 /// Puts a shard on the queue, behind everything that submitters wait for.
@@ -146,6 +184,7 @@ pub async fn claim(
          WHERE s.build_id = j.build_id AND s.number = j.shard AND j.id = (
              SELECT id FROM jobs WHERE kind = 'render' AND state = 'queued' AND run_after <= now() AND runtime = $2
                AND NOT (SELECT draining FROM workers WHERE id = $1)
+               AND NOT EXISTS (SELECT 1 FROM queue_pauses WHERE resumed_at IS NULL)
              ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING j.id, j.fencing_token, s.job, s.recordings",
     )
@@ -301,7 +340,7 @@ async fn give_up(
 }
 
 /// How far a build is.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct BuildProgress {
     /// The build.
     pub build: Uuid,
@@ -323,12 +362,28 @@ pub struct BuildProgress {
     pub waiting: i64,
     /// Why shards that nobody will try again failed, as one of them says.
     pub fault: Option<String>,
+    /// Seconds a worker takes for an item, over the shards that are rendered.
+    pub seconds_an_item: Option<f64>,
+    /// A release of this name is frozen.
+    pub is_frozen: bool,
 }
 
 impl BuildProgress {
     /// Every shard is rendered.
     pub fn is_complete(&self) -> bool {
         self.rendered == self.shards
+    }
+
+    /// How long the rest takes at the present number of workers; nothing when none is at it or nothing was measured yet.
+    pub fn remaining(&self) -> Option<Duration> {
+        let left = (self.items - self.done).max(0) as f64;
+        let workers = (self.running > 0).then_some(self.running as f64)?;
+        Duration::try_from_secs_f64(left * self.seconds_an_item? / workers).ok()
+    }
+
+    /// Shards that nobody is at and that nobody will try again by itself.
+    pub fn stopped(&self) -> i64 {
+        self.shards - self.rendered - self.running - self.waiting
     }
 
     /// Nothing of it runs or waits, and it is not complete: it goes on only when it is started again.
@@ -349,9 +404,13 @@ pub async fn progress(pool: &PgPool, build: Option<BuildId>) -> Result<Vec<Build
                 count(s.result) AS rendered,
                 count(*) FILTER (WHERE s.result IS NULL AND j.state = 'leased') AS running,
                 count(*) FILTER (WHERE s.result IS NULL AND j.state = 'queued') AS waiting,
-                min(j.message) FILTER (WHERE s.result IS NULL AND j.state = 'failed') AS fault
+                min(j.message) FILTER (WHERE s.result IS NULL AND j.state = 'failed') AS fault,
+                (sum(extract(epoch FROM j.finished_at - j.started_at)) FILTER (WHERE j.state = 'succeeded')
+                 / sum(s.items) FILTER (WHERE j.state = 'succeeded'))::float8 AS seconds_an_item,
+                EXISTS (SELECT 1 FROM releases r WHERE r.slug || '@' || r.version = b.release AND r.frozen_at IS NOT NULL)
+                    AS is_frozen
          FROM builds b JOIN shards s ON s.build_id = b.id
-         LEFT JOIN LATERAL (SELECT state, stage, progress_done, message FROM jobs
+         LEFT JOIN LATERAL (SELECT state, stage, progress_done, message, started_at, finished_at FROM jobs
                             WHERE kind = 'render' AND build_id = s.build_id AND shard = s.number ORDER BY id DESC LIMIT 1) j ON true
          WHERE $1::uuid IS NULL OR b.id = $1
          GROUP BY b.id ORDER BY b.created_at DESC",
@@ -377,12 +436,19 @@ pub async fn results(pool: &PgPool, build: BuildId) -> Result<Vec<String>, Store
         .ok_or_else(|| StoreError::NotFound("result of every shard of this build yet".to_owned()))
 }
 
-/// Removes a build and everything on the queue for it; its audio stays in storage. Whoever renders a part of it learns so
-/// from the next heartbeat.
+/// Removes a build and everything on the queue for it, and writes that down; its audio stays in storage. Whoever renders a
+/// part of it learns so from the next heartbeat.
 ///
 /// # Errors
 /// When there is no such build, or the database fails.
-pub async fn cancel(pool: &PgPool, build: BuildId) -> Result<(), StoreError> {
-    let gone = sqlx::query("DELETE FROM builds WHERE id = $1").bind(build.0).execute(pool).await?;
-    if gone.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NotFound(format!("build {build}"))) }
+pub async fn cancel(pool: &PgPool, build: BuildId, actor: &str) -> Result<(), StoreError> {
+    let mut transaction = pool.begin().await?;
+    let release: String = sqlx::query_scalar("DELETE FROM builds WHERE id = $1 RETURNING release")
+        .bind(build.0)
+        .fetch_optional(&mut *transaction)
+        .await?
+        .ok_or_else(|| StoreError::NotFound(format!("build {build}")))?;
+    write_down(&mut transaction, (actor, "cancel build"), &release).await?;
+    transaction.commit().await?;
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use protocol::{FailureClass, SubmissionId};
 use sqlx::PgConnection;
 
-use crate::{BOARD_CHANNEL, StoreError, mail, notify, quota, sealed};
+use crate::{BOARD_CHANNEL, StoreError, kept, mail, notify, quota, sealed};
 
 /// Where a submission is (design §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,6 +153,10 @@ pub(crate) async fn transition(
     if matches!(step.to, Scoring | Rejected | Cancelled | Withdrawn) {
         // Nothing is left to fetch. A failed one keeps it for a while, for staff may have it run once more.
         sealed::forget(connection, submission).await?;
+    }
+    if from == Running && step.to != Queued || from == Queued && step.to != Running {
+        // No attempt is open any more that could go on from there.
+        kept::forget(connection, submission).await?;
     }
     if from == Published || step.to == Published {
         notify(connection, BOARD_CHANNEL).await?;

@@ -513,10 +513,15 @@ pub(crate) async fn submit(
     Multipart(multipart): Multipart,
 ) -> Result<Response, AppError> {
     let upload = submit::read(multipart).await?;
-    let id = submit::take(&service, &user, upload).await.map_err(|refusal| match refusal {
+    let in_words = |refusal| match refusal {
         Refusal::Fields(_, errors) => AppError::Invalid(errors.all().to_vec()),
         Refusal::Duplicate(_, error) | Refusal::Other(error) => error,
-    })?;
+    };
+    if upload.check {
+        let prepared = submit::prepare(&service, &user, upload).await.map_err(in_words)?;
+        return Ok(Json(preview(&prepared)).into_response());
+    }
+    let id = submit::take(&service, &user, upload).await.map_err(in_words)?;
     let body = describe(&service, id).await?;
     let location = format!("/api/v1/submissions/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
@@ -529,6 +534,55 @@ pub(crate) async fn submission(
     Ok(Json(describe(&service, id).await?).into_response())
 }
 
+/// What a submission would be.
+#[derive(Serialize)]
+struct PreviewJson {
+    model: protocol::ModelManifest,
+    release: String,
+    files: Vec<PreviewFileJson>,
+    findings: Vec<FindingJson>,
+    /// Why a person would look first.
+    review: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PreviewFileJson {
+    name: String,
+    bytes: u64,
+    from_hub: bool,
+}
+
+fn preview(prepared: &submit::Prepared) -> PreviewJson {
+    let submit::Prepared { upload, checked, release, .. } = prepared;
+    PreviewJson {
+        model: checked.manifest.clone(),
+        release: format!("{}@{}", release.slug, release.version),
+        files: upload
+            .files
+            .iter()
+            .map(|file| PreviewFileJson {
+                name: file.name.clone(),
+                bytes: file.bytes(),
+                from_hub: file.from_hub,
+            })
+            .collect(),
+        findings: checked.findings.iter().cloned().map(FindingJson::from).collect(),
+        review: checked.review.clone(),
+    }
+}
+
+impl From<store::findings::Finding> for FindingJson {
+    fn from(finding: store::findings::Finding) -> Self {
+        Self {
+            severity: finding.severity,
+            rule: finding.rule,
+            place: finding.place,
+            sentence: finding.sentence,
+            advice: finding.advice,
+        }
+    }
+}
+
 async fn describe(service: &Service, id: SubmissionId) -> Result<SubmissionJson, AppError> {
     let submission = submissions::get(&service.pool, id).await?;
     let attempts = submissions::attempts(&service.pool, id).await?;
@@ -538,17 +592,7 @@ async fn describe(service: &Service, id: SubmissionId) -> Result<SubmissionJson,
         deadline: service.settings.policy.limits.deadline(submission.state, submission.state_entered_at),
         expected_seconds: estimate.and_then(|estimate| estimate.remaining).map(|left| left.as_secs()),
         revision_of: submission.revision_of,
-        findings: findings::of(&service.pool, id)
-            .await?
-            .into_iter()
-            .map(|finding| FindingJson {
-                severity: finding.severity,
-                rule: finding.rule,
-                place: finding.place,
-                sentence: finding.sentence,
-                advice: finding.advice,
-            })
-            .collect(),
+        findings: findings::of(&service.pool, id).await?.into_iter().map(FindingJson::from).collect(),
         model: submission.manifest.name,
         release: submission.release_slug,
         hardware_class: submission.hardware_class,

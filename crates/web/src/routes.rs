@@ -91,13 +91,16 @@ fn for_people() -> Router<Service> {
 }
 
 fn for_staff() -> Router<Service> {
-    use pages::admin::{inbox, operations, review};
+    use pages::admin::{inbox, node, operations, rendering, review};
     Router::new()
         .route("/admin", get(inbox::show))
         .route("/admin/submissions", post(inbox::decide))
         .route("/admin/submissions/{submission}", get(review::show).post(review::decide))
         .route("/admin/workers", get(operations::workers).post(operations::issue_token))
-        .route("/admin/workers/{name}", post(operations::change_worker))
+        .route("/admin/workers/{name}", get(node::show).post(operations::change_worker))
+        .route("/admin/queue", post(operations::change_queue))
+        .route("/admin/releases", get(rendering::show))
+        .route("/admin/builds/{build}", post(rendering::change))
         .route("/admin/quota", get(operations::quota).post(operations::make_exception))
         .route("/admin/users", post(operations::create_user))
         .route("/admin/users/{name}", post(operations::change_role))
@@ -129,6 +132,7 @@ fn for_workers() -> Router<Service> {
         .route("/worker/v1/claim", post(worker_api::claim))
         .route("/worker/v1/heartbeat", post(worker_api::heartbeat))
         .route("/worker/v1/events", post(worker_api::events))
+        .route("/worker/v1/keep", post(worker_api::keep))
         .route("/worker/v1/complete", post(worker_api::complete))
         .route("/worker/v1/fail", post(worker_api::fail))
         .route("/worker/v1/render-upload", post(worker_api::render_upload))

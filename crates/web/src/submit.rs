@@ -1,7 +1,7 @@
 //! Taking a submission: the same reading, checking and accepting for the form and for the API ([`take`]).
 
 use axum::extract::{Multipart, multipart::MultipartError};
-use protocol::{Decoding, HubSource, HubToken, ModelManifest, SubmissionId, is_model_path};
+use protocol::{Decoding, DemandingTrack, HubSource, HubToken, ModelManifest, SubmissionId, is_model_path};
 use sha2::{Digest, Sha256};
 use store::{
     StoreError,
@@ -47,6 +47,8 @@ pub(crate) struct Upload {
     pub(crate) hub_token: Option<HubToken>,
     /// Ids of large files that were uploaded before.
     pub(crate) uploaded: Vec<String>,
+    /// Only look: say what would run, and take nothing.
+    pub(crate) check: bool,
     /// What has been found so far.
     pub(crate) findings: Vec<Finding>,
 }
@@ -92,8 +94,8 @@ impl UploadedFile {
     }
 }
 
-/// Reads a multipart form. Text fields are those of [`SubmitForm`] plus `runtime`, `release`, `revises` and
-/// `keep_files`; `manifest_file` is an uploaded `ffasr.toml`, `evaluator` a Python file; `files` may come any number of
+/// Reads a multipart form. Text fields are those of [`SubmitForm`] plus `runtime`, `release`, `revises`, `keep_files` and
+/// `check`; `manifest_file` is an uploaded `ffasr.toml`, `evaluator` a Python file; `files` may come any number of
 /// times.
 pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
     let mut upload = Upload::default();
@@ -127,6 +129,13 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                     upload.uploaded.push(id);
                 }
             }
+            "tracks" => {
+                let track = text_of("tracks", &content)?.trim().to_owned();
+                if !track.is_empty() && upload.form.tracks.len() < DemandingTrack::ALL.len() {
+                    upload.form.tracks.push(track);
+                }
+            }
+            "check" => upload.check = !content.is_empty(),
             "keep_files" => upload.keep_files = !content.is_empty(),
             "manifest_file" => {
                 let text = text_of("manifest_file", &content)?;
@@ -154,7 +163,7 @@ pub(crate) async fn read(mut multipart: Multipart) -> Result<Upload, AppError> {
                     "revises" => &mut upload.revises,
                     unknown => {
                         return Err(AppError::BadRequest(format!(
-                            "The form has a field \u{201c}{unknown}\u{201d} that is not known; the fields are name, organisation, licence, runtime, release, num_params, decoding, training_data, notes, manifest, manifest_file, files, evaluator, hub_model, hub_revision, hub_files, hub_token, uploaded, revises and keep_files."
+                            "The form has a field \u{201c}{unknown}\u{201d} that is not known; the fields are name, organisation, licence, runtime, release, num_params, decoding, training_data, notes, manifest, manifest_file, files, evaluator, hub_model, hub_revision, hub_files, hub_token, uploaded, revises, tracks, keep_files and check."
                         )));
                     }
                 };
@@ -240,11 +249,20 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> ModelManif
         num_params,
         training_data: form.training_data.trim().to_owned(),
         notes: form.notes.trim().to_owned(),
-        tracks: Vec::new(),
+        tracks: tracks_from_fields(form, errors),
         multichannel: false,
         hub: hub_from_fields(form),
         decoding,
     }
+}
+
+fn tracks_from_fields(form: &SubmitForm, errors: &mut FieldErrors) -> Vec<DemandingTrack> {
+    let find = |name: &String| DemandingTrack::ALL.into_iter().find(|track| track.name() == name);
+    if let Some(unknown) = form.tracks.iter().find(|name| find(name).is_none()) {
+        errors
+            .add("tracks", format!("There is no track \u{201c}{unknown}\u{201d} that a model has to name."));
+    }
+    form.tracks.iter().filter_map(find).collect()
 }
 
 fn hub_from_fields(form: &SubmitForm) -> Option<HubSource> {
@@ -385,12 +403,32 @@ impl From<StoreError> for Refusal {
     }
 }
 
+/// An upload in which everything is right.
+pub(crate) struct Prepared {
+    /// With all files, those of a hub and of earlier uploads too.
+    pub(crate) upload: Upload,
+    /// What it was found to be.
+    pub(crate) checked: Checked,
+    /// What it would run on.
+    pub(crate) release: Release,
+    /// What it would replace.
+    revised: Option<SubmissionId>,
+}
+
 /// Checks an upload and accepts it: everything is right and stored, or every fault is named and nothing is stored.
-pub(crate) async fn take(
-    service: &Service,
-    user: &User,
-    mut upload: Upload,
-) -> Result<SubmissionId, Refusal> {
+pub(crate) async fn take(service: &Service, user: &User, upload: Upload) -> Result<SubmissionId, Refusal> {
+    let Prepared { mut upload, checked, release, revised } = prepare(service, user, upload).await?;
+    let files = std::mem::take(&mut upload.files);
+    let token = upload.hub_token.take();
+    match accept(service, user, &release, &checked, files, revised, token.as_ref()).await {
+        Ok(id) => Ok(id),
+        Err(error @ StoreError::DuplicateModel(_)) => Err(Refusal::Duplicate(Box::new(upload), error.into())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Checks an upload as [`take`] does and takes nothing. A name that is taken is found out only when it is handed in.
+pub(crate) async fn prepare(service: &Service, user: &User, mut upload: Upload) -> Result<Prepared, Refusal> {
     let revised = revised(service, user, &upload).await?;
     if upload.keep_files
         && let Some(revised) = revised
@@ -421,23 +459,16 @@ pub(crate) async fn take(
     }
     let board = service.board();
     let release = board.release(Some(upload.release.as_str()).filter(|slug| !slug.is_empty()));
-    let (understood, release) = match (checked, release) {
-        (Ok(understood), Some(release)) => (understood, release),
+    match (checked, release) {
+        (Ok(checked), Some(release)) => Ok(Prepared { upload, checked, release: release.clone(), revised }),
         (checked, release) => {
             let mut errors = checked.err().unwrap_or_default();
             if release.is_none() {
                 errors.add("release", no_release(&upload.release));
             }
             upload.files.clear();
-            return Err(Refusal::Fields(Box::new(upload), errors));
+            Err(Refusal::Fields(Box::new(upload), errors))
         }
-    };
-    let files = std::mem::take(&mut upload.files);
-    let token = upload.hub_token.take();
-    match accept(service, user, release, &understood, files, revised, token.as_ref()).await {
-        Ok(id) => Ok(id),
-        Err(error @ StoreError::DuplicateModel(_)) => Err(Refusal::Duplicate(Box::new(upload), error.into())),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -642,6 +673,15 @@ mod tests {
         assert!(understand(&upload).unwrap_err().of("notes").is_some());
         upload.form.notes = "two\nlines".to_owned();
         assert!(understand(&upload).is_ok());
+    }
+
+    #[test]
+    fn a_track_that_asks_for_more_is_taken_part_in_when_it_is_named() {
+        let mut upload = filled();
+        upload.form.tracks = vec!["echo".to_owned()];
+        assert_eq!(understand(&upload).unwrap().tracks, [DemandingTrack::Echo]);
+        upload.form.tracks = vec!["near".to_owned()];
+        assert!(understand(&upload).unwrap_err().of("tracks").unwrap().contains("near"));
     }
 
     #[test]

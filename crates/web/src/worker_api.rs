@@ -7,12 +7,13 @@ use std::time::Duration;
 use axum::{Json, extract::State, http::StatusCode};
 use protocol::{
     AttemptId, AudioItem, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, FailureClass,
-    FencingToken, Heartbeat, HeartbeatReply, Job, ModelFile, PROTOCOL_VERSION, Work,
+    FencingToken, Heartbeat, HeartbeatReply, Job, Keep, ModelFile, OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION,
+    Work,
 };
 use store::{
     StoreError,
     accounts::{self, Worker},
-    objects,
+    kept, objects, paces,
     queue::{self, ClaimedAttempt, LeaseStatus},
     releases::{self, Audio, Part},
     rendering::{self, ClaimedShard},
@@ -42,7 +43,7 @@ pub(crate) async fn claim(
         return Ok(Json(ClaimReply { job: None }));
     };
     let job = match &claimed {
-        Claimed::Attempt(attempt) => job_for(&service, attempt).await,
+        Claimed::Attempt(attempt) => job_for(&service, &worker, attempt).await,
         Claimed::Shard(shard) => render::job_for(&service, shard).await,
     };
     match job {
@@ -67,9 +68,9 @@ enum Claimed {
 }
 
 fn check_claim(worker: &Worker, claim: &Claim) -> Result<(), AppError> {
-    if claim.protocol != PROTOCOL_VERSION {
+    if !(OLDEST_PROTOCOL_VERSION..=PROTOCOL_VERSION).contains(&claim.protocol) {
         return Err(AppError::UpgradeRequired(format!(
-            "This service speaks worker protocol {PROTOCOL_VERSION}, the worker speaks {}: install the ffasr of the same release.",
+            "This service speaks worker protocol {OLDEST_PROTOCOL_VERSION} to {PROTOCOL_VERSION}, the worker speaks {}: install the ffasr of the same release.",
             claim.protocol
         )));
     }
@@ -123,7 +124,7 @@ async fn look_for_work(
     Ok(rendering::claim(&service.pool, worker, renderer, lease).await?.map(Claimed::Shard))
 }
 
-async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, StoreError> {
+async fn job_for(service: &Service, worker: &Worker, claimed: &ClaimedAttempt) -> Result<Job, StoreError> {
     let lifetime = Duration::from_secs_f64(service.settings.limits.attempt_seconds);
     let mut files = Vec::with_capacity(claimed.files.len());
     for file in &claimed.files {
@@ -178,6 +179,7 @@ async fn job_for(service: &Service, claimed: &ClaimedAttempt) -> Result<Job, Sto
             repeats,
             seed: claimed.seed,
             limits: service.settings.limits,
+            kept: kept::of(&service.pool, claimed.submission, worker.id).await?,
         })),
     })
 }
@@ -227,6 +229,21 @@ pub(crate) async fn events(
     JsonBody(events): JsonBody<Events>,
 ) -> Result<StatusCode, AppError> {
     queue::append_log(&service.pool, events.attempt, events.fencing_token, &events.log).await?;
+    paces::note(&service.pool, (events.attempt, events.fencing_token), &events.paces).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn keep(
+    State(service): State<Service>,
+    _: Node,
+    JsonBody(keep): JsonBody<Keep>,
+) -> Result<StatusCode, AppError> {
+    if keep.items.len() > Keep::MOST_ITEMS {
+        let most = Keep::MOST_ITEMS;
+        return Err(AppError::BadRequest(format!("Keep at most {most} items at once.")));
+    }
+    let lease = (keep.attempt, keep.fencing_token);
+    kept::keep(&service.pool, lease, &keep.basis, keep.continues, &keep.items).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -9,7 +9,8 @@ use std::{
 };
 
 use protocol::{
-    AudioItem, EvaluateJob, FailureClass, Job, ModelFile, ResultsDocument, Stage, Work, is_model_path,
+    AudioItem, Basis, EvaluateJob, FailureClass, ItemResult, Job, KeptPart, ModelFile, Moment, PaceReading,
+    ResultsDocument, Stage, Work, is_model_path,
 };
 use sandbox::{Audio, Progress, RunError, Sandbox, runtime::Installed};
 use sha2::{Digest, Sha256};
@@ -18,9 +19,11 @@ use tokio::{fs, sync::watch, time::Instant};
 use crate::{
     accelerator,
     calibration::Golden,
+    continuation::{Ledger, may_continue},
     evaluation::{Evaluation, Item},
     fetch::{Cache, FetchError, Wanted, fetch_all},
-    lease::{Ending, Failure, Lease},
+    fingerprint,
+    lease::{Ending, Failure, Lease, Reporter},
     service::{CallError, READ_TIMEOUT, Service, checked, passing},
 };
 
@@ -221,6 +224,12 @@ impl Node {
             .ok_or_else(|| Setback::new(FailureClass::WorkerLost, "this node runs no models"))?;
         let golden = self.golden.clone();
         let (cancel, reporter) = (lease.cancel(), lease.reporter());
+        let passed_on = PassedOn {
+            kept: job.kept.clone(),
+            runtime_digest: runtime.digest.clone(),
+            golden: golden.clone(),
+            reporter: reporter.clone(),
+        };
         let running = tokio::task::spawn_blocking(move || {
             let evaluation = Evaluation {
                 sandbox: &sandbox,
@@ -235,10 +244,12 @@ impl Node {
                 limits,
                 devices: held.devices(),
                 golden: golden.as_ref(),
+                ledger: Some(&passed_on),
             };
             let mut report = |progress| match progress {
                 Progress::Stage { stage, done, total } => reporter.stage(stage, done, total),
                 Progress::Log(text) => reporter.log(&text),
+                Progress::Item(..) => {}
             };
             evaluation.run(&mut report, &cancel)
         });
@@ -248,6 +259,8 @@ impl Node {
             Setback::new(FailureClass::WorkerLost, "the worker failed while it ran the model")
         })?;
         lease.ship_log().await;
+        // Also of a run that went to its end: its results may yet fail to be handed in.
+        lease.ship_items().await;
         match (result, lease.ending()) {
             (_, Some(ending)) => Err(ending.into()),
             (Ok(result), None) => Ok(result),
@@ -281,6 +294,47 @@ impl Node {
         told.map_err(|reason| {
             Setback::new(FailureClass::StorageError, format!("the results were not accepted: {reason}"))
         })
+    }
+}
+
+/// What an attempt gets from those before it and leaves to those after it.
+#[derive(Debug)]
+struct PassedOn {
+    kept: Vec<KeptPart>,
+    runtime_digest: String,
+    golden: Option<Golden>,
+    reporter: Reporter,
+}
+
+impl Ledger for PassedOn {
+    fn pace(&self, moment: Moment, seconds: f64) {
+        if let Some(golden) = &self.golden {
+            let (golden_seconds, tolerance) = (golden.golden_seconds, golden.tolerance);
+            self.reporter.pace(PaceReading { moment, seconds, golden_seconds, tolerance });
+        }
+    }
+
+    fn begin(&self, pace_seconds: Option<f64>) -> Vec<KeptPart> {
+        let basis =
+            Basis { fingerprint: fingerprint(), runtime_digest: self.runtime_digest.clone(), pace_seconds };
+        let items: usize = self.kept.iter().map(|part| part.items.len()).sum();
+        let verdict = may_continue(&self.kept, &basis, self.golden.as_ref());
+        self.reporter.keep_from_here(basis, verdict.is_ok());
+        match verdict {
+            Err(reason) => {
+                self.reporter.log(&format!("[{items} items that were done are repeated: {reason}]\n"));
+                Vec::new()
+            }
+            Ok(()) if items > 0 => {
+                self.reporter.log(&format!("[{items} items that were done are not repeated]\n"));
+                self.kept.clone()
+            }
+            Ok(()) => Vec::new(),
+        }
+    }
+
+    fn done(&self, item: ItemResult) {
+        self.reporter.item(item);
     }
 }
 
@@ -362,7 +416,11 @@ async fn hand_back(lease: &Lease) {
         message: "The worker was told to stop by its operator.".to_owned(),
         log_tail: String::new(),
     };
-    if let Ok(Ok(())) = tokio::time::timeout(FAREWELL, lease.fail(&failure)).await {
+    let farewell = async {
+        lease.ship_items().await;
+        lease.fail(&failure).await
+    };
+    if let Ok(Ok(())) = tokio::time::timeout(FAREWELL, farewell).await {
         tracing::info!("the attempt is handed back");
     } else {
         tracing::warn!("the attempt could not be handed back; its lease will run out");

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, path::Path};
 
 use protocol::{
-    AttemptResults, Calibration, ItemId, ItemResult, Limits, Measurements, ModelManifest, ResultsDocument,
-    RunReport,
+    AttemptResults, Calibration, Continued, ItemId, ItemResult, KeptPart, Limits, Measurements,
+    ModelManifest, Moment, ResultsDocument, RunReport,
 };
 use sandbox::{
     Audio, Cancel, Device, Fault, Progress, RunError, RunResult, RunSpec, Sandbox, TimedOutcome,
@@ -14,6 +14,7 @@ use sandbox::{
 use crate::{
     accelerator::Monitor,
     calibration::Golden,
+    continuation::Ledger,
     fingerprint,
     timing::{self, Timed},
 };
@@ -54,6 +55,8 @@ pub struct Evaluation<'a> {
     pub devices: &'a [Device],
     /// The node's usual pace, if it must be kept for the run to count.
     pub golden: Option<&'a Golden>,
+    /// What this run shares with the attempts before and after it, if there may be any.
+    pub ledger: Option<&'a dyn Ledger>,
 }
 
 impl Evaluation<'_> {
@@ -67,8 +70,9 @@ impl Evaluation<'_> {
         cancel: &Cancel,
     ) -> Result<ResultsDocument, RunError> {
         let before = self.pace(cancel)?;
+        let kept = self.ledger.map(|it| it.begin(self.golden.map(|_| before))).unwrap_or_default();
         let monitor = Monitor::start(self.devices);
-        let result = self.run_in_sandbox(progress, cancel);
+        let result = self.run_in_sandbox(&self.known(&kept), progress, cancel);
         let devices = monitor.finish();
         let result = result?;
         let calibration = self.judge(before, cancel, &result.log_tail)?;
@@ -78,6 +82,7 @@ impl Evaluation<'_> {
             throughput: result.throughput,
             calibration,
             devices,
+            continued: continued(&kept),
             flags: Vec::new(),
         };
         let results = self.results(result);
@@ -88,8 +93,22 @@ impl Evaluation<'_> {
         Ok(ResultsDocument { results, measurements })
     }
 
+    /// What earlier attempts finished, by place.
+    fn known(&self, kept: &[KeptPart]) -> Vec<(usize, TimedOutcome)> {
+        let places: HashMap<ItemId, usize> =
+            self.items.iter().enumerate().map(|(place, item)| (item.id, place)).collect();
+        kept.iter()
+            .flat_map(|part| &part.items)
+            .filter_map(|it| {
+                let outcome = TimedOutcome { outcome: it.outcome.clone(), seconds: it.seconds };
+                Some((*places.get(&it.id)?, outcome))
+            })
+            .collect()
+    }
+
     fn run_in_sandbox(
         &self,
+        known: &[(usize, TimedOutcome)],
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<RunResult, RunError> {
@@ -102,13 +121,22 @@ impl Evaluation<'_> {
             scratch: self.scratch,
             warm_up: &audio(self.warm_up),
             items: &audio(self.items),
+            known,
             repeats: &repeats,
             throughput: true,
             devices: self.devices,
             seed: self.seed,
             limits: self.limits,
         };
-        self.sandbox.run(&spec, progress, cancel)
+        let mut report = |it| match (it, self.ledger) {
+            (Progress::Item(place, it), Some(ledger)) => {
+                if let Some(item) = self.items.get(place) {
+                    ledger.done(ItemResult { id: item.id, outcome: it.outcome, seconds: it.seconds });
+                }
+            }
+            (it, _) => progress(it),
+        };
+        self.sandbox.run(&spec, &mut report, cancel)
     }
 
     /// The pace before the run, where it matters; refused at once if it is not the usual one.
@@ -116,6 +144,7 @@ impl Evaluation<'_> {
         let Some(golden) = self.golden else { return Ok(0.0) };
         let early = |fault| RunError { fault, log_tail: String::new() };
         let pace = self.sandbox.pace(cancel).map_err(early)?;
+        self.note_pace(Moment::Before, pace);
         golden.judge(pace, pace).map(|_| pace).map_err(|reason| early(Fault::Node(reason)))
     }
 
@@ -123,7 +152,14 @@ impl Evaluation<'_> {
         let Some(golden) = self.golden else { return Ok(None) };
         let with_log = |fault| RunError { fault, log_tail: log.to_owned() };
         let after = self.sandbox.pace(cancel).map_err(with_log)?;
+        self.note_pace(Moment::After, after);
         golden.judge(before, after).map(Some).map_err(|reason| with_log(Fault::Node(reason)))
+    }
+
+    fn note_pace(&self, moment: Moment, seconds: f64) {
+        if let Some(ledger) = self.ledger {
+            ledger.pace(moment, seconds);
+        }
     }
 
     fn timed(&self, outcomes: &[TimedOutcome]) -> Vec<Timed> {
@@ -147,6 +183,12 @@ impl Evaluation<'_> {
             repeats: self.repeats.iter().zip(result.repeats).map(|(items, it)| with_ids(items, it)).collect(),
         }
     }
+}
+
+fn continued(kept: &[KeptPart]) -> Option<Continued> {
+    let items = kept.iter().map(|part| part.items.len()).sum::<usize>() as u32;
+    let attempts = kept.iter().map(|part| part.attempt).collect();
+    (items > 0).then_some(Continued { items, attempts })
 }
 
 fn with_ids(items: &[Item], outcomes: Vec<TimedOutcome>) -> Vec<ItemResult> {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use protocol::{
-    AttemptId, Complete, Directive, Events, Fail, FencingToken, Heartbeat, HeartbeatReply, Job, Progress,
-    RenderUpload, RenderUploadReply, Rendered, Stage,
+    AttemptId, Basis, Complete, Directive, Events, Fail, FencingToken, Heartbeat, HeartbeatReply, ItemResult,
+    Job, Keep, Outcome, PaceReading, Progress, RenderUpload, RenderUploadReply, Rendered, Stage,
 };
 use sandbox::Cancel;
 use tokio::{
@@ -22,8 +22,11 @@ use crate::{
     service::{CallError, Service},
 };
 
-/// How often new log text is shipped, at most.
-const LOG_PERIOD: Duration = Duration::from_secs(3);
+/// How often new log text and finished items are shipped, at most.
+const SHIPPING_PERIOD: Duration = Duration::from_secs(3);
+
+/// Most text of the items of one request, in bytes; the service takes 1 MiB, and JSON may double what it quotes.
+const KEPT_BYTES: usize = 256 * 1024;
 
 /// Log text shipped of one attempt while it runs, in bytes: enough to follow it, too little to carry audio away.
 /// What a failed attempt printed last goes with its failure.
@@ -64,8 +67,18 @@ struct Status {
     unshipped: String,
     /// How much log text there was so far, in bytes.
     logged: usize,
+    paces: Vec<PaceReading>,
+    keeping: Option<Keeping>,
     renewed: Instant,
     drain: bool,
+}
+
+/// Finished items on their way to the service.
+#[derive(Debug)]
+struct Keeping {
+    basis: Basis,
+    continues: bool,
+    unshipped: Vec<ItemResult>,
 }
 
 /// A held lease. Dropping it stops the heartbeats.
@@ -83,6 +96,8 @@ impl Lease {
             progress: Progress { done: 0, total: 0 },
             unshipped: String::new(),
             logged: 0,
+            paces: Vec::new(),
+            keeping: None,
             renewed: claimed,
             drain: false,
         };
@@ -99,7 +114,7 @@ impl Lease {
         let period = Duration::from_secs(job.heartbeat_seconds.max(1).into());
         tasks.spawn(beat(Arc::clone(&shared), period));
         tasks.spawn(expire(Arc::clone(&shared)));
-        tasks.spawn(ship_logs(Arc::clone(&shared)));
+        tasks.spawn(ship(Arc::clone(&shared)));
         tasks.spawn(watch_stop(Arc::clone(&shared), stop));
         Self { shared, _tasks: tasks }
     }
@@ -161,6 +176,11 @@ impl Lease {
     /// Ship the log there is now; what cannot be shipped is tried again with the next tick.
     pub(crate) async fn ship_log(&self) {
         self.shared.ship_log().await;
+    }
+
+    /// Ship the finished items there are now, so that another attempt can go on from here.
+    pub(crate) async fn ship_items(&self) {
+        while self.shared.ship_items().await {}
     }
 
     /// The results are in storage.
@@ -229,6 +249,23 @@ impl Reporter {
         self.0.status().progress.done += 1;
     }
 
+    /// Items that are done from now on are kept for another attempt. `continues`: beside those from before.
+    pub(crate) fn keep_from_here(&self, basis: Basis, continues: bool) {
+        self.0.status().keeping = Some(Keeping { basis, continues, unshipped: Vec::new() });
+    }
+
+    /// An item is done.
+    pub(crate) fn item(&self, item: ItemResult) {
+        if let Some(keeping) = &mut self.0.status().keeping {
+            keeping.unshipped.push(item);
+        }
+    }
+
+    /// The node's pace was measured.
+    pub(crate) fn pace(&self, reading: PaceReading) {
+        self.0.status().paces.push(reading);
+    }
+
     /// New log text.
     pub(crate) fn log(&self, text: &str) {
         let mut status = self.0.status();
@@ -287,16 +324,68 @@ impl Shared {
     }
 
     async fn ship_log(&self) {
-        let log = std::mem::take(&mut self.status().unshipped);
-        if log.is_empty() {
+        let (log, paces) = {
+            let mut status = self.status();
+            (std::mem::take(&mut status.unshipped), std::mem::take(&mut status.paces))
+        };
+        if log.is_empty() && paces.is_empty() {
             return;
         }
-        let events = Events { attempt: self.attempt, fencing_token: self.fencing_token, log };
+        let events = Events { attempt: self.attempt, fencing_token: self.fencing_token, log, paces };
         match self.service.events(&events).await {
-            Err(CallError::Passing(_)) => self.status().unshipped.insert_str(0, &events.log),
+            Err(CallError::Passing(_)) => {
+                let mut status = self.status();
+                status.unshipped.insert_str(0, &events.log);
+                status.paces.splice(0..0, events.paces);
+            }
             Err(CallError::Stale(_)) => self.end(Ending::Stale),
             Ok(()) | Err(CallError::Refused(_)) => {}
         }
+    }
+
+    /// Whether there may be more to ship at once.
+    async fn ship_items(&self) -> bool {
+        let Some(keep) = self.next_items() else { return false };
+        match self.service.keep(&keep).await {
+            Ok(()) => return true,
+            Err(CallError::Passing(_)) => {
+                if let Some(keeping) = &mut self.status().keeping {
+                    keeping.unshipped.splice(0..0, keep.items);
+                }
+            }
+            Err(CallError::Stale(_)) => self.end(Ending::Stale),
+            Err(CallError::Refused(reason)) => {
+                // A service of before knows nothing of this; then a lost attempt is repeated from its beginning.
+                tracing::info!(attempt = %self.attempt, reason, "finished items are not kept");
+                self.status().keeping = None;
+            }
+        }
+        false
+    }
+
+    fn next_items(&self) -> Option<Keep> {
+        let mut status = self.status();
+        let keeping = status.keeping.as_mut()?;
+        let mut bytes = 0;
+        let fitting = keeping.unshipped.iter().take(Keep::MOST_ITEMS).take_while(|it| {
+            bytes += match &it.outcome {
+                Outcome::Text(text) | Outcome::Error(text) => text.len(),
+                Outcome::Segments(segments) => {
+                    segments.iter().map(|it| it.words.len() + it.speaker.len()).sum()
+                }
+            };
+            bytes <= KEPT_BYTES
+        });
+        // One that is too long by itself goes alone.
+        let number = fitting.count().max(1).min(keeping.unshipped.len());
+        let items: Vec<ItemResult> = keeping.unshipped.drain(..number).collect();
+        (!items.is_empty()).then(|| Keep {
+            attempt: self.attempt,
+            fencing_token: self.fencing_token,
+            basis: keeping.basis.clone(),
+            continues: keeping.continues,
+            items,
+        })
     }
 }
 
@@ -322,12 +411,13 @@ async fn expire(shared: Arc<Shared>) {
     }
 }
 
-async fn ship_logs(shared: Arc<Shared>) {
-    let mut ticks = interval(LOG_PERIOD);
+async fn ship(shared: Arc<Shared>) {
+    let mut ticks = interval(SHIPPING_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         shared.ship_log().await;
+        while shared.ship_items().await {}
     }
 }
 

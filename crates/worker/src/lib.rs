@@ -13,6 +13,7 @@
 //! | `render` | one part of a release from claim to `rendered` or `fail` |
 //! | `evaluation` | one model over one set of audio, measured; also what `ffasr eval` runs |
 //! | `timing` | latency by the length of the audio, doubts for a reviewer |
+//! | `continuation` | going on from where an earlier attempt was lost |
 //! | `calibration` | whether the node runs at its usual pace |
 //! | `accelerator` | exclusive accelerators and what they did |
 //! | `fingerprint` | what this node is made of |
@@ -20,6 +21,7 @@
 pub mod accelerator;
 mod attempt;
 pub mod calibration;
+pub mod continuation;
 mod evaluation;
 mod fetch;
 mod fingerprint;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use protocol::{
-    Claim, ClaimReply, Complete, Events, Fail, Heartbeat, HeartbeatReply, RenderUpload, RenderUploadReply,
-    Rendered,
+    Claim, ClaimReply, Complete, Events, Fail, Heartbeat, HeartbeatReply, Keep, RenderUpload,
+    RenderUploadReply, Rendered,
 };
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -72,6 +72,10 @@ impl Service {
 
     pub(crate) async fn events(&self, events: &Events) -> Result<(), CallError> {
         self.call("events", events, CALL_TIMEOUT).await.map(drop)
+    }
+
+    pub(crate) async fn keep(&self, keep: &Keep) -> Result<(), CallError> {
+        self.call("keep", keep, CALL_TIMEOUT).await.map(drop)
     }
 
     pub(crate) async fn complete(&self, complete: &Complete) -> Result<(), CallError> {

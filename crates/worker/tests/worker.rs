@@ -5,7 +5,10 @@
 mod common;
 
 use common::{Told, World};
-use protocol::{AttemptResults, DecodingValue, Directive, FailureClass, Outcome, ResultsDocument, Stage};
+use protocol::{
+    AttemptId, AttemptResults, Basis, Continued, DecodingValue, Directive, EvaluateJob, FailureClass,
+    ItemResult, KeptPart, Outcome, ResultsDocument, Stage,
+};
 use sha2::{Digest, Sha256};
 use worker::{CallError, WorkerError, calibration::Golden, fingerprint};
 
@@ -265,4 +268,64 @@ async fn a_node_without_the_accelerators_it_promises_fails_the_attempt_as_its_ow
     let _ = world.work(vec![world.job("none")], LONG).await;
     let fails = world.service.fails();
     assert_eq!((fails.len(), fails[0].class), (1, FailureClass::GpuFault), "{fails:?}");
+}
+
+/// What an earlier attempt left of a job: its first item, under these conditions.
+fn left_over(job: &EvaluateJob, basis: Basis) -> KeptPart {
+    let outcome = Outcome::Text("earlier".to_owned());
+    let items = vec![ItemResult { id: job.items[0].id, outcome, seconds: 7.0 }];
+    KeptPart { attempt: AttemptId::new(), same_node: false, basis, items }
+}
+
+/// Runs a job once: the conditions it was run under, as told when its items were kept.
+async fn basis_of(world: &World) -> Basis {
+    let job = world.job("none");
+    let ids: Vec<_> = job.items.iter().map(|it| it.id).collect();
+    let _ = world.work(vec![job], LONG).await;
+    let keeps = world.service.keeps();
+    let mut kept: Vec<_> = keeps.iter().flat_map(|keep| &keep.items).map(|item| item.id).collect();
+    kept.sort_unstable_by_key(|id| ids.iter().position(|it| it == id));
+    assert_eq!(kept, ids, "every item of the scored pass is kept once");
+    keeps[0].basis.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_goes_on_from_one_before_it_under_equal_conditions() {
+    let world = World::new().await;
+    let basis = basis_of(&world).await;
+    let mut job = world.job("none");
+    let part = left_over(&job, basis.clone());
+    let attempt = part.attempt;
+    job.kept = vec![part];
+    let _ = world.work(vec![job], LONG).await;
+    let document: ResultsDocument = serde_json::from_slice(&world.service.upload().unwrap()).unwrap();
+    assert_eq!(texts(&document.results.items), ["earlier", "b", "c"]);
+    assert!((document.results.items[0].seconds - 7.0).abs() < 1e-9, "the time goes with the text");
+    assert_eq!(texts(&document.results.repeats[0]), ["a", "b"], "passes for the speed are run as a whole");
+    assert_eq!(document.measurements.continued, Some(Continued { items: 1, attempts: vec![attempt] }));
+    assert!(world.service.log().contains("not repeated"), "{}", world.service.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_repeats_what_was_timed_on_another_kind_of_node() {
+    let world = World::new().await;
+    let mut basis = basis_of(&world).await;
+    basis.fingerprint.cores += 1;
+    let mut job = world.job("none");
+    job.kept = vec![left_over(&job, basis)];
+    let _ = world.work(vec![job], LONG).await;
+    let document: ResultsDocument = serde_json::from_slice(&world.service.upload().unwrap()).unwrap();
+    assert_eq!(texts(&document.results.items), ["a", "b", "c"]);
+    assert_eq!(document.measurements.continued, None);
+    assert!(world.service.log().contains("another kind of node"), "{}", world.service.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_keeps_no_items_is_no_obstacle() {
+    let world = World::new().await;
+    world.script(|it| drop(it.refusals.insert("keep", [404].into())));
+    let job = world.job("none");
+    let _ = world.work(vec![job], LONG).await;
+    assert_eq!(world.service.completes().len(), 1);
+    assert!(world.service.keeps().is_empty());
 }

@@ -101,8 +101,16 @@ pub(crate) async fn list(backend: &BackendArguments) -> Result<(), Failure> {
 /// Takes a build off the queue.
 pub(crate) async fn cancel(build: BuildId, backend: &BackendArguments) -> Result<(), Failure> {
     let backend = Backend::start(backend, Ownership::Guest).await?;
-    rendering::cancel(&backend.pool, build).await?;
+    rendering::cancel(&backend.pool, build, super::submission::ACTOR).await?;
     println!("build {build} is off the queue; audio that was rendered stays in storage");
+    Ok(())
+}
+
+/// Lets a build go on whose jobs nobody will try again by itself.
+pub(crate) async fn resume(build: BuildId, backend: &BackendArguments) -> Result<(), Failure> {
+    let backend = Backend::start(backend, Ownership::Guest).await?;
+    let opened = rendering::resume(&backend.pool, build, super::submission::ACTOR).await?;
+    println!("{opened} jobs of build {build} are on the queue again");
     Ok(())
 }
 

@@ -118,6 +118,7 @@ impl Case {
             scratch: self.directory.path(),
             warm_up: &[],
             items: &self.items,
+            known: &[],
             repeats: &self.repeats,
             throughput: true,
             devices: &self.devices,

@@ -3,7 +3,7 @@
 use askama::Template;
 use charts::{Axis, Curve, CurvesChart, Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
 use protocol::{
-    AttemptId, Calibration, DecodingValue, FailureClass, Flag, FlagKind, ItemId, LatencyBucket,
+    AttemptId, BuildId, Calibration, DecodingValue, FailureClass, Flag, FlagKind, ItemId, LatencyBucket,
     LatencyByDuration, LatencyPercentiles, Measurements, ModelManifest, NodeFingerprint, Stage, SubmissionId,
     Throughput,
 };
@@ -11,19 +11,20 @@ use selection::{Column, Purpose, Sort, View};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
-    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, Bytes, Cell, Chart, Choice, ClassRow,
-    ComparePage, ComparedModel, Comparison, ConditionRow, ConfusionRow, Corpus, Count, Curves, Deadline,
-    Details, Difference, Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow,
-    ExternalSource, Failure, FaultRow, FieldErrors, FileRow, Filter, FindingView, FrontEnd, HistoryRow,
-    InboxEntry, InboxPage, Interval, Layout, Link, LiveProgress, LoginPage, Makeup, Measured, MessageView,
-    MethodPage, ModelPage, MyRoomPage, NamedAction, Notice, ObjectionView, Offer, OpenObjection, PairRow,
-    Params, ParetoPage, ParetoRow, Piece, PredictionRow, Probability, Provenance, PurposeView, QueueJob,
-    QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts,
-    ReleaseRow, ResponseRow, ResponseTable, ReviewPage, Revised, RoomForm, RoomView, RowStanding, Rtfx,
-    ScorerResult, Scoring, Seat, Seconds, Section, Several, SeveralTrack, SourceLine, SourceView, StateCount,
-    SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage, TRACKS, TimelineEvent, Timestamp,
-    Timing, TokenMove, TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage, WeightField,
-    Why, WorkerRow, WorkersPage,
+    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, BuildRow, Bytes, Cell, Chart, Choice,
+    ClassRow, ComparePage, ComparedModel, Comparison, ConditionRow, ConfusionRow, Corpus, Count, Curves,
+    Deadline, Details, Difference, Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage,
+    ExternalRow, ExternalSource, Failure, FaultRow, FieldErrors, FileRow, Filter, FindingView, FrontEnd,
+    HistoryRow, InboxEntry, InboxPage, Interval, Layout, LeaseRow, Link, LiveProgress, LoginPage, Makeup,
+    Measured, MessageView, MethodPage, ModelPage, MyRoomPage, NamedAction, NodePage, Notice, ObjectionView,
+    Offer, OpenObjection, PaceRow, PairRow, Params, ParetoPage, ParetoRow, Piece, PredictionRow, Preview,
+    Probability, Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow,
+    ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ReleasesPage, ResponseRow, ResponseTable,
+    ReviewPage, Revised, RoomForm, RoomView, RowStanding, Rtfx, ScorerResult, Scoring, Seat, Seconds,
+    Section, Several, SeveralTrack, SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow,
+    SubmissionsPage, SubmitForm, SubmitPage, TRACKS, TimelineEvent, Timestamp, Timing, TokenMove,
+    TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage, WeightField, Why, WorkerRow,
+    WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -77,6 +78,13 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
         page("admin-inbox-empty", InboxPage { entries: Vec::new(), ..inbox(model) }.render()),
         page("admin-review", review(model).render()),
         page("admin-workers", workers(model).render()),
+        page("submit-preview", previewed(model).render()),
+        page("admin-worker", node_page(model).render()),
+        page("admin-releases", releases(model).render()),
+        page(
+            "admin-releases-empty",
+            ReleasesPage { builds: Vec::new(), releases: Vec::new(), ..releases(model) }.render(),
+        ),
         page("admin-quota", quota(model).render()),
         page("admin-audit", AuditPage { layout: staff(), rows: vec![audit_row(model)] }.render()),
         page("record", record(model).render()),
@@ -644,6 +652,7 @@ fn measurements() -> Measurements {
         }),
         calibration: Some(Calibration { golden_seconds: 0.1, before_seconds: 0.1004, after_seconds: 0.1011 }),
         devices: Vec::new(),
+        continued: None,
         flags: vec![Flag {
             kind: FlagKind::TimeOutliers,
             message: "3 of 2077 items took more than 3 times longer or shorter than others of their length."
@@ -1140,6 +1149,7 @@ fn queue(model: &str) -> QueuePage {
     QueuePage {
         layout: layout(Section::Queue),
         now: Timestamp(NOW),
+        paused: Some((ago(12), format!("New drivers on every node: {model}"))),
         states: vec![
             state_count("checking", 0, None),
             state_count("in_review", 2, Some(1_730)),
@@ -1166,6 +1176,7 @@ fn queue(model: &str) -> QueuePage {
 fn empty_queue() -> QueuePage {
     QueuePage {
         jobs: Vec::new(),
+        paused: None,
         workers_online: 0,
         states: vec![state_count("queued", 0, None)],
         ..queue("")
@@ -1189,6 +1200,22 @@ fn submit(form: SubmitForm, errors: FieldErrors) -> SubmitPage {
         takes_tokens: true,
         is_spent: true,
         revises: None,
+        preview: None,
+    }
+}
+
+fn previewed(model: &str) -> SubmitPage {
+    let preview = Preview {
+        facts: vec![("Model", model.to_owned()), ("Runs on", "demo 1, 8 000 items".to_owned())],
+        manifest: format!("name = \"{model}\"\nruntime = \"pocketsphinx\"\n"),
+        files: vec![("task.lm".to_owned(), Bytes(40_960), "upload")],
+        findings: findings(model),
+        review: Some(format!("A person looks first: {model}")),
+        chose_files: true,
+    };
+    SubmitPage {
+        preview: Some(preview),
+        ..submit(SubmitForm { name: model.to_owned(), ..SubmitForm::default() }, FieldErrors::default())
     }
 }
 
@@ -1378,8 +1405,9 @@ fn workers(model: &str) -> WorkersPage {
         condition,
         job,
         fingerprint: Some("EPYC, 16 cores, 128 GiB; kernel 6.8; worker 0.1.0".to_owned()),
+        pace: Some(("+0.4 %".to_owned(), true)),
     };
-    let job = (format!("{model}, 1342 of 8000"), SubmissionId(id(1)));
+    let job = (format!("{model}, 1342 of 8000"), "/admin/submissions/1".to_owned());
     WorkersPage {
         layout: staff(),
         now: Timestamp(NOW),
@@ -1389,18 +1417,77 @@ fn workers(model: &str) -> WorkersPage {
             worker("node-3", Some(50), "draining", None),
             worker("node-1", None, "revoked", None),
         ],
+        paused: Some((ago(12), format!("grace: {model}"))),
+        issued: Some(("node-9".to_owned(), "ffw_example".to_owned())),
+        is_admin: true,
+        hardware_class: "cpu-2core".to_owned(),
+    }
+}
+
+fn node_page(model: &str) -> NodePage {
+    let pace = |minutes, deviation: &str, is_usual| PaceRow {
+        at: ago(minutes),
+        moment: "before".to_owned(),
+        milliseconds: "103.10".to_owned(),
+        deviation: deviation.to_owned(),
+        is_usual,
+        model: model.to_owned(),
+        href: "/admin/submissions/1".to_owned(),
+    };
+    NodePage {
+        layout: staff(),
+        now: Timestamp(NOW),
+        worker: workers(model).workers.remove(0),
+        parts: vec![("Processor", "EPYC, 16 cores".to_owned()), ("Accelerator", "NVIDIA L4".to_owned())],
+        chart: charts::deviations(&[0.001, -0.004, 0.031, 0.004], 0.02),
+        tolerance: Some("2.0 %".to_owned()),
+        paces: vec![pace(4, "+0.4 %", true), pace(90, "+3.1 %", false)],
+        leases: vec![LeaseRow {
+            subject: model.to_owned(),
+            href: "/admin/submissions/1".to_owned(),
+            started: ago(90),
+            took: "12 min".to_owned(),
+            ended: "worker lost".to_owned(),
+            message: Some(format!("The worker stopped sending heartbeats: {model}")),
+        }],
+        is_admin: true,
+    }
+}
+
+fn releases(model: &str) -> ReleasesPage {
+    let build = |release: &str, done, stopped, state: &str| BuildRow {
+        id: BuildId(id(9)),
+        release: release.to_owned(),
+        started: ago(200),
+        done: Count(done),
+        items: Count(8_000),
+        state: state.to_owned(),
+        fault: (stopped > 0).then(|| format!("The recording of {model} could not be fetched.")),
+        remaining: (stopped == 0).then(|| "2 h".to_owned()),
+        workers: vec![("node-7".to_owned(), "12 of 40 in its part".to_owned())],
+        stopped,
+        is_open: true,
+    };
+    ReleasesPage {
+        layout: staff(),
+        now: Timestamp(NOW),
+        builds: vec![
+            build("full@2", 1_342, 0, "12 of 64 parts, 4 with workers, 48 waiting"),
+            build("demo@3", 4_000, 2, "stopped at 30 of 32 parts"),
+        ],
         releases: vec![ReleaseRow {
-            slug: "demo-1".to_owned(),
+            name: "demo 1".to_owned(),
+            title: model.to_owned(),
             state: "frozen".to_owned(),
             items: Count(8_000),
+            published: Count(3),
+            underway: Count(1),
             manifest_sha256: Some(
                 "9f2c1b7c55e0a4f1d6e3b8a07c4d2e9913a6f0b5c8d7e4f2a1b0c9d8e7f6a5b4".to_owned(),
             ),
             frozen_at: Some(ago(9_000)),
         }],
-        issued: Some(("node-9".to_owned(), "ffw_example".to_owned())),
         is_admin: true,
-        hardware_class: "cpu-2core".to_owned(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The staff's pages.
 
 pub(crate) mod inbox;
+pub(crate) mod node;
 pub(crate) mod operations;
+pub(crate) mod rendering;
 pub(crate) mod review;
 
 use store::accounts::{Role, User};
@@ -36,6 +38,12 @@ impl Done {
             "refund" => return Some(said("The token is given back.")),
             "role" => return Some(said("The role is changed; it counts from their next request on.")),
             "quota" => return Some(said("The exception is made.")),
+            "pause-queue" => return Some(said("The queue is paused; what runs goes on.")),
+            "resume-queue" => return Some(said("The queue goes on.")),
+            "resume-build" => return Some(said("What had failed is on the queue again.")),
+            "cancel-build" => {
+                return Some(said("The build is off the queue; audio that was rendered stays in storage."));
+            }
             "drain" => return Some(said("The worker finishes what it runs and takes no more.")),
             "resume" => return Some(said("The worker takes jobs again.")),
             "revoke" => {

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use store::{
-    accounts, inbox,
+    accounts, inbox, pause,
     submissions::{self, Waiting},
 };
 use time::OffsetDateTime;
@@ -39,6 +39,7 @@ pub(crate) async fn show(State(service): State<Service>, Visitor(user): Visitor)
         states,
         jobs,
         workers_online: u32::try_from(online).unwrap_or(u32::MAX),
+        paused: pause::current(&service.pool).await?.map(|it| (Timestamp(it.paused_at), it.reason)),
     })
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use store::{
     accounts::{Role, User},
     estimate::{self, Estimate},
-    findings, quota,
+    findings, pause, quota,
     review::{self, Action, Actor},
     state::SubmissionState,
     submissions::{self, Attempt, Filter, Submission},
@@ -159,7 +159,13 @@ async fn details(
     let estimate = estimate::of(pool, id, service.settings.lease).await?;
     let mut details = Details {
         deadline: deadline(&service.settings.policy.limits, submission.state, submission.state_entered_at),
-        estimate: estimate.map(estimate_in_words),
+        estimate: match pause::current(pool).await? {
+            Some(paused) if submission.state == SubmissionState::Queued => Some(format!(
+                "not before the operator lets the queue go on, which is paused: {}",
+                paused.reason
+            )),
+            _ => estimate.map(estimate_in_words),
+        },
         hub: submission.manifest.hub.as_ref().map(|hub| HubLink {
             model: hub.model.clone(),
             revision: hub.revision.clone(),

@@ -8,18 +8,22 @@ use axum::{
 use serde::Deserialize;
 use store::{
     accounts::User,
+    estimate,
     submissions::{self, Submission},
 };
 
-use super::{Page, layout, page, submission::quota_in_words};
+use super::{
+    Page, layout, page,
+    submission::{finding_view, quota_in_words},
+};
 use crate::{
     Service,
     auth::SignedIn,
     error::AppError,
     extract::{Multipart, Query},
     runtimes,
-    submit::{self, Refusal, Upload},
-    views::{Bytes, Choice, FieldErrors, Revised, Section, SubmitForm, SubmitPage},
+    submit::{self, Prepared, Refusal, Upload},
+    views::{Age, Bytes, Choice, Count, FieldErrors, Preview, Revised, Section, SubmitForm, SubmitPage},
 };
 
 #[derive(Deserialize)]
@@ -66,6 +70,7 @@ fn fill_from(upload: &mut Upload, revised: &Submission) {
         hub_revision: String::new(),
         hub_files: manifest.hub.as_ref().map(|hub| hub.files.join(" ")).unwrap_or_default(),
         decoding: toml::to_string(&manifest.decoding).unwrap_or_default(),
+        tracks: manifest.tracks.iter().map(|track| track.name().to_owned()).collect(),
         training_data: manifest.training_data.clone(),
         notes: manifest.notes.clone(),
         manifest: String::new(),
@@ -80,6 +85,9 @@ pub(crate) async fn send(
     Multipart(multipart): Multipart,
 ) -> Result<Response, AppError> {
     let upload = submit::read(multipart).await?;
+    if upload.check {
+        return check(&service, &user, upload).await;
+    }
     match submit::take(&service, &user, upload).await {
         Ok(id) => Ok(Redirect::to(&format!("/submissions/{id}?done=submitted")).into_response()),
         Err(Refusal::Fields(upload, errors)) => refused(&service, &user, *upload, errors).await,
@@ -91,6 +99,59 @@ pub(crate) async fn send(
         }
         Err(Refusal::Other(error)) => Err(error),
     }
+}
+
+/// The form again, with what would run.
+async fn check(service: &Service, user: &User, upload: Upload) -> Result<Response, AppError> {
+    let chose_files = upload.files.iter().any(|file| !file.from_hub);
+    match submit::prepare(service, user, upload).await {
+        Ok(prepared) => {
+            let preview = preview(service, &prepared, chose_files).await?;
+            let mut view = form(service, user, prepared.upload, FieldErrors::default()).await?;
+            view.preview = Some(preview);
+            Ok(page(&view)?.into_response())
+        }
+        Err(Refusal::Fields(upload, errors)) => refused(service, user, *upload, errors).await,
+        Err(Refusal::Duplicate(_, error) | Refusal::Other(error)) => Err(error),
+    }
+}
+
+async fn preview(service: &Service, prepared: &Prepared, chose_files: bool) -> Result<Preview, AppError> {
+    let Prepared { upload, checked, release, .. } = prepared;
+    let items = service.board().size(release.id).map_or(0, |size| size.items.unsigned_abs());
+    let manifest = &checked.manifest;
+    let mut facts = vec![
+        ("Model", manifest.name.clone()),
+        ("Runtime", manifest.runtime.clone()),
+        ("Runs on", format!("{} {}, {} items", release.slug, release.version, Count(items))),
+        ("Hardware", service.settings.hardware_class.clone()),
+    ];
+    facts.extend(
+        manifest.hub.as_ref().map(|hub| ("From the hub", format!("{} at {}", hub.model, hub.revision))),
+    );
+    if !manifest.tracks.is_empty() {
+        let names: Vec<&str> = manifest.tracks.iter().map(|track| track.name()).collect();
+        facts.push(("Takes part in", names.join(", ")));
+    }
+    facts.extend(checked.evaluator.as_ref().map(|name| ("Runs the code", name.clone())));
+    let typical = estimate::typical(&service.pool, release.id, &service.settings.hardware_class).await?;
+    facts.extend(typical.map(|(typical, measured)| {
+        ("Takes", format!("others took {} in the middle of {measured}", Age(typical.as_secs())))
+    }));
+    Ok(Preview {
+        facts,
+        manifest: toml::to_string(manifest).map_err(|error| AppError::Internal(error.to_string()))?,
+        files: upload
+            .files
+            .iter()
+            .map(|file| {
+                (file.name.clone(), Bytes(file.bytes()), if file.from_hub { "hub" } else { "upload" })
+            })
+            .collect(),
+        findings: checked.findings.iter().cloned().map(finding_view).collect(),
+        review: checked.review.clone(),
+        chose_files,
+    })
 }
 
 async fn refused(
@@ -152,5 +213,6 @@ async fn form(
         errors,
         upload_limit: Bytes(submit::UPLOAD_LIMIT as u64),
         large_limit: Bytes(service.settings.policy.upload_bytes),
+        preview: None,
     })
 }

@@ -19,6 +19,8 @@ pub struct Measured {
     pub calibration: Option<String>,
     /// Accelerators: name, and what they did in words.
     pub devices: Vec<(String, String)>,
+    /// What was taken over from earlier attempts, in words.
+    pub continued: Option<String>,
     /// What a person should look at.
     pub remarks: Vec<Remark>,
 }
@@ -78,6 +80,16 @@ impl Measured {
             processor_time: measurements.processor_seconds.map(Seconds),
             calibration: measurements.calibration.as_ref().map(calibration),
             devices: measurements.devices.iter().map(device).collect(),
+            continued: measurements.continued.as_ref().map(|it| {
+                format!(
+                    "{} of the items were finished by {} earlier under equal conditions, and not run again",
+                    Count(it.items.into()),
+                    match it.attempts.len() {
+                        1 => "an attempt".to_owned(),
+                        number => format!("{number} attempts"),
+                    }
+                )
+            }),
             remarks: remarks(&measurements.flags),
         }
     }

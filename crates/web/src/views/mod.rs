@@ -32,9 +32,9 @@ mod webhooks;
 
 pub use account::{LoginPage, SubmissionRow, SubmissionsPage};
 pub use admin::{
-    AdminSection, AuditPage, AuditRow, Exception, FileRow, Filter, HistoryRow, InboxEntry, InboxPage,
-    NamedAction, OpenObjection, Piece, QuotaPage, QuotaRow, ReasonTemplate, ReleaseRow, ReviewPage,
-    SourceLine, SourceView, WorkerRow, WorkersPage,
+    AdminSection, AuditPage, AuditRow, BuildRow, Exception, FileRow, Filter, HistoryRow, InboxEntry,
+    InboxPage, LeaseRow, NamedAction, NodePage, OpenObjection, PaceRow, Piece, QuotaPage, QuotaRow,
+    ReasonTemplate, ReleaseRow, ReleasesPage, ReviewPage, SourceLine, SourceView, WorkerRow, WorkersPage,
 };
 pub(crate) use board::heading;
 pub use board::{
@@ -68,7 +68,7 @@ pub use submission::{
     AttemptView, Deadline, Details, Failure, FindingView, HubLink, LiveProgress, MessageView, SubmissionPage,
     TimelineEvent, TokenMove,
 };
-pub use submit::{FieldErrors, Revised, SubmitForm, SubmitPage};
+pub use submit::{FieldErrors, Preview, Revised, SubmitForm, SubmitPage};
 pub use weakness::{
     ClassRow, ConfusionRow, EntityRow, FaultRow, ReachedRow, ResponseRow, ResponseTable, Weakness,
 };

@@ -23,6 +23,8 @@ pub struct QueuePage {
     pub jobs: Vec<QueueJob>,
     /// Workers heard from within the lease time.
     pub workers_online: u32,
+    /// The queue is paused: since when and why.
+    pub paused: Option<(Timestamp, String)>,
 }
 
 /// How many submissions are in one state.

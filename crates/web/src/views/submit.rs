@@ -1,10 +1,12 @@
 //! The submission form.
 
 use askama::Template;
+use protocol::DemandingTrack;
 
 use super::{
     layout::{Choice, Layout},
     quantity::Bytes,
+    submission::FindingView,
 };
 
 /// `GET /submit`, and the answer to a `POST /submit` that could not be used.
@@ -35,6 +37,25 @@ pub struct SubmitPage {
     pub is_spent: bool,
     /// What this is a revision of.
     pub revises: Option<Revised>,
+    /// What would run, if that was asked.
+    pub preview: Option<Preview>,
+}
+
+/// What a submission would be, before it is one.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// What runs on what: a name and a value each.
+    pub facts: Vec<(&'static str, String)>,
+    /// The description as it would be kept, TOML.
+    pub manifest: String,
+    /// Files: path, size, where from.
+    pub files: Vec<(String, Bytes, &'static str)>,
+    /// What the checks have to say.
+    pub findings: Vec<FindingView>,
+    /// Why a person would look first.
+    pub review: Option<String>,
+    /// Files were chosen, and have to be chosen again.
+    pub chose_files: bool,
 }
 
 /// The submission that is being revised.
@@ -68,6 +89,8 @@ pub struct SubmitForm {
     pub hub_files: String,
     /// Decoder settings, TOML key and value lines; may be empty.
     pub decoding: String,
+    /// Tracks it takes part in although they ask for more than one channel of one talker, by name.
+    pub tracks: Vec<String>,
     /// What the model was trained on.
     pub training_data: String,
     /// Anything a reader should know.
@@ -79,6 +102,20 @@ pub struct SubmitForm {
 /// What is wrong, by name of the field and in the order it was found; `""` is the form as a whole.
 #[derive(Debug, Clone, Default)]
 pub struct FieldErrors(Vec<(String, String)>);
+
+impl SubmitForm {
+    /// The tracks to choose from: name, what it is, and whether it is chosen.
+    pub(crate) fn demanding_tracks(&self) -> [(&'static str, &'static str, bool); 3] {
+        DemandingTrack::ALL.map(|track| {
+            let words = match track {
+                DemandingTrack::MultiTalker => "several talkers at once",
+                DemandingTrack::Array => "several channels of one device",
+                DemandingTrack::Echo => "a far end played beside the microphone",
+            };
+            (track.name(), words, self.tracks.iter().any(|name| name == track.name()))
+        })
+    }
+}
 
 impl FieldErrors {
     /// Notes what is wrong with a field.

@@ -19,7 +19,8 @@ use axum::{
 };
 use protocol::{
     AttemptId, AudioItem, Claim, ClaimReply, Complete, DecodingValue, Directive, EvaluateJob, Events, Fail,
-    FencingToken, Heartbeat, HeartbeatReply, ItemId, Job, Limits, ModelFile, ModelManifest, Stage, Work,
+    FencingToken, Heartbeat, HeartbeatReply, ItemId, Job, Keep, Limits, ModelFile, ModelManifest, Stage,
+    Work,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -33,6 +34,7 @@ pub(crate) enum Told {
     Claim(Claim),
     Heartbeat(Heartbeat),
     Events(Events),
+    Keep(Keep),
     Upload(Vec<u8>),
     Complete(Complete),
     Fail(Fail),
@@ -89,6 +91,11 @@ impl Service {
     pub(crate) fn completes(&self) -> Vec<Complete> {
         let complete = |it| if let Told::Complete(complete) = it { Some(complete) } else { None };
         self.told().into_iter().filter_map(complete).collect()
+    }
+
+    pub(crate) fn keeps(&self) -> Vec<Keep> {
+        let keep = |it| if let Told::Keep(keep) = it { Some(keep) } else { None };
+        self.told().into_iter().filter_map(keep).collect()
     }
 
     pub(crate) fn upload(&self) -> Option<Vec<u8>> {
@@ -151,6 +158,10 @@ async fn events(State(service): Shared, headers: HeaderMap, Json(body): Json<Eve
     heard(service.hear("events", &headers, Told::Events(body)))
 }
 
+async fn keep(State(service): Shared, headers: HeaderMap, Json(body): Json<Keep>) -> Response {
+    heard(service.hear("keep", &headers, Told::Keep(body)))
+}
+
 async fn complete(State(service): Shared, headers: HeaderMap, Json(body): Json<Complete>) -> Response {
     heard(service.hear("complete", &headers, Told::Complete(body)))
 }
@@ -201,6 +212,7 @@ impl World {
         let router = Router::new()
             .route("/worker/v1/claim", post(claim))
             .route("/worker/v1/events", post(events))
+            .route("/worker/v1/keep", post(keep))
             .route("/worker/v1/complete", post(complete))
             .route("/worker/v1/fail", post(fail))
             .route("/storage/{name}", get(download).put(upload))
@@ -268,6 +280,7 @@ impl World {
             repeats: vec![items[..2].to_vec()],
             items,
             seed: 1,
+            kept: Vec::new(),
             limits: Limits {
                 ready_seconds: 120.0,
                 item_seconds: 120.0,

@@ -1,4 +1,4 @@
-//! Workers and releases, quotas, the audit log.
+//! Workers, quotas, the audit log.
 
 use axum::{
     extract::State,
@@ -7,10 +7,11 @@ use axum::{
 use protocol::NodeFingerprint;
 use serde::Deserialize;
 use store::{
-    accounts::{self, Role, User},
-    audit, queue, quota,
+    accounts::{self, Role, User, Worker},
+    audit, paces, pause, queue, quota,
 };
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{Done, admins_only, review::audit_row};
 use crate::{
@@ -19,10 +20,7 @@ use crate::{
     error::AppError,
     extract::{Form, Path, Query},
     pages::{Page, layout, live_progress, now, page},
-    views::{
-        AuditPage, Bytes, Count, Exception, QuotaPage, QuotaRow, ReleaseRow, Section, Timestamp, WorkerRow,
-        WorkersPage,
-    },
+    views::{AuditPage, Bytes, Exception, QuotaPage, QuotaRow, Section, Timestamp, WorkerRow, WorkersPage},
 };
 
 pub(crate) async fn workers(
@@ -36,54 +34,62 @@ pub(crate) async fn workers(
 }
 
 async fn workers_page(service: &Service, user: &User) -> Result<WorkersPage, AppError> {
-    let jobs = queue::running(&service.pool).await?;
-    let silent_since = OffsetDateTime::now_utc() - service.settings.lease;
-    let workers = accounts::workers(&service.pool).await?;
-    let board = service.board();
     Ok(WorkersPage {
         layout: layout(service, Section::Admin, Some(user)),
         now: now(),
         lease_seconds: service.settings.lease.as_secs(),
-        workers: workers
-            .into_iter()
-            .map(|worker| WorkerRow {
-                silent: worker.last_seen_at.is_none_or(|seen| seen < silent_since),
-                condition: match (worker.revoked, worker.draining) {
-                    (true, _) => "revoked",
-                    (false, true) => "draining",
-                    (false, false) => "taking jobs",
-                },
-                job: jobs
-                    .iter()
-                    .find(|job| job.worker == worker.name)
-                    .map(|job| (doing(job), job.submission)),
-                fingerprint: worker.fingerprint.as_ref().map(made_of),
-                last_seen: worker.last_seen_at.map(Timestamp),
-                hardware_classes: worker.hardware_classes,
-                name: worker.name,
-            })
-            .collect(),
-        releases: board
-            .releases
-            .iter()
-            .map(|release| ReleaseRow {
-                slug: format!("{} {}", release.slug, release.version),
-                state: "frozen".to_owned(),
-                items: Count(board.size(release.id).map_or(0, |size| size.items.unsigned_abs())),
-                manifest_sha256: Some(release.manifest_sha256.clone()),
-                frozen_at: Some(Timestamp(release.frozen_at)),
-            })
-            .collect(),
+        workers: worker_rows(service, accounts::workers(&service.pool).await?).await?,
+        paused: pause::current(&service.pool)
+            .await?
+            .map(|it| (Timestamp(it.paused_at), format!("{}: {}", it.paused_by, it.reason))),
         issued: None,
         is_admin: user.role == Role::Admin,
         hardware_class: service.settings.hardware_class.clone(),
     })
 }
 
+/// Workers as the list and their own pages show them.
+pub(super) async fn worker_rows(service: &Service, workers: Vec<Worker>) -> Result<Vec<WorkerRow>, AppError> {
+    let jobs = queue::running(&service.pool).await?;
+    let silent_since = OffsetDateTime::now_utc() - service.settings.lease;
+    let mut rows = Vec::with_capacity(workers.len());
+    for worker in workers {
+        let latest = paces::of(&service.pool, &worker.name, 1).await?.pop();
+        rows.push(WorkerRow {
+            silent: worker.last_seen_at.is_none_or(|seen| seen < silent_since),
+            condition: match (worker.revoked, worker.draining) {
+                (true, _) => "revoked",
+                (false, true) => "draining",
+                (false, false) => "taking jobs",
+            },
+            job: jobs
+                .iter()
+                .find(|job| job.worker == worker.name)
+                .map(|job| (doing(job), page_of(job.submission))),
+            fingerprint: worker.fingerprint.as_ref().map(made_of),
+            last_seen: worker.last_seen_at.map(Timestamp),
+            pace: latest.map(|pace| (percent(pace.deviation()), pace.is_usual())),
+            hardware_classes: worker.hardware_classes,
+            name: worker.name,
+        });
+    }
+    Ok(rows)
+}
+
+/// A share as a signed percentage.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:+.1} %", 100.0 * share)
+}
+
+/// Where staff read of what a worker does: a submission, or else a build.
+pub(super) fn page_of(submission: Option<Uuid>) -> String {
+    submission.map_or_else(|| "/admin/releases".to_owned(), |id| format!("/admin/submissions/{id}"))
+}
+
 fn doing(job: &queue::Running) -> String {
     match live_progress(job.stage.as_deref(), job.progress_done, job.progress_total) {
-        Some(progress) => format!("{}, {} of {}", job.model, progress.done, progress.total),
-        None => job.model.clone(),
+        Some(progress) => format!("{}, {} of {}", job.subject, progress.done, progress.total),
+        None => job.subject.clone(),
     }
 }
 
@@ -155,6 +161,28 @@ pub(crate) async fn change_worker(
     }
     audit::note(&service.pool, &user.name, &asked.action, &name, "").await?;
     Ok(Redirect::to(&format!("/admin/workers?done={}", asked.action)).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct QueueAction {
+    action: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /admin/queue`.
+pub(crate) async fn change_queue(
+    State(service): State<Service>,
+    Staff(user): Staff,
+    Form(asked): Form<QueueAction>,
+) -> Result<Response, AppError> {
+    admins_only(&user)?;
+    match asked.action.as_str() {
+        "pause" => pause::begin(&service.pool, &user.name, &asked.reason).await?,
+        "resume" => pause::end(&service.pool, &user.name).await?,
+        _ => return Err(AppError::BadRequest("The queue can be paused and resumed.".to_owned())),
+    }
+    Ok(Redirect::to(&format!("/admin/workers?done={}-queue", asked.action)).into_response())
 }
 
 pub(crate) async fn quota(

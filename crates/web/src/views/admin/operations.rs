@@ -1,12 +1,9 @@
-//! Workers and releases, quotas, and the audit log.
+//! Workers, quotas, and the audit log.
 
 use askama::Template;
 use protocol::SubmissionId;
 
-use crate::views::{
-    layout::Layout,
-    quantity::{Count, Timestamp},
-};
+use crate::views::{layout::Layout, quantity::Timestamp};
 
 /// `GET /admin/workers`.
 #[derive(Debug, Template)]
@@ -20,8 +17,8 @@ pub struct WorkersPage {
     pub lease_seconds: u64,
     /// Workers, the latest heard first.
     pub workers: Vec<WorkerRow>,
-    /// Releases.
-    pub releases: Vec<ReleaseRow>,
+    /// The queue is paused: since when, and by whom and why.
+    pub paused: Option<(Timestamp, String)>,
     /// A token that was just issued: for whom, and the token. Shown once.
     pub issued: Option<(String, String)>,
     /// The reader may change something.
@@ -43,25 +40,12 @@ pub struct WorkerRow {
     pub silent: bool,
     /// `taking jobs`, `draining` or `revoked`.
     pub condition: &'static str,
-    /// What it runs now: in words, and the submission.
-    pub job: Option<(String, SubmissionId)>,
+    /// What it does now: in words, and the page of that.
+    pub job: Option<(String, String)>,
     /// What it is made of, in words.
     pub fingerprint: Option<String>,
-}
-
-/// One release.
-#[derive(Debug, Clone)]
-pub struct ReleaseRow {
-    /// Its slug.
-    pub slug: String,
-    /// Its state.
-    pub state: String,
-    /// How many items it has.
-    pub items: Count,
-    /// Hash of its manifest, once frozen.
-    pub manifest_sha256: Option<String>,
-    /// When it was frozen.
-    pub frozen_at: Option<Timestamp>,
+    /// Its latest pace as a distance from the usual one, and whether a run counts at it.
+    pub pace: Option<(String, bool)>,
 }
 
 /// `GET /admin/quota`.
