@@ -69,11 +69,10 @@ pub(crate) async fn compare_each(
     for result in results {
         details.push(scores::item_details(&service.pool, result.attempt, &result.scorer).await?);
     }
-    keep_common_tracks(&mut details);
     let internal = |error: &dyn std::fmt::Display| AppError::Internal(format!("comparing failed: {error}"));
     let _turn = service.computing.acquire().await.map_err(|error| internal(&error))?;
     tokio::task::spawn_blocking(move || {
-        let heard = details.into_iter().map(Heard::new).collect::<Result<Vec<_>, _>>()?;
+        let heard = common(details).into_iter().map(Heard::new).collect::<Result<Vec<_>, _>>()?;
         let pairs = (0..heard.len()).flat_map(|later| (0..later).map(move |earlier| (earlier, later)));
         pairs.map(|(a, b)| compare_items(&heard[a], &heard[b])).collect()
     })
@@ -81,15 +80,15 @@ pub(crate) async fn compare_each(
     .map_err(|error| internal(&error))?
 }
 
-/// Leaves out tracks that not all of them ran.
-fn keep_common_tracks(results: &mut [Vec<ItemDetails>]) {
-    let tracks = |items: &Vec<ItemDetails>| -> BTreeSet<String> {
+/// The items of tracks that all of them ran.
+fn common(mut results: Vec<Vec<ItemDetails>>) -> Vec<Vec<ItemDetails>> {
+    let tracks = |items: &[ItemDetails]| -> BTreeSet<String> {
         items.iter().map(|item| item.counts.track.clone()).collect()
     };
-    let common = results.iter().map(tracks).reduce(|all, more| &all & &more).unwrap_or_default();
-    for items in results {
-        items.retain(|item| common.contains(&item.counts.track));
-    }
+    let shared =
+        results.iter().map(|items| tracks(items)).reduce(|all, next| &all & &next).unwrap_or_default();
+    results.iter_mut().for_each(|items| items.retain(|item| shared.contains(&item.counts.track)));
+    results
 }
 
 /// The items of one result, in the order of their ids so that item meets item, and their draws.
