@@ -57,7 +57,7 @@ fn noises(directory: &Path) -> PathBuf {
     let hum: Vec<i16> = (0..48_000).map(|n| (3_000.0 * (f64::from(n) * 0.05).sin()) as i16).collect();
     write_wav(&source.join("continuous/hum.wav"), &hum);
     write_wav(&source.join("continuous/hum again.wav"), &hum);
-    write_wav(&source.join("continuous/still.wav"), &[1; 48_000]);
+    write_wav(&source.join("continuous/still.wav"), &vec![1; 48_000]);
     write_wav(&source.join("transient/knock.wav"), &speech_like(0.3, 1));
     write_wav(&source.join("babble/crowd.wav"), &speech_like(3.0, 2));
     fs::write(source.join("babble/LICENCE.txt"), "CC0").unwrap();

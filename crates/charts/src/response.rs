@@ -160,8 +160,8 @@ mod tests {
         let levels: Vec<f64> = (0..=60).map(|n| -f64::from(n)).collect();
         let svg =
             decay(&Decay { title: "An <office>", step_seconds: 0.01, energy_db: &levels, left_db: &levels });
-        assert!(svg.contains("An &lt;office&gt;") && svg.contains("L"));
-        assert!(svg.contains(&format!(" {:.1}L", TOP)), "it begins at the top");
+        assert!(svg.contains("An &lt;office&gt;") && svg.contains('L'));
+        assert!(svg.contains(&format!(" {TOP:.1}L")), "it begins at the top");
         assert!(svg.contains(&format!(" {:.1}\"/>", HEIGHT - BOTTOM)), "and ends at the bottom");
     }
 

@@ -49,7 +49,7 @@ fn specification(of: &ReleaseSpec) -> ReleaseSpec {
     let mut spec = of.clone();
     spec.slug = format!("{}-dev", of.slug);
     spec.seed = of.seed + 1;
-    spec.title = "Demo: dev set".to_owned();
+    "Demo: dev set".clone_into(&mut spec.title);
     spec.unranked_items = None;
     spec.canaries = 0;
     (spec.speed.warm_up, spec.speed.passes) = (0, 0);
