@@ -294,6 +294,8 @@ fn run_model(
         limits: limits(arguments),
         devices: held.devices(),
         golden: None,
+        // It has an option of its own.
+        streaming: false,
     };
     watched(arguments, |report| evaluation.run(report, cancel))
 }

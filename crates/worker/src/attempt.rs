@@ -234,6 +234,7 @@ impl Node {
                 limits,
                 devices: held.devices(),
                 golden: golden.as_ref(),
+                streaming: true,
             };
             let mut report = |progress| match progress {
                 Progress::Stage { stage, done, total } => reporter.stage(stage, done, total),

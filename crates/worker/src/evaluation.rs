@@ -3,11 +3,11 @@
 use std::{collections::HashMap, path::Path};
 
 use protocol::{
-    AttemptResults, Calibration, ItemId, ItemResult, Limits, Measurements, ModelManifest, ResultsDocument,
-    RunReport,
+    AttemptResults, Calibration, DecodingValue, ItemId, ItemResult, Limits, Measurements, ModelManifest,
+    ResultsDocument, RunReport, StreamedItem,
 };
 use sandbox::{
-    Audio, Cancel, Device, Fault, Progress, RunError, RunResult, RunSpec, Sandbox, TimedOutcome,
+    Audio, Cancel, Device, Fault, Progress, RunError, RunResult, RunSpec, Sandbox, Streamed, TimedOutcome,
     runtime::Installed,
 };
 
@@ -17,6 +17,9 @@ use crate::{
     fingerprint,
     timing::{self, Timed},
 };
+
+/// The decoding setting by which a model says that it also takes audio in pieces.
+const STREAMING_SETTING: &str = "streaming";
 
 /// One item and its audio on this machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +57,9 @@ pub struct Evaluation<'a> {
     pub devices: &'a [Device],
     /// The node's usual pace, if it must be kept for the run to count.
     pub golden: Option<&'a Golden>,
+    /// Whether a model that declares streaming is also streamed to, in a process of its own after all else: the items of
+    /// the first repeat pass, or `items` where there is none.
+    pub streaming: bool,
 }
 
 impl Evaluation<'_> {
@@ -71,6 +77,7 @@ impl Evaluation<'_> {
         let result = self.run_in_sandbox(progress, cancel);
         let devices = monitor.finish();
         let result = result?;
+        let streamed = self.stream(progress, cancel)?;
         let calibration = self.judge(before, cancel, &result.log_tail)?;
         let mut measurements = Measurements {
             latency: timing::latency(&self.timed(&result.items)),
@@ -78,6 +85,7 @@ impl Evaluation<'_> {
             throughput: result.throughput,
             calibration,
             devices,
+            streaming: None,
             flags: Vec::new(),
         };
         let results = self.results(result);
@@ -85,7 +93,7 @@ impl Evaluation<'_> {
         let seconds: HashMap<ItemId, f64> = all.map(|it| (it.id, it.audio.seconds)).collect();
         measurements.flags =
             timing::audit(&results, &measurements, |id| seconds.get(&id).copied().unwrap_or_default());
-        Ok(ResultsDocument { results, measurements })
+        Ok(ResultsDocument { results, measurements, streamed })
     }
 
     fn run_in_sandbox(
@@ -93,7 +101,6 @@ impl Evaluation<'_> {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<RunResult, RunError> {
-        let audio = |items: &[Item]| -> Vec<Audio> { items.iter().map(|it| it.audio.clone()).collect() };
         let repeats: Vec<Vec<Audio>> = self.repeats.iter().map(|it| audio(it)).collect();
         let spec = RunSpec {
             runtime: self.runtime,
@@ -109,6 +116,40 @@ impl Evaluation<'_> {
             limits: self.limits,
         };
         self.sandbox.run(&spec, progress, cancel)
+    }
+
+    fn stream(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Vec<StreamedItem>, RunError> {
+        let declared = self.manifest.decoding.get(STREAMING_SETTING) == Some(&DecodingValue::Boolean(true));
+        if !(self.streaming && declared) {
+            return Ok(Vec::new());
+        }
+        let items = self.repeats.first().map_or(self.items, Vec::as_slice);
+        let spec = RunSpec {
+            runtime: self.runtime,
+            manifest: self.manifest,
+            model: self.model,
+            scratch: self.scratch,
+            // In real time one is enough.
+            warm_up: &audio(&self.warm_up[..self.warm_up.len().min(1)]),
+            items: &audio(items),
+            repeats: &[],
+            throughput: false,
+            devices: self.devices,
+            seed: self.seed,
+            limits: self.limits,
+        };
+        let streamed = self.sandbox.stream(&spec, progress, cancel)?;
+        let with_id = |(item, it): (&Item, Streamed)| StreamedItem {
+            id: item.id,
+            outcome: it.outcome,
+            first_token_seconds: it.first_token_seconds,
+            finalisation_seconds: it.finalisation_seconds,
+        };
+        Ok(items.iter().zip(streamed).map(with_id).collect())
     }
 
     /// The pace before the run, where it matters; refused at once if it is not the usual one.
@@ -147,6 +188,10 @@ impl Evaluation<'_> {
             repeats: self.repeats.iter().zip(result.repeats).map(|(items, it)| with_ids(items, it)).collect(),
         }
     }
+}
+
+fn audio(items: &[Item]) -> Vec<Audio> {
+    items.iter().map(|it| it.audio.clone()).collect()
 }
 
 fn with_ids(items: &[Item], outcomes: Vec<TimedOutcome>) -> Vec<ItemResult> {

@@ -1,6 +1,6 @@
 //! What was measured of a run beside its headline: latency by length, batches, devices, and doubts for a reviewer.
 
-use protocol::{Calibration, DeviceUse, Flag, LatencyBucket, Measurements};
+use protocol::{Calibration, DeviceUse, Flag, LatencyBucket, Measurements, StreamedTrack, Streaming};
 
 use super::quantity::{Bytes, Count, Rate, Rtfx, Seconds};
 
@@ -19,6 +19,8 @@ pub struct Measured {
     pub calibration: Option<String>,
     /// Accelerators: name, and what they did in words.
     pub devices: Vec<(String, String)>,
+    /// The streamed pass, if there was one: each track, then all together.
+    pub streaming: Vec<StreamingRow>,
     /// What a person should look at.
     pub remarks: Vec<Remark>,
 }
@@ -34,6 +36,25 @@ pub struct LengthRow {
     pub latency: [Seconds; 4],
     /// Their speed.
     pub rtfx: Rtfx,
+}
+
+/// What streaming one track is worth.
+#[derive(Debug, Clone)]
+pub struct StreamingRow {
+    /// The track, or that it is all of them.
+    pub track: String,
+    /// How many items.
+    pub items: Count,
+    /// Items in which no word was heard.
+    pub silent: Count,
+    /// Word error rate of the final texts.
+    pub wer: Option<Rate>,
+    /// Wrong words, and words said.
+    pub words: (Count, Count),
+    /// From the first sample to the first word: median, 90 %.
+    pub first_word: Option<(Seconds, Seconds)>,
+    /// From the last sample to the final text: median, 95 %.
+    pub finalisation: Option<(Seconds, Seconds)>,
 }
 
 /// Speed with several items at once.
@@ -78,6 +99,7 @@ impl Measured {
             processor_time: measurements.processor_seconds.map(Seconds),
             calibration: measurements.calibration.as_ref().map(calibration),
             devices: measurements.devices.iter().map(device).collect(),
+            streaming: measurements.streaming.as_ref().map(streaming).unwrap_or_default(),
             remarks: remarks(&measurements.flags),
         }
     }
@@ -99,6 +121,24 @@ fn length_row(bucket: &LatencyBucket) -> LengthRow {
         items: Count(bucket.items.into()),
         latency: [latency.p50, latency.p90, latency.p95, latency.p99].map(Seconds),
         rtfx: Rtfx(bucket.rtfx),
+    }
+}
+
+fn streaming(it: &Streaming) -> Vec<StreamingRow> {
+    let tracks = it.tracks.iter().map(|(name, track)| streaming_row(name, track));
+    tracks.chain([streaming_row("all", &it.all)]).collect()
+}
+
+fn streaming_row(track: &str, it: &StreamedTrack) -> StreamingRow {
+    let seconds = |(middle, upper): (f64, f64)| (Seconds(middle), Seconds(upper));
+    StreamingRow {
+        track: track.to_owned(),
+        items: Count(it.items.into()),
+        silent: Count(it.silent.into()),
+        wer: it.wer.map(Rate),
+        words: (Count(it.errors), Count(it.ref_words)),
+        first_word: it.first_token.map(seconds),
+        finalisation: it.finalisation.map(seconds),
     }
 }
 
