@@ -100,7 +100,7 @@ impl World {
     ) -> Result<RunResult, RunError> {
         let runtime = installed(runtime);
         let decoding: Decoding = decoding.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect();
-        assert_eq!(runtime.declaration.problems(&decoding, &[]), []);
+        assert_eq!(runtime.declaration.problems(&decoding, &["request.txt"]), []);
         let manifest = ModelManifest {
             name: "Tiny".into(),
             organisation: "Test".into(),

@@ -79,9 +79,16 @@ pub(crate) fn is_streamed(decoding: &Decoding) -> bool {
 
 /// Whether two models are one recogniser by their descriptions, the first with a front end and the second without.
 pub(crate) fn is_pair(with: &ModelManifest, bare: &ModelManifest) -> bool {
-    let mut rest = with.decoding.clone();
-    rest.remove(FRONT_END_SETTING);
-    front_end(&with.decoding).is_some() && with.runtime == bare.runtime && rest == bare.decoding
+    // A front end cannot be streamed, so the pair may lack what the bare recogniser declares beside.
+    let rest = |of: &ModelManifest| {
+        let mut rest = of.decoding.clone();
+        rest.retain(|name, _| name != FRONT_END_SETTING && name != STREAMING_SETTING);
+        rest
+    };
+    front_end(&with.decoding).is_some()
+        && front_end(&bare.decoding).is_none()
+        && with.runtime == bare.runtime
+        && rest(with) == rest(bare)
 }
 
 #[cfg(test)]

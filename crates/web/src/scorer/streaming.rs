@@ -1,6 +1,6 @@
 //! What a streamed pass is worth (beta): word errors of the final texts, and how soon the first word and the last were there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use protocol::{Outcome, StreamedItem, StreamedTrack, Streaming};
 use scoring::{Counts, quantile};
@@ -23,12 +23,12 @@ pub(super) fn summarise(
     let expected: HashMap<ItemId, &Reference> =
         references.iter().filter(|it| it.part == part).map(|it| (it.id, it)).collect();
     let mut tracks: BTreeMap<&str, Vec<(&Reference, &StreamedItem)>> = BTreeMap::new();
-    let mut met = HashMap::new();
+    let mut met = HashSet::new();
     for item in streamed {
         let reference = expected.get(&item.id).ok_or_else(misfit)?;
         let times = [Some(item.finalisation_seconds), item.first_token_seconds];
         let sane = times.into_iter().flatten().all(|it| it.is_finite() && it >= 0.0);
-        if !sane || met.insert(item.id, ()).is_some() {
+        if !sane || !met.insert(item.id) {
             return Err(misfit());
         }
         tracks.entry(&reference.track).or_default().push((reference, item));
