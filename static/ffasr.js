@@ -64,6 +64,14 @@ addEventListener("DOMContentLoaded", () => {
       for (const box of document.getElementsByName("id")) box.checked = all.checked;
     });
   }
+  // A weight shows its number beside its name.
+  for (const slider of document.querySelectorAll(".weights input")) {
+    const shown = document.createElement("output");
+    const write = () => { shown.textContent = ` ${Number(slider.value).toFixed(1)}`; };
+    slider.previousElementSibling.append(shown);
+    slider.addEventListener("input", write);
+    write();
+  }
   // What went wrong with a form is what a reader wants first.
   document.getElementById("errors")?.focus();
 });

@@ -12,7 +12,7 @@ mod scale;
 mod strip;
 mod svg;
 
-pub use pareto::{Embedding, Layout, ParetoChart, ParetoPoint, pareto};
+pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 pub use strip::interval_strip;
 
 /// The looks of every chart, to be linked by a page that shows charts inline.

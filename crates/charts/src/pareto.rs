@@ -1,4 +1,4 @@
-//! The Pareto chart: word error rate over speed.
+//! The Pareto chart: word error rate over what it costs.
 
 use std::{convert::Infallible, fmt::Write as _, iter};
 
@@ -16,14 +16,14 @@ use plotters_backend::{BackendCoord, DrawingErrorKind};
 use crate::{
     STYLESHEET,
     labels::{Placed, Placer, Rect},
-    scale::{LogAxis, percent_label, speed_label, upper_end},
+    scale::{LogAxis, percent_label, plain_label, upper_end},
     svg::{Anchor, Escaped, GRID, Role, Svg, Units},
 };
 
 /// Custom properties for a chart without a page around it.
 const STANDALONE: &str = include_str!("../standalone.css");
 
-/// Word error rate over speed, one point a model.
+/// Word error rate over speed, or another measure of what a model costs; one point a model.
 #[derive(Debug, Clone)]
 pub struct ParetoChart {
     /// Prefix of the ids inside the SVG; unique on the page. Letters, digits and hyphens.
@@ -32,13 +32,50 @@ pub struct ParetoChart {
     pub title: String,
     /// What there is to see, in a sentence or two: its accessible description.
     pub description: String,
-    /// The models. A point whose speed is not finite and positive, or whose error is not finite and at least
+    /// What the horizontal axis measures.
+    pub across: Axis,
+    /// Title of the vertical axis, e.g. `Word error rate, %`.
+    pub error_title: String,
+    /// The models. A point whose value across is not finite and positive, or whose error is not finite and at least
     /// zero, is left out.
     pub points: Vec<ParetoPoint>,
     /// Proportions and size of type.
     pub layout: Layout,
     /// Where the SVG will stand.
     pub embedding: Embedding,
+}
+
+/// A logarithmic horizontal axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Axis {
+    /// What it measures, with its unit.
+    pub title: String,
+    /// Which way is better.
+    pub better: Better,
+}
+
+/// Which values of an axis are the better ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// The higher: right is better.
+    Higher,
+    /// The lower: left is better.
+    Lower,
+}
+
+impl Axis {
+    /// Speed as a multiple of real time.
+    pub fn rtfx() -> Self {
+        Self { title: "RTFx, times real time".to_owned(), better: Better::Higher }
+    }
+
+    /// Its title, with an arrow towards the better end.
+    fn heading(&self) -> String {
+        match self.better {
+            Better::Higher => format!("{} (better →)", self.title),
+            Better::Lower => format!("{} (← better)", self.title),
+        }
+    }
 }
 
 /// One model.
@@ -50,15 +87,15 @@ pub struct ParetoPoint {
     pub href: String,
     /// The numbers in words, e.g. `WER 12.3 %, RTFx 4.1`: part of the point's accessible name and its tool tip.
     pub detail: String,
-    /// Speed as a multiple of real time (`RTFx`).
-    pub speed: f64,
-    /// Interval of the speed, (low, high).
-    pub speed_interval: Option<(f64, f64)>,
+    /// Value on the horizontal axis.
+    pub across: f64,
+    /// Interval of it, (low, high).
+    pub across_interval: Option<(f64, f64)>,
     /// Word error rate as a fraction.
     pub error: f64,
     /// Interval of the word error rate, (low, high), as fractions.
     pub error_interval: Option<(f64, f64)>,
-    /// On the Pareto front: no other model is both faster and more accurate.
+    /// On the Pareto front: no other model is better on both axes.
     pub on_front: bool,
 }
 
@@ -81,7 +118,7 @@ pub enum Embedding {
     Standalone,
 }
 
-/// Draws the chart: error downwards to 0 on a linear axis, speed to the right on a logarithmic one, the front as
+/// Draws the chart: error downwards to 0 on a linear axis, the cost across on a logarithmic one, the front as
 /// a step line with the region it dominates shaded, intervals as whiskers, every point a link. Labels are placed
 /// where they cover nothing, those of the front first; one that finds no room appears when its point has the
 /// pointer or the focus.
@@ -91,7 +128,7 @@ pub fn pareto(chart: &ParetoChart) -> String {
     let mut body = String::new();
     if points.is_empty() {
         nothing(&frame, &mut body);
-    } else if draw(&points, &frame, &mut body).is_err() {
+    } else if draw(chart, &points, &frame, &mut body).is_err() {
         // The backend itself cannot fail; should `plotters` find no layout, a title without a picture is better
         // than half a picture.
         body.clear();
@@ -144,7 +181,7 @@ impl Frame {
 /// A point that can be drawn, with intervals that can be drawn.
 struct Usable<'a> {
     point: &'a ParetoPoint,
-    speed_interval: Option<(f64, f64)>,
+    across_interval: Option<(f64, f64)>,
     error_interval: Option<(f64, f64)>,
 }
 
@@ -154,11 +191,11 @@ fn drawable(points: &[ParetoPoint]) -> Vec<Usable<'_>> {
     let mut usable: Vec<Usable<'_>> = points
         .iter()
         .filter(|point| {
-            point.speed.is_finite() && point.speed > 0.0 && point.error.is_finite() && point.error >= 0.0
+            point.across.is_finite() && point.across > 0.0 && point.error.is_finite() && point.error >= 0.0
         })
         .map(|point| Usable {
             point,
-            speed_interval: point.speed_interval.filter(finite).filter(|(low, _)| *low > 0.0),
+            across_interval: point.across_interval.filter(finite).filter(|(low, _)| *low > 0.0),
             error_interval: point.error_interval.filter(finite).filter(|(low, _)| *low >= 0.0),
         })
         .collect();
@@ -169,15 +206,21 @@ fn drawable(points: &[ParetoPoint]) -> Vec<Usable<'_>> {
     usable
 }
 
-/// The corners of the front from slow to fast: each is the fastest of those that are as accurate. Points that
-/// claim to be on the front but are not do not bend it.
-fn front(points: &[Usable<'_>]) -> Vec<(f64, f64)> {
+/// The corners of the front from the worse end of the axis to the better one: each is the best of those that are as
+/// accurate. Points that claim to be on the front but are not do not bend it.
+fn front(points: &[Usable<'_>], better: Better) -> Vec<(f64, f64)> {
     let mut corners: Vec<(f64, f64)> = points
         .iter()
         .filter(|usable| usable.point.on_front)
-        .map(|usable| (usable.point.speed, usable.point.error))
+        .map(|usable| (usable.point.across, usable.point.error))
         .collect();
-    corners.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.total_cmp(&right.1)));
+    corners.sort_by(|left, right| {
+        let best_first = match better {
+            Better::Higher => right.0.total_cmp(&left.0),
+            Better::Lower => left.0.total_cmp(&right.0),
+        };
+        best_first.then(left.1.total_cmp(&right.1))
+    });
     let mut best = f64::INFINITY;
     corners.retain(|&(_, error)| {
         let better = error < best;
@@ -188,39 +231,38 @@ fn front(points: &[Usable<'_>]) -> Vec<(f64, f64)> {
     corners
 }
 
-/// The front as a staircase from the left end of the axes (`slowest`) to the top (`worst`).
-fn staircase(corners: &[(f64, f64)], slowest: f64, worst: f64) -> Vec<(f64, f64)> {
+/// The front as a staircase from the worse end of the horizontal axis (`from`) to the top (`worst`).
+fn staircase(corners: &[(f64, f64)], mut from: f64, worst: f64) -> Vec<(f64, f64)> {
     let mut steps = Vec::with_capacity(2 * corners.len() + 1);
-    let mut from = slowest;
     for &(to, level) in corners {
         steps.extend([(from, level), (to, level)]);
         from = to;
     }
-    steps.extend(corners.last().map(|&(fastest, _)| (fastest, worst)));
+    steps.extend(corners.last().map(|&(best, _)| (best, worst)));
     steps
 }
 
-/// The speed axis and the upper end of the error axis.
+/// The horizontal axis and the upper end of the vertical one.
 fn axes(points: &[Usable<'_>], frame: &Frame) -> (LogAxis, f64) {
-    let speeds = points.iter().flat_map(|usable| {
-        let (low, high) = usable.speed_interval.unwrap_or((usable.point.speed, usable.point.speed));
-        [usable.point.speed, low, high]
+    let values = points.iter().flat_map(|usable| {
+        let (low, high) = usable.across_interval.unwrap_or((usable.point.across, usable.point.across));
+        [usable.point.across, low, high]
     });
-    let (slowest, fastest) =
-        speeds.fold((f64::INFINITY, 0.0f64), |(low, high), speed| (low.min(speed), high.max(speed)));
+    let (least, most) =
+        values.fold((f64::INFINITY, 0.0f64), |(low, high), across| (low.min(across), high.max(across)));
     let largest = points
         .iter()
         .map(|usable| {
             usable.error_interval.map_or(usable.point.error, |(_, high)| high.max(usable.point.error))
         })
         .fold(0.0, f64::max);
-    (LogAxis::new(slowest, fastest, frame.ticks.0), upper_end(largest))
+    (LogAxis::new(least, most, frame.ticks.0), upper_end(largest))
 }
 
 type Outcome = Result<(), DrawingAreaErrorKind<Infallible>>;
 
-fn draw(points: &[Usable<'_>], frame: &Frame, body: &mut String) -> Outcome {
-    let (speed, error) = axes(points, frame);
+fn draw(what: &ParetoChart, points: &[Usable<'_>], frame: &Frame, body: &mut String) -> Outcome {
+    let (across, error) = axes(points, frame);
     let size = (frame.size.0.unsigned_abs(), frame.size.1.unsigned_abs());
     let root = Svg::new(body, size).into_drawing_area();
     let mut chart = ChartBuilder::on(&root)
@@ -230,13 +272,17 @@ fn draw(points: &[Usable<'_>], frame: &Frame, body: &mut String) -> Outcome {
         .set_label_area_size(LabelAreaPosition::Left, frame.left)
         .set_label_area_size(LabelAreaPosition::Bottom, 26 * GRID)
         .build_cartesian_2d(
-            (speed.low..speed.high).log_scale().with_key_points(speed.ticks.clone()),
+            (across.low..across.high).log_scale().with_key_points(across.ticks.clone()),
             0.0..error,
         )?;
 
-    let corners = front(points);
-    let steps = staircase(&corners, speed.low, error);
-    let dominated: Vec<(f64, f64)> = steps.iter().copied().chain([(speed.low, error)]).collect();
+    let worse_end = match what.across.better {
+        Better::Higher => across.low,
+        Better::Lower => across.high,
+    };
+    let corners = front(points, what.across.better);
+    let steps = staircase(&corners, worse_end, error);
+    let dominated: Vec<(f64, f64)> = steps.iter().copied().chain([(worse_end, error)]).collect();
     chart.draw_series(iter::once(Polygon::new(dominated, Role::Dominated.colour().filled())))?;
 
     chart
@@ -247,20 +293,20 @@ fn draw(points: &[Usable<'_>], frame: &Frame, body: &mut String) -> Outcome {
         .axis_style(Role::Axis.colour())
         .label_style(("sans-serif", frame.type_size).with_color(Role::Tick.colour()).into_text_style(&root))
         .set_all_tick_mark_size(3 * GRID)
-        .x_label_formatter(&|speed| speed_label(*speed))
+        .x_label_formatter(&|across| plain_label(*across))
         .y_labels(frame.ticks.1)
         .y_label_formatter(&|error| percent_label(*error))
         .draw()?;
     chart.draw_series(LineSeries::new(steps.iter().copied(), Role::FrontLine.colour()))?;
 
-    let place = |speed: f64, error: f64| chart.plotting_area().map_coordinate(&(speed, error));
-    let stairs: Vec<(i32, i32)> = steps.iter().map(|&(speed, error)| place(speed, error)).collect();
+    let place = |across: f64, error: f64| chart.plotting_area().map_coordinate(&(across, error));
+    let stairs: Vec<(i32, i32)> = steps.iter().map(|&(across, error)| place(across, error)).collect();
     let mut marks: Vec<Mark<'_>> = points.iter().map(|usable| Mark::new(usable, place)).collect();
     label(&mut marks, &stairs, frame);
     for mark in &marks {
         root.draw(mark)?;
     }
-    axis_titles(&root, frame)
+    axis_titles(what, &root, frame)
 }
 
 /// Gives every mark a place for its label, those on the front first.
@@ -298,13 +344,14 @@ fn shortened(label: &str, longest: usize) -> String {
 }
 
 fn axis_titles(
+    what: &ParetoChart,
     root: &plotters::drawing::DrawingArea<Svg<'_>, plotters::coord::Shift>,
     frame: &Frame,
 ) -> Outcome {
     let style = ("sans-serif", frame.type_size).with_color(Role::AxisTitle.colour()).into_text_style(root);
-    root.draw_text("Word error rate, %", &style.pos(Pos::new(HPos::Left, VPos::Top)), (2 * GRID, 4 * GRID))?;
+    root.draw_text(&what.error_title, &style.pos(Pos::new(HPos::Left, VPos::Top)), (2 * GRID, 4 * GRID))?;
     root.draw_text(
-        "RTFx, times real time (faster →)",
+        &what.across.heading(),
         &style.pos(Pos::new(HPos::Right, VPos::Bottom)),
         (frame.size.0 - frame.right, frame.size.1 - 2 * GRID),
     )
@@ -358,7 +405,7 @@ fn document(chart: &ParetoChart, frame: &Frame, body: &str) -> String {
 struct Mark<'a> {
     point: &'a ParetoPoint,
     at: (i32, i32),
-    speed_whisker: Option<((i32, i32), (i32, i32))>,
+    across_whisker: Option<((i32, i32), (i32, i32))>,
     error_whisker: Option<((i32, i32), (i32, i32))>,
     label: Option<MarkLabel>,
 }
@@ -374,15 +421,15 @@ struct MarkLabel {
 impl<'a> Mark<'a> {
     fn new(usable: &Usable<'a>, place: impl Fn(f64, f64) -> (i32, i32)) -> Self {
         let point = usable.point;
-        let speed_whisker =
-            usable.speed_interval.map(|(low, high)| (place(low, point.error), place(high, point.error)));
+        let across_whisker =
+            usable.across_interval.map(|(low, high)| (place(low, point.error), place(high, point.error)));
         let error_whisker =
-            usable.error_interval.map(|(low, high)| (place(point.speed, low), place(point.speed, high)));
-        Self { point, at: place(point.speed, point.error), speed_whisker, error_whisker, label: None }
+            usable.error_interval.map(|(low, high)| (place(point.across, low), place(point.across, high)));
+        Self { point, at: place(point.across, point.error), across_whisker, error_whisker, label: None }
     }
 
     fn whiskers(&self) -> impl Iterator<Item = ((i32, i32), (i32, i32))> {
-        self.speed_whisker.into_iter().chain(self.error_whisker)
+        self.across_whisker.into_iter().chain(self.error_whisker)
     }
 
     fn write(&self, (x, y): (i32, i32), svg: &mut Svg<'_>) {

@@ -58,9 +58,9 @@ pub(crate) fn percent_label(fraction: f64) -> String {
     trimmed(fraction * 100.0)
 }
 
-/// A speed as a plain number, with only the decimals it needs.
-pub(crate) fn speed_label(speed: f64) -> String {
-    trimmed(speed)
+/// A plain number, with only the decimals it needs.
+pub(crate) fn plain_label(number: f64) -> String {
+    trimmed(number)
 }
 
 fn trimmed(number: f64) -> String {
@@ -77,13 +77,13 @@ mod tests {
     #[test]
     fn a_speed_axis_is_ticked_at_one_two_five() {
         let axis = LogAxis::new(1.62, 215.0, 8);
-        let labels: Vec<String> = axis.ticks.iter().map(|&tick| speed_label(tick)).collect();
+        let labels: Vec<String> = axis.ticks.iter().map(|&tick| plain_label(tick)).collect();
         assert_eq!(labels, ["2", "5", "10", "20", "50", "100", "200"]);
     }
 
     #[test]
     fn ticks_are_written_without_needless_decimals() {
-        assert_eq!(speed_label(0.05), "0.05");
+        assert_eq!(plain_label(0.05), "0.05");
         assert_eq!(percent_label(0.3), "30");
         assert_eq!(percent_label(0.025), "2.5");
         assert_eq!(percent_label(0.0), "0");

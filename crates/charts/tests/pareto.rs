@@ -1,6 +1,6 @@
 //! What a reader and a parser can rely on in a Pareto chart.
 
-use charts::{Embedding, Layout, ParetoChart, ParetoPoint, pareto};
+use charts::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 
@@ -9,8 +9,8 @@ fn point(label: &str, speed: f64, error: f64) -> ParetoPoint {
         label: label.to_owned(),
         href: format!("/models/{label}"),
         detail: "in words".to_owned(),
-        speed,
-        speed_interval: None,
+        across: speed,
+        across_interval: None,
         error,
         error_interval: None,
         on_front: false,
@@ -18,16 +18,18 @@ fn point(label: &str, speed: f64, error: f64) -> ParetoPoint {
 }
 
 fn chart(mut points: Vec<ParetoPoint>) -> ParetoChart {
-    let pairs: Vec<(f64, f64)> = points.iter().map(|point| (point.speed, point.error)).collect();
+    let pairs: Vec<(f64, f64)> = points.iter().map(|point| (point.across, point.error)).collect();
     for point in &mut points {
         point.on_front = !pairs.iter().any(|&(speed, error)| {
-            speed >= point.speed && error <= point.error && (speed > point.speed || error < point.error)
+            speed >= point.across && error <= point.error && (speed > point.across || error < point.error)
         });
     }
     ParetoChart {
         id: "chart".to_owned(),
         title: "Avg WER over speed".to_owned(),
         description: "One point a model".to_owned(),
+        across: Axis::rtfx(),
+        error_title: "Word error rate, %".to_owned(),
         points,
         layout: Layout::Wide,
         embedding: Embedding::Inline,
@@ -137,10 +139,10 @@ fn only_a_chart_that_stands_alone_brings_its_style() {
 fn intervals_are_drawn_as_whiskers_and_broken_ones_are_not() {
     let mut with = point("with", 10.0, 0.2);
     with.error_interval = Some((0.15, 0.25));
-    with.speed_interval = Some((9.0, 11.0));
+    with.across_interval = Some((9.0, 11.0));
     let mut broken = point("broken", 20.0, 0.3);
     broken.error_interval = Some((f64::NAN, 0.4));
-    broken.speed_interval = Some((0.0, 30.0));
+    broken.across_interval = Some((0.0, 30.0));
     let svg = pareto(&chart(vec![with, broken]));
     let document = Document::parse(&svg).expect("well-formed XML");
     assert_eq!(classed(&document, "whisker").count(), 2);
@@ -184,12 +186,12 @@ fn any_number() -> impl Strategy<Value = f64> {
 fn any_point() -> impl Strategy<Value = ParetoPoint> {
     let interval = || prop::option::of((any_number(), any_number()));
     (any::<String>(), any::<String>(), any_number(), any_number(), interval(), interval(), any::<bool>())
-        .prop_map(|(label, href, speed, error, speed_interval, error_interval, on_front)| ParetoPoint {
+        .prop_map(|(label, href, speed, error, across_interval, error_interval, on_front)| ParetoPoint {
             detail: href.clone(),
             label,
             href,
-            speed,
-            speed_interval,
+            across: speed,
+            across_interval,
             error,
             error_interval,
             on_front,
@@ -207,7 +209,9 @@ proptest! {
         let drawn = ParetoChart {
             id: "chart".to_owned(),
             description: title.clone(),
+            error_title: title.clone(),
             title,
+            across: Axis { title: String::new(), better: if compact { Better::Lower } else { Better::Higher } },
             layout: if compact { Layout::Compact } else { Layout::Wide },
             embedding: if standalone { Embedding::Standalone } else { Embedding::Inline },
             points,
@@ -219,7 +223,7 @@ proptest! {
         let placed = drawn
             .points
             .iter()
-            .filter(|point| point.speed.is_finite() && point.speed > 0.0 && point.error.is_finite() && point.error >= 0.0)
+            .filter(|point| point.across.is_finite() && point.across > 0.0 && point.error.is_finite() && point.error >= 0.0)
             .count();
         prop_assert_eq!(classed(&document, "point").count(), placed);
         let (width, height) = if compact { (360.0, 380.0) } else { (1040.0, 430.0) };
@@ -262,4 +266,20 @@ proptest! {
             prop_assert!(pair[1].0 == pair[0].0 || pair[1].1 == pair[0].1);
         }
     }
+}
+
+#[test]
+fn where_less_is_better_the_front_starts_at_the_right_and_climbs_at_the_left() {
+    let mut drawn =
+        chart(vec![point("small", 10.0, 0.3), point("large", 100.0, 0.1), point("worse", 90.0, 0.4)]);
+    drawn.across = Axis { title: "Parameters, millions".to_owned(), better: Better::Lower };
+    drawn.points.iter_mut().for_each(|point| point.on_front = point.label != "worse");
+    let svg = pareto(&drawn);
+    assert!(svg.contains("Parameters, millions (← better)"));
+    let document = Document::parse(&svg).expect("well-formed XML");
+    let line = classed(&document, "front-line").next().expect("a front");
+    let steps = coordinates(line);
+    assert!(steps.windows(2).all(|pair| pair[1].0 <= pair[0].0 && pair[1].1 <= pair[0].1), "{steps:?}");
+    assert!(steps[0].0 > steps[1].0, "it starts right of the large model: {steps:?}");
+    assert_eq!(steps.len(), 5);
 }

@@ -43,4 +43,4 @@ pub use profile::{ItemCounts, ScoringProfile, UnknownScorer};
 pub use resample::Bootstrap;
 pub use segments::{Segment, SegmentError};
 pub use significance::{MatchedPairs, holm, mapsswe, mcnemar, permutation_test};
-pub use speed::{STABLE_HALF_WIDTH, Speed, Timing, rtfx, rtfx_replicates, speed_replicates};
+pub use speed::{STABLE_HALF_WIDTH, Speed, Timing, rate_replicates, rtfx, rtfx_replicates, speed_replicates};

@@ -4,7 +4,7 @@
 //! T30, DRR or distance, and fitted by iteratively reweighted least squares (Nelder and Wedderburn 1972). Words of one
 //! utterance fail together; the dispersion Pearson χ² / (n − k), if above 1, widens the bands (quasi-binomial).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::interval::Interval;
 
@@ -41,7 +41,7 @@ pub enum FitError {
 }
 
 /// A fitted response.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Response {
     /// β₀, then one coefficient per condition: change of the log odds of an error per unit.
     pub coefficients: Vec<f64>,

@@ -75,20 +75,32 @@ pub fn rtfx_replicates(passes: &[Vec<Timing>], plan: Bootstrap) -> Option<Replic
     Some(Replicates { estimate: total.rtfx(), values })
 }
 
+/// 97.5 % quantile of the standard normal distribution.
+const HALF_WIDTH: f64 = 1.959_963_984_540_054;
+
 /// Replications of a speed of which only the estimate and its 95 % interval are kept: log-normal, with the interval's
 /// relative width; the same value throughout if there is no interval, or one that holds no positive number.
 ///
 /// `system` names the system timed. Two systems are timed in runs of their own, so that their speeds are independent;
 /// the same name gives the same draws.
 pub fn speed_replicates(rtfx: f64, interval: Option<Interval>, system: u64, plan: Bootstrap) -> Replicates {
-    /// 97.5 % quantile of the standard normal distribution.
-    const HALF_WIDTH: f64 = 1.959_963_984_540_054;
     let deviation = interval
         .filter(|interval| interval.low > 0.0 && interval.low <= interval.high && interval.high.is_finite())
         .map_or(0.0, |interval| libm::log(interval.high / interval.low) / (2.0 * HALF_WIDTH));
     let mut draw = Bootstrap { seed: plan.seed.wrapping_add(system), ..plan }.generator(0);
     let values = (0..plan.replications).map(|_| rtfx * libm::exp(deviation * draw.normal())).collect();
     Replicates { estimate: rtfx, values }
+}
+
+/// Replications of a rate of which only the estimate and its 95 % interval are kept: normal, with the interval's width, not
+/// below 0. What two systems err on together is not in them, so that their difference comes out less sure than it is.
+pub fn rate_replicates(rate: f64, interval: Option<Interval>, system: u64, plan: Bootstrap) -> Replicates {
+    let deviation = interval.map_or(0.0, |interval| interval.width() / (2.0 * HALF_WIDTH));
+    let deviation = if deviation.is_finite() { deviation } else { 0.0 };
+    // Other draws than those of the same system's speed.
+    let mut draw = Bootstrap { seed: plan.seed.wrapping_add(system).wrapping_add(1), ..plan }.generator(0);
+    let values = (0..plan.replications).map(|_| (rate + deviation * draw.normal()).max(0.0)).collect();
+    Replicates { estimate: rate, values }
 }
 
 #[derive(Default)]
@@ -120,6 +132,19 @@ mod tests {
         // A quantile at 2.5 % of 10 000 normal draws has a standard error of 0.027 standard deviations (here 0.0155).
         assert!((drawn.low / kept.low).ln().abs() < 4.0 * 0.027 * 0.0155, "{drawn:?}");
         assert!((drawn.high / kept.high).ln().abs() < 4.0 * 0.027 * 0.0155, "{drawn:?}");
+    }
+
+    #[test]
+    fn replications_of_a_kept_rate_have_its_interval_again_and_are_no_negative_rates() {
+        let plan = Bootstrap::default();
+        let drawn =
+            rate_replicates(0.2, Some(Interval { low: 0.15, high: 0.25 }), 7, plan).interval().unwrap();
+        let deviation = 0.05 / HALF_WIDTH;
+        assert!((drawn.low - 0.15).abs() < 4.0 * 0.027 * deviation, "{drawn:?}");
+        assert!((drawn.high - 0.25).abs() < 4.0 * 0.027 * deviation, "{drawn:?}");
+        let small = rate_replicates(0.01, Some(Interval { low: 0.0, high: 0.04 }), 7, plan);
+        assert!(small.values.iter().all(|&rate| rate >= 0.0));
+        assert_eq!(rate_replicates(0.3, None, 7, plan).values[..3], [0.3; 3]);
     }
 
     #[test]

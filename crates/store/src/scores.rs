@@ -256,6 +256,16 @@ pub struct Published {
     pub finished_at: OffsetDateTime,
     /// When it was scored.
     pub scored_at: OffsetDateTime,
+    /// How its errors depend on the conditions, as the scorer fitted it; `None` if there are too few items for that, or the
+    /// result was scored before it was fitted.
+    pub surface: Option<Value>,
+}
+
+impl Published {
+    /// What the model reported when ready, else what its submitter states.
+    pub fn num_params(&self) -> Option<u64> {
+        self.report.num_params.or(self.manifest.num_params)
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -274,6 +284,7 @@ struct PublishedRow {
     started_at: OffsetDateTime,
     finished_at: OffsetDateTime,
     scored_at: OffsetDateTime,
+    surface: Option<Value>,
 }
 
 /// Everything that is on a board under this scorer version.
@@ -283,7 +294,8 @@ struct PublishedRow {
 pub async fn published(pool: &PgPool, scorer: &str) -> Result<Vec<Published>, StoreError> {
     let rows = sqlx::query_as::<_, PublishedRow>(
         "SELECT s.id AS submission_id, c.attempt_id, s.release_id, s.hardware_class, s.manifest, c.scorer, c.summary,
-                c.report, m.measurements, j.seed, s.created_at AS submitted_at, j.started_at, j.finished_at, c.created_at AS scored_at
+                c.report, m.measurements, j.seed, s.created_at AS submitted_at, j.started_at, j.finished_at, c.created_at AS scored_at,
+                c.analysis -> 'surface' AS surface
          FROM submissions s JOIN jobs j ON j.submission_id = s.id AND j.kind = 'evaluate'
               JOIN scores c ON c.attempt_id = j.id LEFT JOIN measurements m ON m.attempt_id = j.id
          WHERE s.state = 'published' AND c.scorer = $1 ORDER BY s.id",
@@ -320,6 +332,7 @@ impl PublishedRow {
             started_at: self.started_at,
             finished_at: self.finished_at,
             scored_at: self.scored_at,
+            surface: self.surface.filter(|surface| !surface.is_null()),
         })
     }
 }

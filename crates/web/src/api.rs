@@ -9,13 +9,14 @@ use axum::{
 use protocol::{AttemptId, FailureClass, Measurements, RunReport, SubmissionId};
 use scoring::ScoringProfile;
 use serde::{Deserialize, Serialize};
-use store::{estimate, findings, inbox, releases::Release, scores, self_reports::NewSelfReport, submissions};
+use store::{estimate, findings, inbox, scores, self_reports::NewSelfReport, submissions};
 use time::OffsetDateTime;
 
 use crate::{
     Service,
+    asked::{Asked, Pairs, no_place},
     auth::ApiUser,
-    board::{Board, BoardJson, Row, Snapshot},
+    board::{BoardJson, Snapshot},
     comparison::{self, Compared},
     error::AppError,
     extract::{JsonBody, Multipart, Path, Query},
@@ -25,12 +26,6 @@ use crate::{
     submit::{self, Refusal},
     views::TRACKS,
 };
-
-#[derive(Deserialize)]
-pub(crate) struct BoardQuery {
-    hardware: Option<String>,
-    profile: Option<String>,
-}
 
 #[derive(Serialize)]
 struct Boards {
@@ -74,48 +69,47 @@ pub(crate) async fn boards(State(service): State<Service>) -> impl IntoResponse 
     Json(Boards { boards })
 }
 
-fn find<'a>(
+/// What the query asks of a board; the release is in the path.
+fn asked<'a>(
+    service: &Service,
     snapshot: &'a Snapshot,
     release: &str,
-    query: &BoardQuery,
-) -> Result<(&'a Release, Option<&'a Board>), AppError> {
-    let release = snapshot
-        .release(Some(release))
-        .ok_or_else(|| AppError::NotFound(format!("release \u{201c}{release}\u{201d}")))?;
-    let profile = scorer::profile(query.profile.as_deref())?;
-    let board = snapshot.board(release.id, query.hardware.as_deref());
-    match &query.hardware {
-        Some(class) if board.is_none() => {
-            Err(AppError::NotFound(format!("result on hardware class \u{201c}{class}\u{201d}")))
-        }
-        _ => Ok((release, board.and_then(|board| snapshot.under(board, profile)))),
+    mut pairs: Pairs,
+) -> Result<Asked<'a>, AppError> {
+    pairs.push(("release".to_owned(), release.to_owned()));
+    let is_given = pairs.iter().any(|(key, value)| key == "hardware" && !value.is_empty());
+    let asked = Asked::read(service, snapshot, &pairs)?;
+    if is_given && asked.ranking.is_none() {
+        let class = &asked.hardware_class;
+        return Err(AppError::NotFound(format!("result on hardware class \u{201c}{class}\u{201d}")));
     }
+    Ok(asked)
 }
 
+/// `GET /api/v1/boards/{release}` with the parameters of a view.
 pub(crate) async fn board(
     State(service): State<Service>,
     Path(release): Path<String>,
-    Query(query): Query<BoardQuery>,
+    Query(pairs): Query<Pairs>,
 ) -> Result<Response, AppError> {
     let snapshot = service.board();
-    let (release, board) = find(&snapshot, &release, &query)?;
-    let profile = scorer::profile(query.profile.as_deref())?;
-    Ok(Json(BoardJson::under(&snapshot, release, board, profile)).into_response())
+    let asked = asked(&service, &snapshot, &release, pairs)?;
+    Ok(Json(BoardJson::viewed(&snapshot, &asked)).into_response())
 }
 
+/// `GET /api/v1/boards/{release}/csv` with the parameters of a view.
 pub(crate) async fn board_csv(
     State(service): State<Service>,
     Path(release): Path<String>,
-    Query(query): Query<BoardQuery>,
+    Query(pairs): Query<Pairs>,
 ) -> Result<Response, AppError> {
     let snapshot = service.board();
-    let (_, board) = find(&snapshot, &release, &query)?;
-    let rows = board.map(|board| board.rows.as_slice()).unwrap_or_default();
-    let text = to_csv(rows).map_err(|error| AppError::Internal(format!("writing CSV failed: {error}")))?;
+    let asked = asked(&service, &snapshot, &release, pairs)?;
+    let text = to_csv(&asked).map_err(|error| AppError::Internal(format!("writing CSV failed: {error}")))?;
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response())
 }
 
-fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
+fn to_csv(asked: &Asked<'_>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut head: Vec<String> =
         ["rank", "rank_low", "rank_high", "model", "organisation", "licence", "avg_wer"]
@@ -127,8 +121,12 @@ fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
         ["rtfx", "latency_p50_s", "latency_p95_s", "num_params", "pareto", "pareto_probability"]
             .map(str::to_owned),
     );
+    let is_view = !asked.view.is_whole_ranking();
+    if is_view {
+        head.extend(["place", "score", "score_low", "score_high", "no_place"].map(str::to_owned));
+    }
     writer.write_record(&head)?;
-    for row in rows {
+    for (answered, row) in asked.rows() {
         let summary = &row.result.summary;
         let mut cells = vec![
             row.rank.to_string(),
@@ -148,10 +146,20 @@ fn to_csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
             number(summary.rtfx),
             number(Some(summary.latency.p50)),
             number(Some(summary.latency.p95)),
-            row.num_params().map(|count| count.to_string()).unwrap_or_default(),
+            row.candidate.num_params.map(|count| count.to_string()).unwrap_or_default(),
             row.on_front.to_string(),
             number(Some(row.front_probability)),
         ]);
+        if is_view {
+            let interval = answered.score.and_then(|score| score.interval);
+            cells.extend([
+                answered.standing.place().map(|place| place.to_string()).unwrap_or_default(),
+                number(answered.score.map(|score| score.value)),
+                number(interval.map(|interval| interval.0)),
+                number(interval.map(|interval| interval.1)),
+                no_place(&answered.standing).unwrap_or_default(),
+            ]);
+        }
         writer.write_record(&cells)?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())
@@ -161,15 +169,14 @@ fn number(value: Option<f64>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
+/// `GET /api/v1/boards/{release}/pareto.svg` with the parameters of a view.
 pub(crate) async fn board_chart(
     State(service): State<Service>,
     Path(release): Path<String>,
-    Query(query): Query<BoardQuery>,
+    Query(pairs): Query<Pairs>,
 ) -> Result<Response, AppError> {
     let snapshot = service.board();
-    let (_, board) = find(&snapshot, &release, &query)?;
-    let rows = board.map(|board| board.rows.as_slice()).unwrap_or_default();
-    let svg = pages::board::standalone_chart(rows);
+    let svg = pages::board::standalone_chart(&asked(&service, &snapshot, &release, pairs)?);
     // A chart as a file brings its style along, which the policy of the pages would refuse.
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
     let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CONTENT_SECURITY_POLICY, policy)];
@@ -225,8 +232,7 @@ pub(crate) async fn result(
 ) -> Result<Response, AppError> {
     let snapshot = service.board();
     let missing = || AppError::NotFound(format!("published result of attempt {attempt}"));
-    let rows =
-        snapshot.boards.iter().filter(|board| board.profile == scorer::RANKING).flat_map(|it| &it.rows);
+    let rows = snapshot.each_board().filter(|board| board.profile == scorer::RANKING).flat_map(|it| &it.rows);
     let row = rows.into_iter().find(|row| row.result.attempt == attempt).ok_or_else(missing)?;
     let result = &row.result;
     let release = snapshot.releases.iter().find(|it| it.id == result.release).ok_or_else(missing)?;
@@ -255,7 +261,7 @@ pub(crate) async fn items(
 ) -> Result<Response, AppError> {
     let snapshot = service.board();
     let missing = || AppError::NotFound(format!("published result of attempt {attempt} under this scorer"));
-    let rows = snapshot.boards.iter().flat_map(|board| &board.rows);
+    let rows = snapshot.each_board().flat_map(|board| &board.rows);
     let row = rows.into_iter().find(|row| row.result.attempt == attempt).ok_or_else(missing)?;
     let release = snapshot.releases.iter().find(|release| release.id == row.result.release);
     let release = release.ok_or_else(missing)?;

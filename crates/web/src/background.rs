@@ -121,7 +121,8 @@ async fn keep_board(service: Service) {
     let mut changed = service.board_changed.subscribe();
     loop {
         changed.mark_unchanged();
-        match Snapshot::build(&service.pool).await {
+        let previous = service.board();
+        match Snapshot::build(&service.pool, Some(&previous)).await {
             Ok(snapshot) => service.set_board(snapshot),
             Err(error) => {
                 // The last snapshot stays; pages carry a banner saying so.

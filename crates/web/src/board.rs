@@ -1,9 +1,10 @@
 //! The board: one immutable snapshot in memory, built from the database, read by every page and by the API.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use protocol::{AttemptId, ReleaseId, SubmissionId};
 use scoring::ScoringProfile;
+use selection::Candidate;
 use serde::Serialize;
 use store::{
     PgPool, StoreError,
@@ -14,7 +15,10 @@ use store::{
 };
 use time::OffsetDateTime;
 
-use crate::{ranking, scorer};
+use crate::{
+    asked::{Asked, no_place},
+    ranking, scorer,
+};
 
 /// Everything a visitor can see, at one moment.
 pub struct Snapshot {
@@ -23,7 +27,7 @@ pub struct Snapshot {
     /// The frozen releases, the newest first.
     pub releases: Vec<Release>,
     /// A board for each release, hardware class and scoring profile that has results; a release without any has none.
-    pub boards: Vec<Board>,
+    pub boards: Vec<Arc<Board>>,
     /// Boards published elsewhere.
     pub external: Vec<ExternalBoard>,
     /// Results that their senders vouch for alone.
@@ -44,6 +48,8 @@ pub struct Board {
     pub hardware_class: String,
     /// Best first.
     pub rows: Vec<Row>,
+    /// What it was made from: attempts and when they were scored. The same makes the same board.
+    made_from: Vec<(AttemptId, OffsetDateTime)>,
 }
 
 /// One model on a [`Board`].
@@ -61,11 +67,20 @@ pub struct Row {
     pub front_probability: f64,
     /// The result.
     pub result: Published,
+    /// The model as a visitor chooses by it.
+    pub candidate: Candidate,
+}
+
+impl AsRef<Candidate> for Row {
+    fn as_ref(&self) -> &Candidate {
+        &self.candidate
+    }
 }
 
 impl Snapshot {
-    /// Reads the database.
-    pub(crate) async fn build(pool: &PgPool) -> Result<Self, StoreError> {
+    /// Reads the database. A board of `previous` whose results are the same is kept as it is: resampling them anew would give
+    /// the same numbers.
+    pub(crate) async fn build(pool: &PgPool, previous: Option<&Self>) -> Result<Self, StoreError> {
         let releases = releases::frozen(pool).await?;
         let mut sizes = Vec::with_capacity(releases.len());
         for release in &releases {
@@ -82,8 +97,22 @@ impl Snapshot {
                 groups.entry((result.release, result.hardware_class.clone())).or_default().push(result);
             }
             for ((release, hardware_class), results) in groups {
-                let rows = ranking::rank(pool, results).await?;
-                boards.push(Board { release, profile, hardware_class, rows });
+                let made_from: Vec<_> =
+                    results.iter().map(|result| (result.attempt, result.scored_at)).collect();
+                let same = previous.and_then(|previous| {
+                    previous.boards.iter().find(|board| {
+                        board.release == release
+                            && board.profile == profile
+                            && board.hardware_class == hardware_class
+                            && board.made_from == made_from
+                    })
+                });
+                if let Some(board) = same {
+                    boards.push(Arc::clone(board));
+                } else {
+                    let rows = ranking::rank(pool, results).await?;
+                    boards.push(Arc::new(Board { release, profile, hardware_class, rows, made_from }));
+                }
             }
         }
         let mut by_scorer: BTreeMap<AttemptId, Vec<ByScorer>> = BTreeMap::new();
@@ -120,9 +149,14 @@ impl Snapshot {
         self.sizes.iter().find(|(id, _)| *id == release).map(|(_, size)| *size)
     }
 
+    /// Every board.
+    pub(crate) fn each_board(&self) -> impl Iterator<Item = &Board> {
+        self.boards.iter().map(Arc::as_ref)
+    }
+
     /// The boards of a release under the profile that ranks.
     pub(crate) fn boards_of(&self, release: ReleaseId) -> impl Iterator<Item = &Board> {
-        self.boards.iter().filter(move |board| board.release == release && board.profile == scorer::RANKING)
+        self.each_board().filter(move |board| board.release == release && board.profile == scorer::RANKING)
     }
 
     /// The board of a release on a hardware class, or on the first there is, under the profile that ranks.
@@ -132,7 +166,7 @@ impl Snapshot {
 
     /// The same board under another profile.
     pub(crate) fn under(&self, board: &Board, profile: ScoringProfile) -> Option<&Board> {
-        self.boards.iter().find(|other| {
+        self.each_board().find(|other| {
             other.profile == profile
                 && other.release == board.release
                 && other.hardware_class == board.hardware_class
@@ -141,7 +175,7 @@ impl Snapshot {
 
     /// The board and row of a submission under the profile that ranks.
     pub(crate) fn row(&self, submission: SubmissionId) -> Option<(&Board, &Row)> {
-        let mut ranking = self.boards.iter().filter(|board| board.profile == scorer::RANKING);
+        let mut ranking = self.each_board().filter(|board| board.profile == scorer::RANKING);
         ranking.find_map(|board| Some((board, board.row(submission)?)))
     }
 
@@ -200,6 +234,17 @@ struct RowJson {
     /// Share of the draws of accuracy and speed in which the row is on the front.
     pareto_probability: f64,
     status: &'static str,
+    #[serde(flatten)]
+    view: Option<ViewJson>,
+}
+
+/// Where a row stands in a view that is not the whole ranking.
+#[derive(Debug, Serialize)]
+struct ViewJson {
+    place: Option<u32>,
+    no_place: Option<String>,
+    score: Option<f64>,
+    score_interval: Option<(f64, f64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -217,6 +262,38 @@ impl BoardJson {
     /// The board of `release` as JSON under the profile that ranks; a release without results has no rows.
     pub fn new(snapshot: &Snapshot, release: &Release, board: Option<&Board>) -> Self {
         Self::under(snapshot, release, board, scorer::RANKING)
+    }
+
+    /// What a view asks for, its rows in the order asked for. Where that is not the whole ranking, each row says where it
+    /// stands in the view.
+    pub(crate) fn viewed(snapshot: &Snapshot, asked: &Asked<'_>) -> Self {
+        let empty = || Self {
+            release: String::new(),
+            release_version: String::new(),
+            manifest_sha256: String::new(),
+            hardware_class: None,
+            profile: asked.profile.name,
+            scorer: asked.profile.scorer(),
+            generated_at: snapshot.built_at,
+            rows: Vec::new(),
+        };
+        let Some(release) = asked.release else { return empty() };
+        let mut json = Self::under(snapshot, release, asked.board, asked.profile);
+        let is_view = !asked.view.is_whole_ranking();
+        let ranking = asked.ranking.filter(|_| asked.profile != scorer::RANKING);
+        json.rows = asked
+            .rows()
+            .map(|(answered, row)| RowJson {
+                view: is_view.then(|| ViewJson {
+                    place: answered.standing.place(),
+                    no_place: no_place(&answered.standing),
+                    score: answered.score.map(|score| score.value),
+                    score_interval: answered.score.and_then(|score| score.interval),
+                }),
+                ..RowJson::new(row, ranking.and_then(|board| board.row(row.result.submission)))
+            })
+            .collect();
+        json
     }
 
     /// The board of `release` as JSON, `board` being that of `profile`. Each row of another profile than the ranking
@@ -279,17 +356,11 @@ impl RowJson {
             rtfx_interval: summary.rtfx_interval,
             latency_p50_s: summary.latency.p50,
             latency_p95_s: summary.latency.p95,
-            num_params: row.num_params(),
+            num_params: row.candidate.num_params,
             pareto: row.on_front,
             pareto_probability: row.front_probability,
             status: "published",
+            view: None,
         }
-    }
-}
-
-impl Row {
-    /// What the model reported when ready, else what its submitter states.
-    pub(crate) fn num_params(&self) -> Option<u64> {
-        self.result.report.num_params.or(self.result.manifest.num_params)
     }
 }

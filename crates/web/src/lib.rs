@@ -6,6 +6,7 @@
 //! - reference transcripts are seen by `scorer` alone.
 
 mod api;
+mod asked;
 mod assets;
 mod auth;
 mod background;
@@ -15,6 +16,7 @@ mod comparison;
 mod delivery;
 mod error;
 mod extract;
+mod fronts;
 mod hub;
 mod items;
 mod mail;
@@ -164,7 +166,7 @@ impl Service {
     /// # Errors
     /// When the database fails or the hub's address is none.
     pub async fn new(pool: PgPool, objects: ObjectStore, settings: Settings) -> Result<Self, StoreError> {
-        let snapshot = Snapshot::build(&pool).await?;
+        let snapshot = Snapshot::build(&pool, None).await?;
         let HubPolicy { endpoint, most_bytes } = &settings.policy.hub;
         let hub = hub::Hub::new(endpoint, *most_bytes).map_err(StoreError::Refused)?;
         Ok(Self {

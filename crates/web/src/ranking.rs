@@ -1,8 +1,11 @@
 //! Ranks, rank intervals, tie groups and the Pareto front of one board, from per-item counts.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use scoring::{
     Counts, Interval, Replicates, Sample, Unit, cluster_bootstrap, pareto, speed_replicates, standings,
 };
+use selection::{Candidate, Covariance, Estimate};
 use store::{
     PgPool, StoreError,
     scores::{self, ItemCounts, Published},
@@ -31,7 +34,12 @@ pub(crate) async fn rank_apart(ranked: Vec<(Published, Vec<ItemCounts>)>) -> Res
 }
 
 fn rank_rows(results: Vec<(Published, Vec<ItemCounts>)>) -> Result<Vec<Row>, StoreError> {
-    let replicates = results.iter().map(|(_, counts)| average(counts)).collect::<Result<Vec<_>, _>>()?;
+    let (replicates, covariances): (Vec<Replicates>, Vec<Covariance>) = results
+        .iter()
+        .map(|(_, counts)| replicate(counts))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .unzip();
     let points: Vec<(f64, f64)> = results
         .iter()
         .map(|(result, _)| {
@@ -44,10 +52,12 @@ fn rank_rows(results: Vec<(Published, Vec<ItemCounts>)>) -> Result<Vec<Row>, Sto
     let fronts = pareto::front(&points).into_iter().zip(pareto::membership(&timed));
     let mut rows: Vec<(usize, Row)> = results
         .into_iter()
+        .zip(covariances)
         .zip(places)
         .zip(fronts)
-        .map(|(((result, _), place), (on_front, front_probability))| {
+        .map(|((((result, _), covariance), place), (on_front, front_probability))| {
             let row = Row {
+                candidate: candidate(&result, narrow(place.rank), covariance),
                 rank: narrow(place.rank),
                 rank_interval: (narrow(place.rank_interval[0]), narrow(place.rank_interval[1])),
                 opens_tie_group: false,
@@ -67,6 +77,30 @@ fn rank_rows(results: Vec<(Published, Vec<ItemCounts>)>) -> Result<Vec<Row>, Sto
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
+/// The result as a choice among models sees it.
+fn candidate(result: &Published, place: u32, covariance: Covariance) -> Candidate {
+    let summary = &result.summary;
+    let estimate = |value: Option<f64>, interval| Some(Estimate { value: value?, interval });
+    let tracks = summary.tracks.iter();
+    let tracks: BTreeMap<String, Estimate> = tracks
+        .filter_map(|(name, track)| Some((name.clone(), estimate(track.wer, track.interval)?)))
+        .collect();
+    Candidate {
+        name: result.manifest.name.clone(),
+        organisation: result.manifest.organisation.clone(),
+        licence: result.manifest.licence.clone(),
+        runtime: result.manifest.runtime.clone(),
+        num_params: result.num_params(),
+        place,
+        average: Estimate { value: summary.avg_wer.unwrap_or(f64::NAN), interval: summary.avg_wer_interval },
+        tracks,
+        covariance,
+        rtfx: estimate(summary.rtfx, summary.rtfx_interval),
+        latency_p50: summary.latency.p50,
+        latency_p95: summary.latency.p95,
+    }
+}
+
 /// The replicated speed of one result; without a speed it is on no front.
 fn speeds(result: &Published) -> Replicates {
     let summary = &result.summary;
@@ -79,8 +113,9 @@ fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The replicated Avg WER of one result. Items come in the order of their ids, so all results share the sample.
-fn average(items: &[ItemCounts]) -> Result<Replicates, StoreError> {
+/// The replicated Avg WER of one result, and how its tracks vary together. Items come in the order of their ids, so all
+/// results share the sample.
+fn replicate(items: &[ItemCounts]) -> Result<(Replicates, Covariance), StoreError> {
     let sample = Sample::new(items.iter().map(|item| Unit {
         group: &item.track,
         utterance: &item.utterance,
@@ -99,7 +134,13 @@ fn average(items: &[ItemCounts]) -> Result<Replicates, StoreError> {
         .collect();
     let draws = cluster_bootstrap(&sample, &counts, scorer::bootstrap())
         .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    draws
-        .mean(&scorer::ranked_tracks())
-        .ok_or_else(|| StoreError::Corrupt("a ranked result lacks the counts of a ranked track".to_owned()))
+    let average = draws.mean(&scorer::ranked_tracks()).ok_or_else(|| {
+        StoreError::Corrupt("a ranked result lacks the counts of a ranked track".to_owned())
+    })?;
+    // A track in which nothing is said has no rate.
+    let rated: Vec<(&String, &Replicates)> =
+        sample.groups().iter().filter_map(|track| Some((track, draws.group(track)?))).collect();
+    let tracks: Arc<[String]> = rated.iter().map(|(track, _)| (*track).clone()).collect();
+    let replications: Vec<&[f64]> = rated.iter().map(|(_, rate)| rate.values.as_slice()).collect();
+    Ok((average, Covariance::new(tracks, &replications)))
 }

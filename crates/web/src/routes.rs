@@ -59,6 +59,8 @@ fn for_people() -> Router<Service> {
     Router::new()
         .route("/", get(pages::board::show))
         .route("/models/{submission}", get(pages::model::show))
+        .route("/pareto", get(pages::pareto::show))
+        .route("/my-room", get(pages::my_room::show))
         .route("/compare", get(pages::compare::show))
         .route("/external", get(pages::external::show))
         .route("/self-reported", get(pages::self_reports::show))

@@ -1,26 +1,28 @@
 //! Example data: invented models with invented numbers, and every page made of them.
 
 use askama::Template;
-use charts::{Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
+use charts::{Axis, Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
 use protocol::{
     AttemptId, Calibration, DecodingValue, FailureClass, Flag, FlagKind, ItemId, LatencyBucket,
     LatencyByDuration, LatencyPercentiles, Measurements, ModelManifest, NodeFingerprint, Stage,
     StreamedTrack, Streaming, SubmissionId, Throughput,
 };
+use selection::{Column, Purpose, Sort, View};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
-    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, Bytes, Chart, Choice, ClassRow,
-    ComparePage, Comparison, ConfusionRow, Corpus, Count, Deadline, Details, Difference, Elsewhere,
-    EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaultRow,
-    FieldErrors, FileRow, Filter, FindingView, FrontEnd, HistoryRow, InboxEntry, InboxPage, Interval, Layout,
-    LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage, NamedAction, Notice,
-    ObjectionView, OpenObjection, Params, Piece, Probability, Provenance, QueueJob, QueuePage, QuotaPage,
-    QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow,
-    ResponseTable, ReviewPage, Revised, RoomView, Rtfx, ScorerResult, Scoring, Seconds, Section, Sort,
+    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, Bytes, Cell, Chart, Choice, ClassRow,
+    ComparePage, Comparison, ConditionRow, ConfusionRow, Corpus, Count, Deadline, Details, Difference,
+    Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure,
+    FaultRow, FieldErrors, FileRow, Filter, FindingView, FrontEnd, HistoryRow, InboxEntry, InboxPage,
+    Interval, Layout, Link, LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage,
+    MyRoomPage, NamedAction, Notice, ObjectionView, Offer, OpenObjection, Params, ParetoPage, ParetoRow,
+    Piece, PredictionRow, Probability, Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow,
+    Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ResponseRow, ResponseTable,
+    ReviewPage, Revised, RoomForm, RoomView, RowStanding, Rtfx, ScorerResult, Scoring, Seconds, Section,
     SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm,
-    SubmitPage, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness,
-    WebhookRow, WebhooksPage, WorkerRow, WorkersPage,
+    SubmitPage, TRACKS, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User,
+    Weakness, WebhookRow, WebhooksPage, WeightField, Why, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -38,8 +40,13 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
     let page = |name: &'static str, html: askama::Result<String>| html.map(|html| Page { name, html });
     vec![
         page("board", board(model, Sort::default()).render()),
-        page("board-by-speed", board(model, Sort::from_query(Some("rtfx"), None)).render()),
+        page("board-by-speed", board(model, Sort::by(Column::Rtfx)).render()),
         page("board-profile", board_of_another_profile(model).render()),
+        page("board-purpose", board_for_a_purpose(model).render()),
+        page("board-no-match", board_without_a_match(model).render()),
+        page("pareto", pareto_page(model).render()),
+        page("my-room", my_room(model).render()),
+        page("my-room-beyond", my_room_beyond(model).render()),
         page("board-small", small_board(model).render()),
         page("board-empty", empty_board().render()),
         page("board-stale", stale_board(model).render()),
@@ -90,7 +97,7 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
 
 /// The chart as a file.
 pub(crate) fn standalone_chart(model: &str) -> String {
-    pareto(&chart_of(&points(&rows(model)), ChartLayout::Wide, Embedding::Standalone))
+    pareto(&chart_of(&points(model), ChartLayout::Wide, Embedding::Standalone))
 }
 
 fn ago(minutes: i64) -> Timestamp {
@@ -183,55 +190,101 @@ const EXAMPLES: [Example; 12] = [
     ("flüster-tiny", "Flüster", [9.8, 26.3, 61.2, 137.1], 3.1, 96.4, None, (12, 12), true),
 ];
 
-fn rows(model: &str) -> Vec<BoardRow> {
+/// What the example rows are made of.
+struct ExampleModel {
+    place: u32,
+    interval: (u32, u32),
+    opens: bool,
+    model: String,
+    organisation: String,
+    mean: Estimate,
+    tracks: [Estimate; 4],
+    speed: f64,
+    params: Option<u64>,
+    on_front: bool,
+}
+
+fn examples(model: &str) -> Vec<ExampleModel> {
     let pairs: Vec<(f64, f64)> =
         EXAMPLES.iter().map(|example| (example.4, example.2.iter().sum::<f64>() / 400.0)).collect();
     let beaten = |speed: f64, mean: f64| pairs.iter().any(|other| other.0 > speed && other.1 < mean);
     EXAMPLES
         .iter()
         .zip(&pairs)
-        .enumerate()
-        .map(|(index, (example, &(speed, mean)))| {
-            let (name, organisation, tracks, half_width, _, params, (low, high), opens) = *example;
-            let name = if name.is_empty() { model } else { name };
-            BoardRow {
-                rank: Rank { place: index as u32 + 1, low, high },
-                ranking: None,
-                opens_tie_group: opens,
-                model: name.to_owned(),
-                href: format!("/models/{}", index + 1),
+        .zip(1_u32..)
+        .map(|((example, &(speed, mean)), place)| {
+            let (name, organisation, tracks, half_width, _, params, interval, opens) = *example;
+            ExampleModel {
+                place,
+                interval,
+                opens,
+                model: if name.is_empty() { model } else { name }.to_owned(),
                 organisation: organisation.to_owned(),
-                avg_wer: Estimate::new(mean, Some((mean - half_width / 100.0, mean + half_width / 100.0))),
+                mean: Estimate::new(mean, Some((mean - half_width / 100.0, mean + half_width / 100.0))),
                 tracks: tracks.map(|percent| {
                     let (wer, half) = (percent / 100.0, 0.002 + percent / 100.0 * 0.05);
                     Estimate::new(wer, Some((wer - half, wer + half)))
                 }),
-                rtfx: Some(Rtfx(speed)),
-                speed_unstable: index == 9,
-                latency_p50: Some(Seconds(6.2 / speed)),
-                latency_p95: Some(Seconds(17.0 / speed)),
-                num_params: params.map(Params),
+                speed,
+                params,
                 on_front: !beaten(speed, mean),
-                front_probability: Probability(if beaten(speed, mean) { 0.004 } else { 0.93 }),
             }
         })
         .collect()
 }
 
-fn points(rows: &[BoardRow]) -> Vec<ParetoPoint> {
-    rows.iter()
-        .map(|row| {
-            let speed = row.rtfx.map_or(f64::NAN, |rtfx| rtfx.0);
-            ParetoPoint {
-                label: row.model.clone(),
-                href: row.href.clone(),
-                detail: format!("Avg WER {} %, RTFx {}", row.avg_wer.value, Rtfx(speed)),
-                speed,
-                speed_interval: Some((speed * 0.98, speed * 1.02)),
-                error: row.avg_wer.value.0,
-                error_interval: row.avg_wer.interval.map(|interval| (interval.low.0, interval.high.0)),
-                on_front: row.on_front,
-            }
+/// The usual columns of a board.
+fn usual_columns() -> Vec<Column> {
+    let tracks = TRACKS.iter().map(|track| Column::Track(track.name.to_owned()));
+    tracks
+        .chain([Column::Rtfx, Column::LatencyP50, Column::LatencyP95, Column::Params, Column::Pareto])
+        .collect()
+}
+
+fn rows(model: &str) -> Vec<BoardRow> {
+    let row = |example: &ExampleModel| {
+        let (low, high) = example.interval;
+        let wers = example.tracks.map(Cell::Wer);
+        let rest = [
+            Cell::Speed(Rtfx(example.speed), example.place == 10),
+            Cell::Time(Seconds(6.2 / example.speed)),
+            Cell::Time(Seconds(17.0 / example.speed)),
+            example.params.map_or(Cell::Absent, |params| Cell::Size(Params(params))),
+            Cell::Front(example.on_front, Probability(if example.on_front { 0.93 } else { 0.004 })),
+        ];
+        BoardRow {
+            submission: example.place.to_string(),
+            standing: RowStanding::Ranked(Rank { place: example.place, low, high }),
+            ranking: None,
+            opens_tie_group: example.opens,
+            why: Some(Why {
+                leader: (!example.opens).then(|| ("Otolith 1.7B".to_owned(), Difference(0.0041))),
+                better: low - 1,
+                worse: 12 - high,
+                tied: usize::from(low != high),
+            }),
+            model: example.model.clone(),
+            href: format!("/models/{}", example.place),
+            organisation: example.organisation.clone(),
+            score: Some(example.mean),
+            cells: wers.into_iter().chain(rest).collect(),
+        }
+    };
+    examples(model).iter().map(row).collect()
+}
+
+fn points(model: &str) -> Vec<ParetoPoint> {
+    examples(model)
+        .iter()
+        .map(|example| ParetoPoint {
+            label: example.model.clone(),
+            href: format!("/models/{}", example.place),
+            detail: format!("Avg WER {} %, RTFx {}", example.mean.value, Rtfx(example.speed)),
+            across: example.speed,
+            across_interval: Some((example.speed * 0.98, example.speed * 1.02)),
+            error: example.mean.value.0,
+            error_interval: example.mean.interval.map(|interval| (interval.low.0, interval.high.0)),
+            on_front: example.on_front,
         })
         .collect()
 }
@@ -241,6 +294,8 @@ fn chart_of(points: &[ParetoPoint], layout: ChartLayout, embedding: Embedding) -
         id: if layout == ChartLayout::Wide { "pareto".to_owned() } else { "pareto-compact".to_owned() },
         title: "Avg WER over speed".to_owned(),
         description: "One point a model; the same numbers stand in the table.".to_owned(),
+        across: Axis::rtfx(),
+        error_title: "Avg WER, %".to_owned(),
         points: points.to_vec(),
         layout,
         embedding,
@@ -252,12 +307,18 @@ fn chart(points: &[ParetoPoint]) -> Chart {
         wide: pareto(&chart_of(points, ChartLayout::Wide, Embedding::Inline)),
         compact: pareto(&chart_of(points, ChartLayout::Compact, Embedding::Inline)),
         svg_href: Some("/pareto.svg?release=demo-1".to_owned()),
+        reading: "Down is more accurate, right is better.".to_owned(),
     }
 }
 
 fn board(model: &str, sort: Sort) -> BoardPage {
-    let rows = rows(model);
-    let mut page = BoardPage {
+    let mut rows = rows(model);
+    if sort.column == Column::Rtfx {
+        let speeds: Vec<f64> = examples(model).iter().map(|example| example.speed).collect();
+        let speed = |row: &BoardRow| speeds[row_place(row) as usize - 1];
+        rows.sort_by(|left, right| speed(right).total_cmp(&speed(left)));
+    }
+    BoardPage {
         corpus: Some(corpus()),
         layout: Layout {
             json_href: Some("/api/v1/boards/demo-1".to_owned()),
@@ -272,17 +333,159 @@ fn board(model: &str, sort: Sort) -> BoardPage {
             talkers: Count(48),
             rooms: Count(14),
         },
+        scoring: scoring("ffasr"),
+        view: View {
+            release: Some("demo-1".to_owned()),
+            hardware: Some("cpu-2core".to_owned()),
+            sort,
+            ..View::default()
+        },
+        offer: offer(),
+        purpose: None,
+        columns: usual_columns(),
+        models: Count(rows.len() as u64),
+        hidden: 0,
+        chart: Some(chart(&points(model))),
+        rows,
+    }
+}
+
+fn row_place(row: &BoardRow) -> u32 {
+    match &row.standing {
+        RowStanding::Ranked(rank) => rank.place,
+        RowStanding::Placed(place) => *place,
+        RowStanding::Without(_) => 0,
+    }
+}
+
+fn link(label: &str, is_current: bool) -> Link {
+    Link { href: format!("/?for={label}"), label: label.to_owned(), is_current }
+}
+
+fn offer() -> Offer {
+    Offer {
         releases: vec![choice("demo-1", "demo-1", true), choice("2026-10", "2026-10", false)],
         hardware_classes: vec![
             choice("cpu-2core", "cpu-2core", true),
             choice("nvidia-l4", "nvidia-l4", false),
         ],
-        scoring: scoring("ffasr"),
-        sort,
-        chart: Some(chart(&points(&rows))),
+        purposes: vec![link("Ranking", true), link("Car", false)],
+        organisations: vec![choice("Papagei Speech", "Papagei Speech", false)],
+        runtimes: vec![choice("onnx", "onnx", false)],
+        licences: vec![choice("open", "any open licence", false), choice("MIT", "MIT", false)],
+        sizes: vec![choice("small", "up to 100 M", false)],
+        columns: usual_columns().iter().map(|column| choice(column.name(), column.name(), true)).collect(),
+        weights: TRACKS
+            .iter()
+            .map(|track| WeightField { track: track.name.to_owned(), weight: 1.0 })
+            .collect(),
+    }
+}
+
+/// A board ranked for a purpose: one model is too slow, one lacks a track.
+fn board_for_a_purpose(model: &str) -> BoardPage {
+    let mut page = board(model, Sort::default());
+    page.view.purpose = Purpose::named("car").unwrap_or_default();
+    page.purpose = Some(PurposeView {
+        label: Some("Car".to_owned()),
+        reason: Some("Short distances, but noise as loud as the voice.".to_owned()),
+        shares: vec![("far-low".to_owned(), "75".to_owned()), ("far-mid".to_owned(), "25".to_owned())],
+    });
+    for (row, place) in page.rows.iter_mut().zip(1_u32..) {
+        row.ranking = Some(Elsewhere { place: 13 - place, avg_wer: Rate(0.2) });
+        row.standing = RowStanding::Placed(place);
+        row.why = None;
+    }
+    page.rows[10].standing = RowStanding::Without("p95 above 2 s".to_owned());
+    page.rows[11].standing = RowStanding::Without("not run on moving-mid".to_owned());
+    page.rows[11].score = None;
+    page.rows[11].cells[0] = Cell::NotRun;
+    page
+}
+
+fn board_without_a_match(model: &str) -> BoardPage {
+    let mut page = board(model, Sort::default());
+    model.clone_into(&mut page.view.filter.text);
+    page.hidden = page.rows.len();
+    page.rows.clear();
+    page.chart = None;
+    page
+}
+
+fn pareto_page(model: &str) -> ParetoPage {
+    let rows: Vec<ParetoRow> = examples(model)
+        .iter()
+        .map(|example| ParetoRow {
+            model: example.model.clone(),
+            href: format!("/models/{}", example.place),
+            error: example.mean,
+            cost: Rtfx(example.speed).to_string(),
+            on_front: example.on_front,
+            probability: Probability(if example.on_front { 0.93 } else { 0.004 }),
+        })
+        .collect();
+    ParetoPage {
+        layout: layout(Section::Board),
+        release: "demo-1".to_owned(),
+        view: View { release: Some("demo-1".to_owned()), ..View::default() },
+        accuracies: vec![choice("wer", "Avg WER", true), choice("near", "WER on near", false)],
+        costs: vec![choice("rtfx", "RTFx, times real time", true), choice("params", "Parameters", false)],
+        purposes: vec![link("Ranking", true), link("Car", false)],
+        chart: Some(chart(&points(model))),
+        axes: ("Avg WER, %".to_owned(), "RTFx, times real time".to_owned()),
         rows,
+        left_out: 2,
+    }
+}
+
+fn my_room(model: &str) -> MyRoomPage {
+    let condition = |name, value: &str, measured: Option<&str>| ConditionRow {
+        name,
+        value: value.to_owned(),
+        measured: measured.map(str::to_owned),
+        is_beyond: false,
     };
-    page.sort_rows();
+    MyRoomPage {
+        layout: layout(Section::Board),
+        release: "demo-1".to_owned(),
+        hardware_class: "cpu-2core".to_owned(),
+        releases: vec![choice("demo-1", "demo-1", true)],
+        hardware_classes: vec![choice("cpu-2core", "cpu-2core", true)],
+        form: RoomForm {
+            volume: "60".to_owned(),
+            t30: "0.4".to_owned(),
+            distance: "2".to_owned(),
+            noise: "45".to_owned(),
+            latency: "1".to_owned(),
+        },
+        efforts: vec![choice("normal", "normal, 60 dB(A) at 1 m", true)],
+        conditions: vec![
+            condition("Speech above the noise (SNR)", "12.1 dB", Some("\u{2212}3.9 to 23.8 dB")),
+            condition("Reverberation time (T30)", "0.40 s", Some("0.21 to 0.83 s")),
+        ],
+        rows: examples(model)
+            .iter()
+            .map(|example| PredictionRow {
+                model: example.model.clone(),
+                href: format!("/models/{}", example.place),
+                organisation: example.organisation.clone(),
+                predicted: Some(example.tracks[2]),
+                items: Count(6_000),
+                avg_wer: example.mean,
+                latency_p95: Seconds(17.0 / example.speed),
+                is_late: 17.0 / example.speed > 1.0,
+                rtfx: Some(Rtfx(example.speed)),
+            })
+            .collect(),
+        without_response: 1,
+    }
+}
+
+/// A room with more reverberation than any that was measured.
+fn my_room_beyond(model: &str) -> MyRoomPage {
+    let mut page = my_room(model);
+    page.conditions[1].is_beyond = true;
+    page.rows.iter_mut().for_each(|row| row.predicted = None);
     page
 }
 
@@ -307,12 +510,13 @@ fn board_of_another_profile(model: &str) -> BoardPage {
     page.layout.scorer = Some(page.scoring.scorer.clone());
     // The second and third change places; all rates are a little lower.
     for row in &mut page.rows {
-        let place = match row.rank.place {
+        let place = match row_place(row) {
             2 => 3,
             3 => 2,
             other => other,
         };
-        row.ranking = Some(Elsewhere { place, avg_wer: Rate(row.avg_wer.value.0 + 0.0035) });
+        let avg_wer = Rate(row.score.map_or(f64::NAN, |score| score.value.0 + 0.0035));
+        row.ranking = Some(Elsewhere { place, avg_wer });
     }
     page.rows[11].ranking = None;
     page
@@ -324,13 +528,16 @@ fn small_board(model: &str) -> BoardPage {
     page.rows.truncate(3);
     page.facts =
         ReleaseFacts { utterances: Count(24), words: Count(187), talkers: Count(1), rooms: Count(3) };
-    page.chart = Some(chart(&points(&page.rows)));
+    let points = points(model);
+    page.chart = Some(chart(&points[..3]));
+    page.models = Count(3);
     page
 }
 
 fn empty_board() -> BoardPage {
     let mut page = board("", Sort::default());
     page.rows.clear();
+    page.models = Count(0);
     page.chart = None;
     page
 }
@@ -342,7 +549,7 @@ fn stale_board(model: &str) -> BoardPage {
 }
 
 fn external() -> ExternalPage {
-    let rows = rows("Lauscher 2B");
+    let rows = examples("Lauscher 2B");
     let mut page = ExternalPage {
         layout: layout(Section::External),
         boards: Vec::new(),
@@ -358,21 +565,21 @@ fn external() -> ExternalPage {
         rows: rows
             .iter()
             .map(|row| ExternalRow {
-                place: row.rank.place,
+                place: row.place,
                 model: format!("{}/{}", row.organisation.to_lowercase().replace(' ', "-"), row.model),
-                avg_wer: row.avg_wer.value,
+                avg_wer: row.mean.value,
                 tracks: row.tracks.map(|track| track.value),
-                rtfx: row.rtfx,
-                num_params: row.num_params,
+                rtfx: Some(Rtfx(row.speed)),
+                num_params: row.params.map(Params),
                 on_front: row.on_front,
             })
             .collect(),
     };
-    let mut points = points(&rows);
+    let mut points = points("Lauscher 2B");
     for (point, row) in points.iter_mut().zip(&page.rows) {
         point.href = format!("#{}", row.anchor());
         point.error_interval = None;
-        point.speed_interval = None;
+        point.across_interval = None;
     }
     page.chart = Some(Chart { svg_href: None, ..chart(&points) });
     page.sort_rows();

@@ -1,93 +1,101 @@
 //! The board: ranked table and Pareto chart.
 
-use axum::extract::State;
-use charts::{Embedding, ParetoChart, ParetoPoint};
-use scoring::ScoringProfile;
-use serde::Deserialize;
+use std::collections::BTreeSet;
 
-use super::{Page, layout, method, model, page};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+};
+use charts::{Axis, Better, Embedding, ParetoChart, ParetoPoint};
+use scoring::ScoringProfile;
+use selection::{
+    Accuracy, Answered, Column, Cost, LicenceChoice, PURPOSES, Purpose, SizeClass, Standing, View,
+};
+
+use super::{layout, method, model};
 use crate::{
     Service,
+    asked::{Asked, Pairs, no_place},
     auth::Visitor,
     board::{Board, Row, Snapshot},
     error::AppError,
     extract::Query,
+    fronts::Front,
     scorer,
     views::{
-        BoardPage, BoardRow, Chart, Choice, Count, Elsewhere, Params, Probability, Rate, ReleaseFacts, Rtfx,
-        Scoring, Seconds, Section, Sort, TRACKS, url_component,
+        BoardPage, BoardRow, Cell, Chart, Choice, Count, Difference, Elsewhere, Estimate, Link, Offer,
+        Params, Probability, PurposeView, Rate, ReleaseFacts, RowStanding, Rtfx, Scoring, Seconds, Section,
+        TRACKS, WeightField, Why, url_component,
     },
 };
 
-#[derive(Deserialize)]
-pub(crate) struct View {
-    release: Option<String>,
-    hardware: Option<String>,
-    profile: Option<String>,
-    sort: Option<String>,
-    dir: Option<String>,
+/// The most a weight can be in the form.
+const MOST_WEIGHT: f64 = 5.0;
+
+/// A form sends its empty fields along, and several columns under one name; the address of what it asks for is shorter.
+pub(super) fn tidied(pairs: &Pairs, path: &str) -> Result<Option<String>, AppError> {
+    let is_untidy = |(key, value): &(String, String)| {
+        value.is_empty() || key.starts_with("w-") || (key == "for" && Purpose::named(value).is_none())
+    };
+    let columns = pairs.iter().filter(|(key, _)| key == "columns").count();
+    if columns <= 1 && !pairs.iter().any(is_untidy) {
+        return Ok(None);
+    }
+    let view = View::from_pairs(pairs.iter().map(|(key, value)| (key, value)))
+        .map_err(|error| AppError::BadRequest(format!("{error}.")))?;
+    Ok(Some(view.href(path)))
 }
 
 pub(crate) async fn show(
     State(service): State<Service>,
     Visitor(user): Visitor,
-    Query(view): Query<View>,
-) -> Page {
-    let profile = scorer::profile(view.profile.as_deref())?;
+    Query(pairs): Query<Pairs>,
+) -> Result<Response, AppError> {
+    if let Some(href) = tidied(&pairs, "/")? {
+        return Ok(Redirect::to(&href).into_response());
+    }
     let snapshot = service.board();
+    let asked = Asked::read(&service, &snapshot, &pairs)?;
     let mut layout = layout(&service, Section::Board, user.as_ref());
-    layout.scorer = Some(profile.scorer());
-    let wanted = view.release.as_deref().filter(|slug| !slug.is_empty());
-    let release = snapshot.release(wanted);
-    if let (Some(slug), None) = (wanted, release) {
-        return Err(AppError::NotFound(format!("release \u{201c}{slug}\u{201d}")));
+    layout.scorer = Some(asked.profile.scorer());
+    layout.release = asked.release.map(|release| release.slug.clone());
+    let release = asked.release.map(|release| release.slug.clone()).unwrap_or_default();
+    if asked.release.is_some() {
+        layout.json_href = Some(file_href(&asked, ""));
+        layout.csv_href = Some(file_href(&asked, "/csv"));
     }
-    let hardware = view.hardware.as_deref().filter(|class| !class.is_empty());
-    let ranking = release.and_then(|release| snapshot.board(release.id, hardware));
-    let board = ranking.and_then(|board| snapshot.under(board, profile));
-    let slug = release.map(|release| release.slug.clone()).unwrap_or_default();
-    let hardware_class = ranking
-        .map(|board| board.hardware_class.clone())
-        .or_else(|| hardware.map(str::to_owned))
-        .unwrap_or_else(|| service.settings.hardware_class.clone());
-    let rows: &[Row] = board.map(|board| board.rows.as_slice()).unwrap_or_default();
-    if !snapshot.boards.iter().any(|board| board.hardware_class == hardware_class)
-        && hardware_class != service.settings.hardware_class
-    {
-        return Err(AppError::NotFound(format!("hardware class \u{201c}{hardware_class}\u{201d}")));
-    }
-    let scoring = scoring_view(&snapshot, release.map(|release| release.id), profile);
-    let query = format!("hardware={}{}", url_component(&hardware_class), scoring.query());
-    let ranking = ranking.filter(|_| !scoring.is_ranking());
-    if release.is_some() {
-        layout.json_href = Some(format!("/api/v1/boards/{slug}?{query}"));
-        layout.csv_href = Some(format!("/api/v1/boards/{slug}/csv?{query}"));
-    }
-    layout.release.clone_from(&release.map(|release| release.slug.clone()));
-    let mut view = BoardPage {
-        facts: facts(&snapshot, release.map(|release| release.id), rows),
-        chart: chart(
-            rows,
-            &scoring,
-            (!rows.is_empty()).then(|| format!("/api/v1/boards/{slug}/pareto.svg?{query}")),
-        ),
-        corpus: release.and_then(|release| method::corpus(&release.about)),
-        releases: releases(&snapshot, &slug),
-        hardware_classes: release
-            .map(|release| hardware_choices(&snapshot, release.id, &hardware_class))
-            .unwrap_or_default(),
-        sort: Sort::from_query(view.sort.as_deref(), view.dir.as_deref()),
-        rows: rows
-            .iter()
-            .map(|row| row_view(row, &scoring, ranking.and_then(|board| board.row(row.result.submission))))
+    let scoring = scoring_view(&snapshot, asked.release.map(|release| release.id), asked.profile);
+    let columns = columns(&asked);
+    let fronts = asked.fronts();
+    let chart = chart(&asked, &fronts, &scoring);
+    let page = BoardPage {
+        facts: facts(&snapshot, &asked),
+        corpus: asked.release.and_then(|release| method::corpus(&release.about)),
+        offer: offer(&snapshot, &asked, &columns),
+        purpose: purpose_view(&asked.view.purpose),
+        rows: asked
+            .rows()
+            .zip(&fronts)
+            .map(|((answered, row), front)| row_view(&asked, answered, row, *front, &columns, &scoring))
             .collect(),
+        models: Count(asked.board.map_or(0, |board| board.rows.len() as u64)),
+        hidden: asked.answer.hidden,
+        hardware_class: asked.hardware_class.clone(),
+        view: asked.view.clone(),
+        columns,
+        chart,
         scoring,
         layout,
-        release: slug,
-        hardware_class,
+        release,
     };
-    view.sort_rows();
-    page(&view)
+    Ok(super::page(&page)?.into_response())
+}
+
+/// The view as a file: JSON, `/csv` or `/pareto.svg`.
+pub(super) fn file_href(asked: &Asked<'_>, suffix: &str) -> String {
+    let release = asked.view.release.as_deref().unwrap_or_default();
+    let view = View { release: None, ..asked.view.clone() };
+    view.href(&format!("/api/v1/boards/{}{suffix}", url_component(release)))
 }
 
 /// The profile shown, and those to choose from.
@@ -115,7 +123,106 @@ pub(super) fn scoring_view(
     }
 }
 
-fn releases(snapshot: &Snapshot, chosen: &str) -> Vec<Choice> {
+/// Columns in the order of the table: those asked for, or the usual ones.
+fn columns(asked: &Asked<'_>) -> Vec<Column> {
+    let tracks = asked.tracks().into_iter().map(Column::Track);
+    let is_usual = |column: &Column| match column {
+        Column::Track(name) => {
+            TRACKS.iter().any(|track| track.name == name)
+                || asked.view.purpose.weights().is_some_and(|weights| weights.of(name) > 0.0)
+        }
+        column => !matches!(column, Column::Licence | Column::Runtime),
+    };
+    let all = tracks.chain(Column::FIXED);
+    match &asked.view.columns {
+        Some(chosen) => all.filter(|column| chosen.contains(column)).collect(),
+        None => all.filter(is_usual).collect(),
+    }
+}
+
+fn offer(snapshot: &Snapshot, asked: &Asked<'_>, columns: &[Column]) -> Offer {
+    let view = &asked.view;
+    let rows = asked.board.map(|board| board.rows.as_slice()).unwrap_or_default();
+    let of_all = |word: fn(&Row) -> &str| -> Vec<&str> {
+        rows.iter().map(word).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let words = |all: Vec<&str>, chosen: Option<&str>| -> Vec<Choice> {
+        all.into_iter().map(|word| choice(word, word, chosen == Some(word))).collect()
+    };
+    let licence = match &view.filter.licence {
+        LicenceChoice::Exactly(licence) => Some(licence.as_str()),
+        LicenceChoice::Any | LicenceChoice::Open => None,
+    };
+    let open = choice("open", "any open licence", view.filter.licence == LicenceChoice::Open);
+    Offer {
+        releases: releases(snapshot, view.release.as_deref().unwrap_or_default()),
+        hardware_classes: asked
+            .release
+            .map(|release| hardware_choices(snapshot, release.id, &asked.hardware_class))
+            .unwrap_or_default(),
+        purposes: purposes(view, "/"),
+        organisations: words(of_all(|row| &row.candidate.organisation), view.filter.organisation.as_deref()),
+        runtimes: words(of_all(|row| &row.candidate.runtime), view.filter.runtime.as_deref()),
+        licences: [open].into_iter().chain(words(of_all(|row| &row.candidate.licence), licence)).collect(),
+        sizes: SizeClass::ALL
+            .map(|class| choice(class.name(), class.label(), view.filter.size == Some(class)))
+            .to_vec(),
+        columns: asked
+            .tracks()
+            .into_iter()
+            .map(Column::Track)
+            .chain(Column::FIXED)
+            .map(|column| choice(column.name(), column.name(), columns.contains(&column)))
+            .collect(),
+        weights: weight_fields(asked),
+    }
+}
+
+pub(super) fn choice(value: &str, label: &str, selected: bool) -> Choice {
+    Choice { value: value.to_owned(), label: label.to_owned(), selected }
+}
+
+pub(super) fn purposes(view: &View, path: &str) -> Vec<Link> {
+    let to = |purpose: Purpose, label: &str| Link {
+        is_current: view.purpose == purpose,
+        href: View { purpose, sort: selection::Sort::default(), ..view.clone() }.href(path),
+        label: label.to_owned(),
+    };
+    let ranking = to(Purpose::Ranking, "Ranking");
+    [ranking].into_iter().chain(PURPOSES.iter().map(|case| to(Purpose::Named(case), case.label))).collect()
+}
+
+/// The weights as they stand, the largest at the end of the scale; those of the ranking are equal.
+fn weight_fields(asked: &Asked<'_>) -> Vec<WeightField> {
+    let weights = asked.view.purpose.weights();
+    let most =
+        weights.iter().flat_map(selection::Weights::iter).map(|(_, weight)| weight).fold(0.0, f64::max);
+    let of = |track: &str| match &weights {
+        Some(weights) => (10.0 * MOST_WEIGHT * weights.of(track) / most).round() / 10.0,
+        None if TRACKS.iter().any(|ranked| ranked.name == track) => 1.0,
+        None => 0.0,
+    };
+    let field = |track: String| WeightField { weight: of(&track), track };
+    asked.tracks().into_iter().map(field).collect()
+}
+
+fn purpose_view(purpose: &Purpose) -> Option<PurposeView> {
+    let weights = purpose.weights()?;
+    let named = match purpose {
+        Purpose::Named(case) => Some(case),
+        Purpose::Ranking | Purpose::Own(_) => None,
+    };
+    Some(PurposeView {
+        label: named.map(|case| case.label.to_owned()),
+        reason: named.map(|case| case.reason.to_owned()),
+        shares: weights
+            .iter()
+            .map(|(track, _)| (track.to_owned(), format!("{:.0}", 100.0 * weights.share(track))))
+            .collect(),
+    })
+}
+
+pub(super) fn releases(snapshot: &Snapshot, chosen: &str) -> Vec<Choice> {
     let mut choices: Vec<Choice> = Vec::new();
     for release in &snapshot.releases {
         // One entry a slug: the newest version, which comes first.
@@ -130,7 +237,11 @@ fn releases(snapshot: &Snapshot, chosen: &str) -> Vec<Choice> {
     choices
 }
 
-fn hardware_choices(snapshot: &Snapshot, release: protocol::ReleaseId, chosen: &str) -> Vec<Choice> {
+pub(super) fn hardware_choices(
+    snapshot: &Snapshot,
+    release: protocol::ReleaseId,
+    chosen: &str,
+) -> Vec<Choice> {
     snapshot
         .boards_of(release)
         .map(|Board { hardware_class, .. }| Choice {
@@ -141,11 +252,11 @@ fn hardware_choices(snapshot: &Snapshot, release: protocol::ReleaseId, chosen: &
         .collect()
 }
 
-fn facts(snapshot: &Snapshot, release: Option<protocol::ReleaseId>, rows: &[Row]) -> ReleaseFacts {
-    let size = release.and_then(|release| snapshot.size(release));
+fn facts(snapshot: &Snapshot, asked: &Asked<'_>) -> ReleaseFacts {
+    let size = asked.release.and_then(|release| snapshot.size(release.id));
     let count = |number: Option<i64>| Count(number.unwrap_or_default().unsigned_abs());
-    let words =
-        rows.first().and_then(|row| row.result.summary.tracks.get("near")).map_or(0, |near| near.ref_words);
+    let first = asked.board.and_then(|board| board.rows.first());
+    let words = first.and_then(|row| row.result.summary.tracks.get("near")).map_or(0, |near| near.ref_words);
     ReleaseFacts {
         utterances: count(size.map(|size| size.utterances)),
         words: Count(words),
@@ -154,39 +265,109 @@ fn facts(snapshot: &Snapshot, release: Option<protocol::ReleaseId>, rows: &[Row]
     }
 }
 
-fn row_view(row: &Row, scoring: &Scoring, ranking: Option<&Row>) -> BoardRow {
-    let result = &row.result;
-    let summary = &result.summary;
+fn row_view(
+    asked: &Asked<'_>,
+    answered: &Answered,
+    row: &Row,
+    front: Front,
+    columns: &[Column],
+    scoring: &Scoring,
+) -> BoardRow {
+    let is_ranking = asked.view.purpose.is_ranking();
+    let elsewhere = asked.ranking.filter(|_| !is_ranking || !scoring.is_ranking());
     BoardRow {
-        rank: model::rank(row),
-        ranking: ranking.map(|row| Elsewhere {
-            place: row.rank,
-            avg_wer: Rate(row.result.summary.avg_wer.unwrap_or(f64::NAN)),
-        }),
+        submission: row.result.submission.to_string(),
+        standing: match &answered.standing {
+            Standing::Place(_) if is_ranking => RowStanding::Ranked(model::rank(row)),
+            Standing::Place(place) => RowStanding::Placed(*place),
+            standing => RowStanding::Without(no_place(standing).unwrap_or_default()),
+        },
+        ranking: elsewhere
+            .and_then(|board| board.row(row.result.submission))
+            .map(|row| Elsewhere { place: row.rank, avg_wer: Rate(row.candidate.average.value) }),
         opens_tie_group: row.opens_tie_group,
-        model: result.manifest.name.clone(),
+        why: asked.board.filter(|_| is_ranking).map(|board| why(board, answered.index)),
+        model: row.candidate.name.clone(),
         href: href(row, scoring),
-        organisation: result.manifest.organisation.clone(),
-        avg_wer: model::average(row),
-        tracks: TRACKS.map(|track| model::estimate(summary.tracks.get(track.name))),
-        rtfx: summary.rtfx.map(Rtfx),
-        speed_unstable: !summary.rtfx_stable,
-        latency_p50: Some(Seconds(summary.latency.p50)),
-        latency_p95: Some(Seconds(summary.latency.p95)),
-        num_params: row.num_params().map(Params),
-        on_front: row.on_front,
-        front_probability: Probability(row.front_probability),
+        organisation: row.candidate.organisation.clone(),
+        score: answered.score.map(estimate),
+        cells: columns.iter().map(|column| cell(column, row, front)).collect(),
     }
 }
 
-fn href(row: &Row, scoring: &Scoring) -> String {
+fn estimate(estimate: selection::Estimate) -> Estimate {
+    Estimate::new(estimate.value, estimate.interval)
+}
+
+fn cell(column: &Column, row: &Row, front: Front) -> Cell {
+    let candidate = &row.candidate;
+    match column {
+        Column::Track(track) => {
+            candidate.tracks.get(track).map_or(Cell::NotRun, |wer| Cell::Wer(estimate(*wer)))
+        }
+        Column::Rtfx => candidate
+            .rtfx
+            .map_or(Cell::Absent, |rtfx| Cell::Speed(Rtfx(rtfx.value), !row.result.summary.rtfx_stable)),
+        Column::LatencyP50 => Cell::Time(Seconds(candidate.latency_p50)),
+        Column::LatencyP95 => Cell::Time(Seconds(candidate.latency_p95)),
+        Column::Params => candidate.num_params.map_or(Cell::Absent, |params| Cell::Size(Params(params))),
+        Column::Pareto => Cell::Front(front.is_on, Probability(front.probability)),
+        Column::Licence => Cell::Words(candidate.licence.clone()),
+        Column::Runtime => Cell::Words(candidate.runtime.clone()),
+        Column::Rank | Column::Model | Column::Score => Cell::Absent,
+    }
+}
+
+/// What the data say about the place of a row of the ranking.
+fn why(board: &Board, number: usize) -> Why {
+    let row = &board.rows[number];
+    let leads = |row: &Row| row.opens_tie_group;
+    let first = board.rows[..=number].iter().rposition(leads).unwrap_or_default();
+    let after = board.rows[number + 1..].iter().position(leads);
+    let end = after.map_or(board.rows.len(), |more| number + 1 + more);
+    let leader = &board.rows[first];
+    let ahead = row.candidate.average.value - leader.candidate.average.value;
+    let models = u32::try_from(board.rows.len()).unwrap_or(u32::MAX);
+    Why {
+        leader: (first != number).then(|| (leader.candidate.name.clone(), Difference(ahead))),
+        better: row.rank_interval.0.saturating_sub(1),
+        worse: models.saturating_sub(row.rank_interval.1),
+        tied: end - first - 1,
+    }
+}
+
+pub(super) fn href(row: &Row, scoring: &Scoring) -> String {
     let query = scoring.query().replacen('&', "?", 1);
     format!("/models/{}{query}", row.result.submission)
 }
 
-fn chart(rows: &[Row], scoring: &Scoring, svg_href: Option<String>) -> Option<Chart> {
-    let points = points(rows, |row| href(row, scoring));
-    (!points.is_empty()).then(|| both_layouts("pareto", "Word error rate against speed", points, svg_href))
+/// The chart of a view, over its axes.
+pub(super) fn chart(asked: &Asked<'_>, fronts: &[Front], scoring: &Scoring) -> Option<Chart> {
+    let points = points(asked, fronts, |row| href(row, scoring));
+    let title = chart_title(&asked.view);
+    (!points.is_empty()).then(|| {
+        let svg = file_href(asked, "/pareto.svg");
+        both_layouts("pareto", &title, points, axes(&asked.view), Some(svg))
+    })
+}
+
+/// What a chart is drawn over: the horizontal axis and the title of the vertical one.
+pub(super) type Axes = (Axis, String);
+
+/// The axes of a view.
+pub(super) fn axes(view: &View) -> Axes {
+    let better = if view.cost.more_is_better() { Better::Higher } else { Better::Lower };
+    let errors = match &view.accuracy {
+        Accuracy::Score if view.purpose.is_ranking() => "Avg WER, %".to_owned(),
+        Accuracy::Score => "Weighted WER, %".to_owned(),
+        Accuracy::Track(track) => format!("WER on {track}, %"),
+    };
+    (Axis { title: view.cost.label().to_owned(), better }, errors)
+}
+
+fn chart_title(view: &View) -> String {
+    let (axis, errors) = axes(view);
+    format!("{} over {}", errors.trim_end_matches(", %"), axis.title.split(',').next().unwrap_or_default())
 }
 
 /// One chart for a wide page and for a phone.
@@ -194,12 +375,24 @@ pub(super) fn both_layouts(
     id: &str,
     title: &str,
     points: Vec<ParetoPoint>,
+    (across, error_title): Axes,
     svg_href: Option<String>,
 ) -> Chart {
+    let (way, good) = match across.better {
+        Better::Higher => ("further right", "right"),
+        Better::Lower => ("further left", "left"),
+    };
+    let reading = format!(
+        "Down is more accurate, {good} is better; the horizontal axis is logarithmic. Lines through a point are its 95 % intervals."
+    );
     let mut chart = ParetoChart {
         id: format!("{id}-wide"),
         title: title.to_owned(),
-        description: "Each point is a model; lower is more accurate, further right is faster. The line is the Pareto front: no other model is both faster and more accurate.".to_owned(),
+        description: format!(
+            "Each point is a model; lower is more accurate, {way} is better. The line is the Pareto front: no other model is better in both."
+        ),
+        across,
+        error_title,
         points,
         layout: charts::Layout::Wide,
         embedding: Embedding::Inline,
@@ -207,39 +400,51 @@ pub(super) fn both_layouts(
     let wide = charts::pareto(&chart);
     chart.id = format!("{id}-compact");
     chart.layout = charts::Layout::Compact;
-    Chart { wide, compact: charts::pareto(&chart), svg_href }
+    Chart { wide, compact: charts::pareto(&chart), svg_href, reading }
 }
 
-/// The chart as a file of its own.
-pub(crate) fn standalone_chart(rows: &[Row]) -> String {
+/// The chart of a view as a file of its own.
+pub(crate) fn standalone_chart(asked: &Asked<'_>) -> String {
+    let (across, error_title) = axes(&asked.view);
     charts::pareto(&ParetoChart {
         id: "pareto".to_owned(),
-        title: "Word error rate against speed".to_owned(),
-        description: "Each point is a model; lower is more accurate, further right is faster.".to_owned(),
-        points: points(rows, |row| format!("/models/{}", row.result.submission)),
+        title: chart_title(&asked.view),
+        description: "Each point is a model; lower is more accurate. The line is the Pareto front."
+            .to_owned(),
+        across,
+        error_title,
+        points: points(asked, &asked.fronts(), |row| format!("/models/{}", row.result.submission)),
         layout: charts::Layout::Wide,
         embedding: Embedding::Standalone,
     })
 }
 
-fn points(rows: &[Row], href: impl Fn(&Row) -> String) -> Vec<ParetoPoint> {
-    rows.iter()
-        .filter_map(|row| {
-            let summary = &row.result.summary;
-            let (error, speed) = summary.avg_wer.zip(summary.rtfx)?;
+fn points(asked: &Asked<'_>, fronts: &[Front], href: impl Fn(&Row) -> String) -> Vec<ParetoPoint> {
+    let (axis, errors) = axes(&asked.view);
+    let errors = errors.trim_end_matches(", %");
+    let (across, unit) = axis.title.split_once(", ").unwrap_or((&axis.title, ""));
+    let unit = if asked.view.cost == Cost::Rtfx { String::new() } else { format!(" {unit}") };
+    asked
+        .rows()
+        .zip(fronts)
+        .filter(|((answered, _), _)| answered.standing.place().is_some())
+        .filter_map(|((answered, row), front)| {
+            let error = asked.view.error(answered, &row.candidate)?;
+            let cost = asked.view.cost.of(&row.candidate)?;
             Some(ParetoPoint {
-                label: row.result.manifest.name.clone(),
+                label: row.candidate.name.clone(),
                 href: href(row),
                 detail: format!(
-                    "{}, on the front in {} of the draws",
-                    detail(error, speed),
-                    Probability(row.front_probability)
+                    "{errors} {:.2} %, {across} {:.2}{unit}, on the front in {} of the draws",
+                    100.0 * error.value,
+                    cost.value,
+                    Probability(front.probability)
                 ),
-                speed,
-                speed_interval: summary.rtfx_interval,
-                error,
-                error_interval: summary.avg_wer_interval,
-                on_front: row.on_front,
+                across: cost.value,
+                across_interval: cost.interval,
+                error: error.value,
+                error_interval: error.interval,
+                on_front: front.is_on,
             })
         })
         .collect()

@@ -1,7 +1,8 @@
 //! Boards published elsewhere.
 
 use axum::extract::State;
-use charts::ParetoPoint;
+use charts::{Axis, ParetoPoint};
+use selection::Sort;
 use serde::Deserialize;
 use store::external::{ExternalBoard, ExternalRow};
 
@@ -11,9 +12,7 @@ use crate::{
     auth::Visitor,
     error::AppError,
     extract::Query,
-    views::{
-        self, Choice, ExternalPage, ExternalSource, Params, Rate, Rtfx, Section, Sort, TRACKS, Timestamp,
-    },
+    views::{self, Choice, ExternalPage, ExternalSource, Params, Rate, Rtfx, Section, TRACKS, Timestamp},
 };
 
 #[derive(Deserialize)]
@@ -60,13 +59,14 @@ pub(crate) async fn show(
             loaded_at: Timestamp(board.imported_at),
         }),
         board: slug,
-        sort: Sort::from_query(view.sort.as_deref(), view.dir.as_deref()),
+        sort: Sort::named(view.sort.as_deref(), view.dir.as_deref()),
         rows: board.map(rows).unwrap_or_default(),
         chart: board.map(|external| {
             board::both_layouts(
                 "external",
                 "Word error rate against speed, as published",
                 points(external),
+                (Axis::rtfx(), "Word error rate, %".to_owned()),
                 None,
             )
         }),
@@ -115,8 +115,8 @@ fn points(board: &ExternalBoard) -> Vec<ParetoPoint> {
                 label: row.model.rsplit('/').next().unwrap_or(&row.model).to_owned(),
                 href: format!("#place-{place}"),
                 detail: board::detail(row.avg_wer, speed),
-                speed,
-                speed_interval: None,
+                across: speed,
+                across_interval: None,
                 error: row.avg_wer,
                 error_interval: None,
                 on_front,

@@ -8,6 +8,8 @@ pub(crate) mod external;
 pub(crate) mod live;
 pub(crate) mod method;
 pub(crate) mod model;
+pub(crate) mod my_room;
+pub(crate) mod pareto;
 pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod self_reports;

@@ -63,7 +63,7 @@ pub(crate) async fn show(
         layout,
         front_end,
         manifest: row.result.manifest.clone(),
-        num_params: row.num_params().map(Params),
+        num_params: row.candidate.num_params.map(Params),
         release: release.slug.clone(),
         hardware_class: board.hardware_class.clone(),
         rank: Some(rank(row)),

@@ -24,6 +24,10 @@ const MOST_CONFUSIONS: usize = 15;
 const FEWEST_ITEMS: usize = 12;
 /// The conditions whose effect is fitted, by their name in the release.
 const CONDITIONS: [&str; 4] = ["snr_db", "distance_m", "t30_s", "drr_db"];
+/// The conditions of the surface, by their name in the release: what a visitor can say of a room.
+pub(crate) const SURFACE: [&str; 3] = ["snr_db", "drr_db", "t30_s"];
+/// Fewest items for the surface.
+const FEWEST_SURFACE_ITEMS: usize = 40;
 /// The rates of which it is said where they are reached.
 const TARGETS: [f64; 3] = [0.1, 0.2, 0.5];
 
@@ -36,8 +40,23 @@ pub(crate) struct Analysis {
     pub(crate) far_near: Option<Ratio>,
     /// Errors as a function of one condition, by its name.
     pub(crate) responses: BTreeMap<String, Response>,
+    /// Errors as a function of all conditions of [`SURFACE`] together.
+    #[serde(default)]
+    pub(crate) surface: Option<Surface>,
     /// The most frequent errors that happen in [`SHOWN_FROM`] utterances or more.
     pub(crate) confusions: Vec<Confusion>,
+}
+
+/// Errors by reference word, at most one each item's words, as a function of the conditions of [`SURFACE`]: fitted to the
+/// items of the far tracks and of the sweep, in which one talker stands still.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Surface {
+    /// Items behind it.
+    pub(crate) items: u64,
+    /// Least and most of each condition among them.
+    pub(crate) range: [(f64, f64); 3],
+    /// The fit.
+    pub(crate) response: scoring::response::Response,
 }
 
 /// Where an attempt fails on one track.
@@ -131,6 +150,7 @@ pub(super) struct Collector {
     confusions: Confusions,
     utterances: HashMap<String, usize>,
     observations: BTreeMap<&'static str, Vec<Observation>>,
+    surface: Vec<Observation>,
 }
 
 impl Collector {
@@ -145,6 +165,14 @@ impl Collector {
         let utterance = *self.utterances.entry(item.reference.utterance.clone()).or_insert(next);
         self.confusions.add(utterance, item.said, item.heard, item.steps);
         let words = item.counts.words;
+        let known: Option<Vec<f64>> =
+            SURFACE.iter().map(|condition| item.reference.conditions[*condition].as_f64()).collect();
+        let stands_still = super::ranked_tracks()[1..].contains(&item.reference.track.as_str())
+            || item.reference.track == "sweep";
+        if let Some(conditions) = known.filter(|_| stands_still) {
+            let wrong = words.errors();
+            self.surface.push(Observation { conditions, wrong, words: words.ref_words() });
+        }
         for condition in CONDITIONS {
             if let Some(value) = item.reference.conditions[condition].as_f64() {
                 let wrong = words.substitutions + words.deletions;
@@ -171,6 +199,7 @@ impl Collector {
             tracks: tracks.collect(),
             far_near: far_near(draws),
             responses: responses.collect(),
+            surface: surface(&self.surface),
             confusions: self.confusions.top(MOST_CONFUSIONS, SHOWN_FROM),
         })
     }
@@ -237,6 +266,21 @@ fn respond(observations: &[Observation]) -> Option<Response> {
     })
 }
 
+/// Fits the surface; nothing without enough items, or if they do not determine it.
+fn surface(observations: &[Observation]) -> Option<Surface> {
+    let used = || observations.iter().filter(|observation| observation.words > 0);
+    if used().count() < FEWEST_SURFACE_ITEMS {
+        return None;
+    }
+    let response = fit(observations).ok()?;
+    let range = std::array::from_fn(|condition| {
+        let values = used().map(|observation| observation.conditions[condition]);
+        values
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+    });
+    Some(Surface { items: used().count() as u64, range, response })
+}
+
 /// Four to eight round values from `low` to `high`.
 fn grid(low: f64, high: f64) -> Vec<f64> {
     let span = high - low;
@@ -273,6 +317,29 @@ mod tests {
         assert_eq!(respond(&some), None);
         let same: Vec<Observation> = (0..40).map(|_| item(3.0, 5)).collect();
         assert_eq!(respond(&same), None);
+    }
+
+    #[test]
+    fn the_surface_recovers_what_the_errors_were_made_by() {
+        // logit p = −0.5 − 0.1 snr − 0.05 drr + t30.
+        let items: Vec<Observation> = (0..60)
+            .map(|i| {
+                let conditions =
+                    vec![f64::from(i % 12) * 3.0 - 5.0, f64::from(i % 7) - 4.0, 0.2 + f64::from(i % 5) * 0.2];
+                let logit = -0.5 - 0.1 * conditions[0] - 0.05 * conditions[1] + conditions[2];
+                let wrong = (1e6 / (1.0 + (-logit).exp())).round() as u64;
+                Observation { conditions, wrong, words: 1_000_000 }
+            })
+            .collect();
+        let found = surface(&items).unwrap();
+        for (found, made) in found.response.coefficients.iter().zip([-0.5, -0.1, -0.05, 1.0]) {
+            assert!((found - made).abs() < 1e-4, "{found} {made}");
+        }
+        assert_eq!(found.range[0], (-5.0, 28.0));
+        assert_eq!(surface(&items[..FEWEST_SURFACE_ITEMS - 1]), None);
+        // What is stored is read again.
+        let stored = serde_json::to_value(&found).unwrap();
+        assert_eq!(serde_json::from_value::<Surface>(stored).unwrap(), found);
     }
 
     #[test]

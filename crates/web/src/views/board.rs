@@ -1,15 +1,13 @@
 //! The board: the ranked table and its Pareto chart.
 
-use std::fmt::Write as _;
-
 use askama::Template;
+use selection::{Column, View, url_component};
 
 use super::{
     layout::{Choice, Layout},
     method::Corpus,
     model::Rank,
-    quantity::{Count, Estimate, Params, Probability, Rate, Rtfx, Seconds},
-    sort::{Sort, SortKey},
+    quantity::{Count, Difference, Estimate, Params, Probability, Rate, Rtfx, Seconds},
 };
 
 /// One of the four tracks that make the ranking.
@@ -19,19 +17,24 @@ pub struct Track {
     pub name: &'static str,
     /// What it is, in a few words.
     pub meaning: &'static str,
-    /// The key its column sorts by.
-    pub key: SortKey,
+}
+
+impl Track {
+    /// Its column.
+    pub(crate) fn column(&self) -> Column {
+        Column::Track(self.name.to_owned())
+    }
 }
 
 /// The tracks of the ranking, in the order of the columns (design §6).
 pub const TRACKS: [Track; 4] = [
-    Track { name: "near", meaning: "dry speech, no room, no noise", key: SortKey::Near },
-    Track { name: "far-high", meaning: "in a room, SNR 14 to 24 dB", key: SortKey::FarHigh },
-    Track { name: "far-mid", meaning: "in a room, SNR 8 to 12 dB", key: SortKey::FarMid },
-    Track { name: "far-low", meaning: "in a room, SNR −4 to 6 dB", key: SortKey::FarLow },
+    Track { name: "near", meaning: "dry speech, no room, no noise" },
+    Track { name: "far-high", meaning: "in a room, SNR 14 to 24 dB" },
+    Track { name: "far-mid", meaning: "in a room, SNR 8 to 12 dB" },
+    Track { name: "far-low", meaning: "in a room, SNR −4 to 6 dB" },
 ];
 
-/// `GET /` with the query parameters `release`, `hardware`, `profile`, `sort`, `dir`.
+/// `GET /` with the parameters of a [`View`].
 #[derive(Debug, Template)]
 #[template(path = "board.html")]
 pub struct BoardPage {
@@ -43,20 +46,80 @@ pub struct BoardPage {
     pub hardware_class: String,
     /// What the release consists of.
     pub facts: ReleaseFacts,
-    /// Releases to choose from.
-    pub releases: Vec<Choice>,
-    /// Hardware classes to choose from.
-    pub hardware_classes: Vec<Choice>,
     /// How the texts are scored.
     pub scoring: Scoring,
-    /// The order of the rows.
-    pub sort: Sort,
-    /// The rows, in that order; see [`BoardPage::sort_rows`].
+    /// What is asked for; release and hardware class are always named.
+    pub view: View,
+    /// What else could be asked for.
+    pub offer: Offer,
+    /// What the board is ranked for, unless it is the ranking itself.
+    pub purpose: Option<PurposeView>,
+    /// Columns after model and score, in their order: tracks, then speeds, then the rest.
+    pub columns: Vec<Column>,
+    /// The rows, in the order asked for.
     pub rows: Vec<BoardRow>,
-    /// Avg WER over speed; nothing for an empty board.
+    /// Models on the board, whether shown or not.
+    pub models: Count,
+    /// Models that the filter hides.
+    pub hidden: usize,
+    /// Errors over cost; nothing for an empty board.
     pub chart: Option<Chart>,
     /// Where the speech comes from.
     pub corpus: Option<Corpus>,
+}
+
+/// What a visitor can choose.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// Releases.
+    pub releases: Vec<Choice>,
+    /// Hardware classes.
+    pub hardware_classes: Vec<Choice>,
+    /// Purposes, each with the address of its view; the ranking itself first.
+    pub purposes: Vec<Link>,
+    /// Organisations on the board.
+    pub organisations: Vec<Choice>,
+    /// Runtimes on the board.
+    pub runtimes: Vec<Choice>,
+    /// Licences on the board, and any that is open.
+    pub licences: Vec<Choice>,
+    /// Classes of size.
+    pub sizes: Vec<Choice>,
+    /// Columns.
+    pub columns: Vec<Choice>,
+    /// Tracks with their weights, 0 to 5.
+    pub weights: Vec<WeightField>,
+}
+
+/// A link that may be the page shown.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Where it leads.
+    pub href: String,
+    /// What is read.
+    pub label: String,
+    /// It is the page shown.
+    pub is_current: bool,
+}
+
+/// The weight of a track.
+#[derive(Debug, Clone)]
+pub struct WeightField {
+    /// The track.
+    pub track: String,
+    /// Its weight on the scale of the form, from 0 to 5.
+    pub weight: f64,
+}
+
+/// What the board is ranked for.
+#[derive(Debug, Clone)]
+pub struct PurposeView {
+    /// Its name; nothing for the visitor's own weights.
+    pub label: Option<String>,
+    /// Why these weights and limits.
+    pub reason: Option<String>,
+    /// Tracks with their share in percent.
+    pub shares: Vec<(String, String)>,
 }
 
 /// The scoring profile that a page shows.
@@ -86,7 +149,7 @@ impl Scoring {
     }
 }
 
-/// Where a model stands under the profile that ranks.
+/// Where a model stands in the ranking.
 #[derive(Debug, Clone, Copy)]
 pub struct Elsewhere {
     /// Its place there.
@@ -124,102 +187,213 @@ pub struct Chart {
     pub compact: String,
     /// The chart as a file, if it is served as one.
     pub svg_href: Option<String>,
+    /// What is said of its axes under it.
+    pub reading: String,
 }
 
 /// One model on the board.
 #[derive(Debug, Clone)]
 pub struct BoardRow {
-    /// Rank and its interval.
-    pub rank: Rank,
-    /// Where it stands under the profile that ranks, on the board of another.
+    /// Its submission, which comparing asks for.
+    pub submission: String,
+    /// Its place, or why it has none.
+    pub standing: RowStanding,
+    /// Where it stands in the ranking, where this table is another one.
     pub ranking: Option<Elsewhere>,
     /// This row differs significantly from the one above it in the ranking.
     pub opens_tie_group: bool,
+    /// Why its place is what it is.
+    pub why: Option<Why>,
     /// Public name of the model.
     pub model: String,
     /// Its page.
     pub href: String,
     /// Who stands behind it.
     pub organisation: String,
-    /// Unweighted mean of the four tracks.
-    pub avg_wer: Estimate,
-    /// WER of the four tracks, in the order of [`TRACKS`].
-    pub tracks: [Estimate; 4],
-    /// Speed over the four tracks.
-    pub rtfx: Option<Rtfx>,
-    /// The repeat passes disagree by more than the method allows (half-width above 3 %).
-    pub speed_unstable: bool,
-    /// Median latency of an item.
-    pub latency_p50: Option<Seconds>,
-    /// 95th percentile of latency.
-    pub latency_p95: Option<Seconds>,
-    /// Number of parameters.
-    pub num_params: Option<Params>,
-    /// No other model is both faster and more accurate.
-    pub on_front: bool,
-    /// How sure that is.
-    pub front_probability: Probability,
+    /// What is ranked by.
+    pub score: Option<Estimate>,
+    /// The columns of the page.
+    pub cells: Vec<Cell>,
 }
 
-impl BoardPage {
-    /// Puts the rows into the order of [`BoardPage::sort`]; equal cells stay in the order of the ranking.
-    pub fn sort_rows(&mut self) {
-        let sort = self.sort;
-        self.rows.sort_by(|left, right| {
-            let order = if sort.key == SortKey::Model {
-                sort.directed(left.model.to_lowercase().cmp(&right.model.to_lowercase()))
-            } else {
-                sort.compare(left.cell(sort.key), right.cell(sort.key))
-            };
-            order.then_with(|| left.rank.place.cmp(&right.rank.place))
-        });
-    }
+/// The place of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowStanding {
+    /// In the ranking, with the places that the data allow.
+    Ranked(Rank),
+    /// For a purpose.
+    Placed(u32),
+    /// None, for these reasons.
+    Without(String),
+}
 
-    /// The URL of this view, sorted by the column of `key`.
-    pub(crate) fn sort_href(&self, key: SortKey) -> String {
-        format!(
-            "/?release={}&hardware={}{}&{}",
-            url_component(&self.release),
-            url_component(&self.hardware_class),
-            self.scoring.query(),
-            self.sort.query_for(key)
-        )
+impl RowStanding {
+    /// The place.
+    pub(crate) fn place(&self) -> Option<u32> {
+        match self {
+            Self::Ranked(rank) => Some(rank.place),
+            Self::Placed(place) => Some(*place),
+            Self::Without(_) => None,
+        }
     }
+}
 
-    /// The row's Avg WER and interval on the scale shared by all rows.
-    pub(crate) fn strip(&self, row: &BoardRow) -> String {
-        let full_scale = self.rows.iter().map(|row| row.avg_wer.upper()).fold(0.0, f64::max);
-        charts::interval_strip(row.avg_wer.value.0, row.avg_wer.limits(), full_scale)
-    }
+/// What the data say about the place of a row.
+#[derive(Debug, Clone, Default)]
+pub struct Why {
+    /// The first of its tie group and by how many percentage points that is better, unless it is this row.
+    pub leader: Option<(String, Difference)>,
+    /// How many models are better beyond doubt.
+    pub better: u32,
+    /// How many are worse beyond doubt.
+    pub worse: u32,
+    /// Other models of its tie group.
+    pub tied: usize,
+}
+
+/// One cell of a row.
+#[derive(Debug, Clone)]
+pub enum Cell {
+    /// WER of a track.
+    Wer(Estimate),
+    /// The track was not run.
+    NotRun,
+    /// Speed, and whether it is unstable.
+    Speed(Rtfx, bool),
+    /// A time under a head that names seconds.
+    Time(Seconds),
+    /// Number of parameters.
+    Size(Params),
+    /// On the front or not, and how sure that is.
+    Front(bool, Probability),
+    /// Words.
+    Words(String),
+    /// Nothing is known.
+    Absent,
 }
 
 impl BoardRow {
-    /// The number in the column of `key`.
-    fn cell(&self, key: SortKey) -> Option<f64> {
-        match key {
-            SortKey::Rank | SortKey::Model => Some(f64::from(self.rank.place)),
-            SortKey::Near => Some(self.tracks[0].value.0),
-            SortKey::FarHigh => Some(self.tracks[1].value.0),
-            SortKey::FarMid => Some(self.tracks[2].value.0),
-            SortKey::FarLow => Some(self.tracks[3].value.0),
-            SortKey::Rtfx => self.rtfx.map(|rtfx| rtfx.0),
-            SortKey::LatencyP50 => self.latency_p50.map(|latency| latency.0),
-            SortKey::LatencyP95 => self.latency_p95.map(|latency| latency.0),
-            SortKey::Params => self.num_params.map(|params| params.0 as f64),
-        }
+    /// How many places better (positive) it stands here than in the ranking.
+    pub(crate) fn moved(&self) -> i64 {
+        self.ranking.zip(self.standing.place()).map_or(0, |(ranking, place)| ranking.gain(place))
     }
 }
 
-/// Percent-encodes everything but the unreserved characters of RFC 3986.
-pub(crate) fn url_component(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
+impl BoardPage {
+    /// The URL of this view, sorted by a column.
+    pub(crate) fn sort_href(&self, column: &Column) -> String {
+        self.view.sorted_by(column).href("/")
     }
-    encoded
+
+    /// The head of a column and what it means.
+    pub(crate) fn head(&self, column: &Column) -> (String, String) {
+        let (label, meaning) = match column {
+            Column::Rank => ("Rank", "Place by Avg WER, and the places the data allow"),
+            Column::Model => ("Model", "Name of the model"),
+            Column::Score if self.purpose.is_some() => ("For it", "Weighted WER for this purpose"),
+            Column::Score => ("Avg", "Unweighted mean of the four ranked tracks"),
+            Column::Rtfx => ("RTFx", "Seconds of audio per second of processing"),
+            Column::LatencyP50 => ("p50, s", "Median time for one utterance"),
+            Column::LatencyP95 => ("p95, s", "95 of 100 utterances take no longer"),
+            Column::Params => ("Params", "Number of parameters"),
+            Column::Pareto => ("Pareto", "No other model is both faster and more accurate"),
+            Column::Licence => ("Licence", "As stated by the submitter"),
+            Column::Runtime => ("Runtime", "What it runs in"),
+            Column::Track(name) => {
+                let ranked = TRACKS.iter().find(|track| track.name == name);
+                return (
+                    name.clone(),
+                    ranked.map_or_else(|| "not ranked".to_owned(), |track| track.meaning.to_owned()),
+                );
+            }
+        };
+        (label.to_owned(), meaning.to_owned())
+    }
+
+    /// Columns of word errors: score, its strip, where else it stands, and tracks.
+    pub(crate) fn error_columns(&self) -> usize {
+        let tracks = self.columns.iter().filter(|column| matches!(column, Column::Track(_))).count();
+        2 + usize::from(self.shows_ranking()) + tracks
+    }
+
+    /// Columns of speed.
+    pub(crate) fn speed_columns(&self) -> usize {
+        let is_speed =
+            |column: &&Column| matches!(column, Column::Rtfx | Column::LatencyP50 | Column::LatencyP95);
+        self.columns.iter().filter(is_speed).count()
+    }
+
+    /// The others.
+    pub(crate) fn other_columns(&self) -> usize {
+        self.columns.len() + 2 + usize::from(self.shows_ranking())
+            - self.error_columns()
+            - self.speed_columns()
+    }
+
+    /// Says beside each row where it stands in the ranking, since this is another one.
+    pub(crate) fn shows_ranking(&self) -> bool {
+        !self.scoring.is_ranking() || self.purpose.is_some()
+    }
+
+    /// Sorted by the ranking, so that rules between its tie groups mean something.
+    pub(crate) fn shows_ties(&self) -> bool {
+        self.view.sort.is_ranking() && self.purpose.is_none()
+    }
+
+    /// Something is filtered, limited or chosen, so that the form opens by itself.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        !self.view.filter.is_empty() || !self.view.limits.is_none() || self.view.columns.is_some()
+    }
+
+    /// What a form keeps of this view besides its own fields.
+    pub(crate) fn kept(&self, form: &str) -> Vec<(&'static str, String)> {
+        let own: &[&str] = match form {
+            "board" => &["release", "hardware", "profile", "columns"],
+            "weights" => &["for", "weights", "sort", "dir"],
+            _ => &[
+                "q",
+                "organisation",
+                "runtime",
+                "licence",
+                "size",
+                "min-rtfx",
+                "max-p95",
+                "max-params",
+                "columns",
+            ],
+        };
+        self.view.pairs().into_iter().filter(|(key, _)| !own.contains(key)).collect()
+    }
+
+    /// A number of the visitor's limits as it stands in a field.
+    pub(crate) fn limit(&self, key: &str) -> String {
+        self.view
+            .pairs()
+            .into_iter()
+            .find(|(found, _)| *found == key)
+            .map(|(_, value)| value)
+            .unwrap_or_default()
+    }
+
+    /// The view without filter and limits.
+    pub(crate) fn everything_href(&self) -> String {
+        let view = View {
+            filter: selection::Filter::default(),
+            limits: selection::Limits::default(),
+            ..self.view.clone()
+        };
+        view.href("/")
+    }
+
+    /// The chart over other axes.
+    pub(crate) fn pareto_href(&self) -> String {
+        self.view.href("/pareto")
+    }
+
+    /// The row's score and interval on the scale shared by all rows.
+    pub(crate) fn strip(&self, score: &Estimate) -> String {
+        let scores = self.rows.iter().filter_map(|row| row.score);
+        let full_scale = scores.map(|score| score.upper()).fold(0.0, f64::max);
+        charts::interval_strip(score.value.0, score.limits(), full_scale)
+    }
 }

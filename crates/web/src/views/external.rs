@@ -1,12 +1,12 @@
 //! Results published elsewhere, for reading beside our own.
 
 use askama::Template;
+use selection::{Column, Sort, url_component};
 
 use super::{
-    board::{Chart, TRACKS, url_component},
+    board::{Chart, TRACKS},
     layout::{Choice, Layout},
     quantity::{Params, Rate, Rtfx, Timestamp},
-    sort::{Sort, SortKey},
 };
 
 /// `GET /external` with the query parameters `board`, `sort`, `dir`.
@@ -67,17 +67,16 @@ impl ExternalRow {
         format!("place-{}", self.place)
     }
 
-    fn cell(&self, key: SortKey) -> Option<f64> {
-        match key {
-            SortKey::Near => Some(self.tracks[0].0),
-            SortKey::FarHigh => Some(self.tracks[1].0),
-            SortKey::FarMid => Some(self.tracks[2].0),
-            SortKey::FarLow => Some(self.tracks[3].0),
-            SortKey::Rtfx => self.rtfx.map(|rtfx| rtfx.0),
-            SortKey::Params => self.num_params.map(|params| params.0 as f64),
-            SortKey::Rank | SortKey::Model | SortKey::LatencyP50 | SortKey::LatencyP95 => {
-                Some(f64::from(self.place))
+    fn cell(&self, column: &Column) -> Option<f64> {
+        match column {
+            Column::Track(name) => {
+                let rate = TRACKS.iter().zip(self.tracks).find(|(track, _)| track.name == name);
+                rate.map(|(_, rate)| rate.0)
             }
+            Column::Score => Some(self.avg_wer.0),
+            Column::Rtfx => self.rtfx.map(|rtfx| rtfx.0),
+            Column::Params => self.num_params.map(|params| params.0 as f64),
+            _ => Some(f64::from(self.place)),
         }
     }
 }
@@ -85,19 +84,21 @@ impl ExternalRow {
 impl ExternalPage {
     /// Puts the rows into the order of [`ExternalPage::sort`].
     pub fn sort_rows(&mut self) {
-        let sort = self.sort;
+        let sort = self.sort.clone();
         self.rows.sort_by(|left, right| {
-            let order = if sort.key == SortKey::Model {
-                sort.directed(left.model.to_lowercase().cmp(&right.model.to_lowercase()))
+            let order = if sort.column == Column::Model {
+                sort.direction.of(left.model.to_lowercase().cmp(&right.model.to_lowercase()))
             } else {
-                sort.compare(left.cell(sort.key), right.cell(sort.key))
+                sort.compare(left.cell(&sort.column), right.cell(&sort.column))
             };
             order.then_with(|| left.place.cmp(&right.place))
         });
     }
 
-    /// The URL of this view, sorted by the column of `key`.
-    pub(crate) fn sort_href(&self, key: SortKey) -> String {
-        format!("/external?board={}&{}", url_component(&self.board), self.sort.query_for(key))
+    /// The URL of this view, sorted by a column.
+    pub(crate) fn sort_href(&self, column: &Column) -> String {
+        let sort = self.sort.clicked(column);
+        let (column, direction) = (url_component(sort.column.name()), sort.direction.name());
+        format!("/external?board={}&sort={column}&dir={direction}", url_component(&self.board))
     }
 }

@@ -17,11 +17,12 @@ mod layout;
 mod measured;
 mod method;
 mod model;
+mod my_room;
+mod pareto;
 mod quantity;
 mod queue;
 mod record;
 mod self_reports;
-mod sort;
 mod states;
 mod submission;
 mod submit;
@@ -34,8 +35,10 @@ pub use admin::{
     NamedAction, OpenObjection, Piece, QuotaPage, QuotaRow, ReasonTemplate, ReleaseRow, ReviewPage,
     SourceLine, SourceView, WorkerRow, WorkersPage,
 };
-pub(crate) use board::url_component;
-pub use board::{BoardPage, BoardRow, Chart, Elsewhere, ReleaseFacts, Scoring, TRACKS, Track};
+pub use board::{
+    BoardPage, BoardRow, Cell, Chart, Elsewhere, Link, Offer, PurposeView, ReleaseFacts, RowStanding,
+    Scoring, TRACKS, Track, WeightField, Why,
+};
 pub use compare::{ComparePage, Comparison, TrackComparison};
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};
@@ -44,13 +47,15 @@ pub(crate) use measured::remarks;
 pub use measured::{Batches, LengthRow, Measured, Remark};
 pub use method::{Corpus, Makeup, MethodPage, RoomView};
 pub use model::{FrontEnd, ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
+pub use my_room::{ConditionRow, MyRoomPage, PredictionRow, RoomForm};
+pub use pareto::{ParetoPage, ParetoRow};
 pub use quantity::{
     Age, Bytes, Count, Difference, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp,
 };
 pub use queue::{QueueJob, QueuePage, StateCount};
 pub use record::{ObjectionView, RecordPage};
+pub(crate) use selection::url_component;
 pub use self_reports::{SelfReportRow, SelfReportSet, SelfReportsPage};
-pub use sort::{Direction, Sort, SortKey};
 pub use states::{StateWords, state_words};
 pub use submission::{
     AttemptView, Deadline, Details, Failure, FindingView, HubLink, LiveProgress, MessageView, SubmissionPage,

@@ -132,12 +132,13 @@ async fn doubts(service: &Service, submission: &Submission) -> Result<Vec<Remark
 fn unlike_its_family(snapshot: &Snapshot, id: SubmissionId) -> Option<Remark> {
     let (board, row) = snapshot.row(id)?;
     let speed = row.result.summary.rtfx?;
-    let size = row.num_params()? as f64;
+    let size = row.candidate.num_params? as f64;
     let is_kin = |other: &&Row| {
         other.result.submission != id
             && other.result.report.runtime == row.result.report.runtime
             && other
-                .num_params()
+                .candidate
+                .num_params
                 .is_some_and(|it| (FAMILY_FACTOR.recip()..=FAMILY_FACTOR).contains(&(it as f64 / size)))
     };
     let mut speeds: Vec<f64> =
