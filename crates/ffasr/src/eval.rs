@@ -30,6 +30,7 @@ const FORMAT: u32 = 1;
 
 /// Run a model on a dev set here: same sandbox, timing and scoring as the board, no service.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub(crate) struct Arguments {
     /// Directory of the model: `ffasr.toml` and its files.
     #[arg(long)]
@@ -157,7 +158,9 @@ fn evaluate(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure> {
         println!("{}", serde_json::to_string_pretty(&report).map_err(Failure::failed)?);
     } else {
         print!("{}", table::table(&subject.manifest, &set.header, &scores, &document));
-        agreement.iter().for_each(|it| print!("{}", it.sentence()));
+        if let Some(agreement) = &agreement {
+            print!("{}", agreement.sentence());
+        }
     }
     match agreement {
         Some(it) if !it.agree => Err(Failure::failed("the two runs do not agree on the speed")),
