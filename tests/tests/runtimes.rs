@@ -151,6 +151,9 @@ async fn a_bundle_in_onnx_and_an_evaluator_go_from_the_form_to_the_board() {
     browser.page.clone().close().await.unwrap();
 }
 
+/// Narrow beams: the figures are not what is tested.
+const FAST: &str = "maxhmmpf = 3000\nmaxwpf = 5\ntopn = 2\nds = 2\n";
+
 /// A model of PocketSphinx over the API, with these settings.
 fn sphinx(name: &str, decoding: &str) -> reqwest::multipart::Form {
     reqwest::multipart::Form::new()
@@ -158,7 +161,7 @@ fn sphinx(name: &str, decoding: &str) -> reqwest::multipart::Form {
         .text("organisation", "Test")
         .text("licence", "BSD-2-Clause")
         .text("runtime", "pocketsphinx")
-        .text("decoding", decoding.to_owned())
+        .text("decoding", format!("{FAST}{decoding}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -223,7 +223,7 @@ fn a_whisper_model_converted_to_ctranslate2_says_what_the_original_says() {
     assert_says_the_same(&world, &result);
 }
 
-/// One after the other: two at once would load PyTorch twice on a small machine.
+/// One after the other: two at once would load the library twice on a small machine.
 #[test]
 fn language_models_that_hear_answer_what_the_library_answers() {
     for kind in ["granite", "qwen2-audio", "qwen3-asr"] {
@@ -311,7 +311,7 @@ fn a_speechbrain_model_says_what_the_library_says_and_its_description_builds_not
         "!!python/object/apply:os.system [id]",
     ] {
         fs::write(&path, format!("more: {code}\n{text}")).unwrap();
-        let error = world.run("speechbrain", &world.model(), &[interface.clone()]).unwrap_err();
+        let error = world.run("speechbrain", &world.model(), std::slice::from_ref(&interface)).unwrap_err();
         assert_eq!(error.fault.class(), Some(FailureClass::LoadError), "{error}");
         assert!(error.log_tail.contains("hyperparams.yaml says"), "{code}: {}", error.log_tail);
     }
