@@ -6,12 +6,14 @@
 //! `--chart-faint`, `--chart-rule`, `--chart-accent`, `--chart-shade`, `--chart-paper`), which the page
 //! defines. A chart that stands alone brings both along.
 
+mod curves;
 mod labels;
 mod pareto;
 mod scale;
 mod strip;
 mod svg;
 
+pub use curves::{Curve, CurvesChart, MOST_CURVES, curves};
 pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 pub use strip::interval_strip;
 
