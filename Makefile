@@ -24,6 +24,7 @@ bench: ## Speed beside the tools in use elsewhere, one line a room (BENCH_LARGE=
 	@deploy/bench/run acoustics wave hybrid image_source
 	@deploy/bench/run scene render
 	@deploy/bench/run store queue
+	@deploy/bench/run sandbox overhead
 
 lint: ## Format and lints alone.
 	cargo fmt --all --check

@@ -150,3 +150,64 @@ async fn a_bundle_in_onnx_and_an_evaluator_go_from_the_form_to_the_board() {
     assert!(!latency["buckets"].as_array().unwrap().is_empty(), "{result:#}");
     browser.page.clone().close().await.unwrap();
 }
+
+/// Narrow beams: the figures are not what is tested.
+const FAST: &str = "maxhmmpf = 3000\nmaxwpf = 5\ntopn = 2\nds = 2\n";
+
+/// A model of PocketSphinx over the API, with these settings.
+fn sphinx(name: &str, decoding: &str) -> reqwest::multipart::Form {
+    reqwest::multipart::Form::new()
+        .text("name", name.to_owned())
+        .text("organisation", "Test")
+        .text("licence", "BSD-2-Clause")
+        .text("runtime", "pocketsphinx")
+        .text("decoding", format!("{FAST}{decoding}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_streamed_recogniser_and_its_twin_with_a_front_end_are_shown_with_latencies_and_paired_intervals() {
+    let (operator, _service) = Operator::set_up();
+    let browser = Browser::start().await;
+    let _worker = operator.worker("node");
+    let bare = operator.submit_form(sphinx("Bare", "streaming = true")).await;
+    let code = repository().join("deploy/runtimes/front_ends/spectral_subtraction.py");
+    let file = reqwest::multipart::Part::bytes(fs::read(code).unwrap()).file_name("spectral_subtraction.py");
+    let form = sphinx("Cleaned", "front_end = \"spectral_subtraction.py\"").part("files", file);
+    let cleaned = operator.submit_form(form).await;
+    Program::run(operator.path(), &["admin", "submission", "approve", &cleaned]);
+    operator.result(&bare).await;
+    operator.result(&cleaned).await;
+
+    // The utterances of the first repeat pass: one of each track.
+    let submission = operator.json(&format!("/api/v1/submissions/{bare}")).await.unwrap();
+    let attempt = submission["attempts"][0]["id"].as_str().unwrap();
+    let result = operator.json(&format!("/api/v1/results/{attempt}")).await.unwrap();
+    let streaming = &result["measurements"]["streaming"];
+    let all = &streaming["all"];
+    assert_eq!(all["items"], 4, "{streaming:#}");
+    assert_eq!(streaming["tracks"].as_object().unwrap().len(), 4, "{streaming:#}");
+    let words = |of: &serde_json::Value| of["ref_words"].as_u64().unwrap();
+    assert!(words(all) >= 16 && all["errors"].as_u64().unwrap() > 0, "{streaming:#}");
+    let wer = all["errors"].as_f64().unwrap() / words(all) as f64;
+    assert!((all["wer"].as_f64().unwrap() - wer).abs() < 1e-12, "{streaming:#}");
+    // No word can be known before the first piece was spoken, and none is final before the last.
+    let middle = |what: &str| all[what][0].as_f64().unwrap();
+    assert!(middle("first_token") > 0.1 && middle("finalisation") > 0.0, "{streaming:#}");
+
+    open_the_model(&operator, &browser, "Bare").await;
+    let rows = browser.page.find_all(Locator::Css("#streaming tbody tr")).await.unwrap();
+    assert_eq!(rows.len(), 5, "four tracks and all together");
+    browser.page.find(Locator::Css("#streaming a[href='/method#streaming']")).await.unwrap();
+
+    open_the_model(&operator, &browser, "Cleaned").await;
+    let link = Locator::LinkText("both on the same utterances, with paired intervals");
+    browser.page.find(link).await.unwrap().click().await.unwrap();
+    browser.page.wait().for_element(Locator::Css(".notice")).await.unwrap();
+    let notice = browser.page.find(Locator::Css(".notice")).await.unwrap().text().await.unwrap();
+    assert!(notice.contains("A is B with the front end spectral_subtraction.py"), "{notice}");
+    let compared = operator.json(&format!("/api/v1/compare?a={cleaned}&b={bare}")).await.unwrap();
+    let interval = compared["average"]["interval"].as_array().unwrap();
+    let bound = |index: usize| interval[index].as_f64().unwrap();
+    assert!(bound(0) <= bound(1), "{compared:#}");
+    browser.page.clone().close().await.unwrap();
+}

@@ -1,5 +1,6 @@
 //! `ffasr eval`: one model on one dev set, here: the board's sandbox, clock and scoring, without a service.
 
+mod agreement;
 mod score;
 mod stream;
 mod table;
@@ -21,7 +22,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 use worker::{Evaluation, Item, accelerator};
 
-use self::score::Scores;
+use self::{agreement::Agreement, score::Scores};
 use crate::{directories, error::Failure, progress};
 
 /// Version of the JSON result.
@@ -29,6 +30,7 @@ const FORMAT: u32 = 1;
 
 /// Run a model on a dev set here: same sandbox, timing and scoring as the board, no service.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub(crate) struct Arguments {
     /// Directory of the model: `ffasr.toml` and its files.
     #[arg(long)]
@@ -46,6 +48,9 @@ pub(crate) struct Arguments {
     /// latency, and WER of the final texts.
     #[arg(long)]
     stream: bool,
+    /// Run it a second time, and tell whether both runs agree on the speed within the intervals they report; fails if not.
+    #[arg(long, conflicts_with = "stream")]
+    twice: bool,
     /// Pass on what the model prints, as it goes.
     #[arg(long)]
     log: bool,
@@ -79,6 +84,9 @@ struct Report<'a> {
     model: &'a ModelManifest,
     #[serde(flatten)]
     scores: &'a Scores,
+    /// How a second run compares, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    twice: Option<&'a Agreement>,
     results: &'a ResultsDocument,
 }
 
@@ -126,7 +134,16 @@ fn evaluate(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure> {
         return Ok(());
     }
     let document = run_model(arguments, &subject, &set, &audio, &sandbox, &place, cancel)?;
-    let scores = score::score(&set, &document.results, not_run).map_err(Failure::failed)?;
+    let scores = score::score(&set, &document.results, not_run.clone()).map_err(Failure::failed)?;
+    let agreement = if arguments.twice {
+        let again = run_model(arguments, &subject, &set, &audio, &sandbox, &place, cancel)?;
+        let again = score::score(&set, &again.results, not_run).map_err(Failure::failed)?;
+        Some(Agreement::of(&scores.summary, &again.summary).ok_or_else(|| {
+            Failure::input("the release has too few repeat passes for an interval of the speed")
+        })?)
+    } else {
+        None
+    };
     if arguments.json {
         let report = Report {
             format: FORMAT,
@@ -135,13 +152,20 @@ fn evaluate(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure> {
             limited_to_items: arguments.items,
             model: &subject.manifest,
             scores: &scores,
+            twice: agreement.as_ref(),
             results: &document,
         };
         println!("{}", serde_json::to_string_pretty(&report).map_err(Failure::failed)?);
     } else {
         print!("{}", table::table(&subject.manifest, &set.header, &scores, &document));
+        if let Some(agreement) = &agreement {
+            print!("{}", agreement.sentence());
+        }
     }
-    Ok(())
+    match agreement {
+        Some(it) if !it.agree => Err(Failure::failed("the two runs do not agree on the speed")),
+        _ => Ok(()),
+    }
 }
 
 impl Subject {
@@ -301,6 +325,8 @@ fn run_model(
         devices: held.devices(),
         golden: None,
         ledger: None,
+        // It has an option of its own.
+        streaming: false,
     };
     watched(arguments, |report| evaluation.run(report, cancel))
 }

@@ -96,3 +96,22 @@ fn every_command_explains_itself() {
         assert!(String::from_utf8(output.stdout).unwrap().contains("Usage: ffasr"), "{command}");
     }
 }
+
+#[test]
+fn the_check_of_a_worker_is_green_here_and_red_with_the_reason_where_nothing_can_be_laid_out() {
+    let check = |more: &[(&str, &str)]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ffasr"))
+            .args(["worker", "--check"])
+            .envs(more.iter().copied())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, table) = check(&[]);
+    assert_eq!(code, Some(0), "{table}");
+    // The header, a line for each of 19 guarantees, and what is in force.
+    assert!(table.lines().count() == 21 && !table.contains("BROKEN"), "{table}");
+    let (code, table) = check(&[("TMPDIR", "/nowhere/at/all")]);
+    assert_eq!(code, Some(1), "{table}");
+    assert!(table.contains("BROKEN  sandbox can be started") && table.contains("No such file"), "{table}");
+}

@@ -297,5 +297,6 @@ fn a_neural_model_trained_here_hears_digits_and_hears_them_worse_in_noise() {
     assert!(rate(0) <= 0.1, "{} near: {texts:?}", rate(0));
     assert!(rate(3) > rate(0) + 0.3, "{} in noise as loud as speech: {texts:?}", rate(3));
     let wer = |track: &str| report["summary"]["tracks"][track]["wer"].as_f64().unwrap();
-    assert!(wer("near") < wer("far-low"), "{}", report["summary"]);
+    // In the result a sequence is one word, right or wrong as a whole: at most one of the four may be.
+    assert!(wer("near") <= 0.25 && wer("near") < wer("far-low"), "{}", report["summary"]);
 }

@@ -16,7 +16,7 @@ pub use ids::{AttemptId, BuildId, FencingToken, ItemId, ReleaseId, SubmissionId,
 pub use manifest::{Decoding, DecodingValue, DemandingTrack, HubSource, ModelManifest, is_model_path};
 pub use measurements::{
     Calibration, Continued, DeviceUse, Flag, FlagKind, LatencyBucket, LatencyByDuration, LatencyPercentiles,
-    Measurements, ResultsDocument, Throughput,
+    Measurements, ResultsDocument, StreamedItem, StreamedTrack, Streaming, Throughput,
 };
 pub use messages::{
     AudioItem, Basis, Claim, ClaimReply, Complete, Directive, EvaluateJob, Events, Fail, Heartbeat,

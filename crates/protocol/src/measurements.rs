@@ -3,9 +3,11 @@
 //! Stored in the results document next to what the scorer needs, all of it optional, so that documents from before
 //! a measurement existed stay readable.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, AttemptResults, ItemId};
+use crate::{AttemptId, AttemptResults, ItemId, Outcome};
 
 /// The results document as a worker stores it: [`AttemptResults`], which is all the scorer needs, and beside it the
 /// measurements.
@@ -17,6 +19,25 @@ pub struct ResultsDocument {
     /// Measurements of the same run.
     #[serde(default)]
     pub measurements: Measurements,
+    /// Items that were streamed to a model that declares it (beta); from nobody else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streamed: Vec<StreamedItem>,
+}
+
+/// One item that was streamed in real time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StreamedItem {
+    /// The item.
+    pub id: ItemId,
+    /// The final text, or the model's own error.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// From the moment the first sample was spoken to the last byte of the first answer with a word in it, in seconds.
+    /// Nothing if no word ever came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_seconds: Option<f64>,
+    /// From the moment the last sample was spoken to the last byte of the final answer, in seconds.
+    pub finalisation_seconds: f64,
 }
 
 /// Measurements of one run.
@@ -40,6 +61,9 @@ pub struct Measurements {
     /// What was taken over from earlier attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continued: Option<Continued>,
+    /// What streaming is worth (beta), for a model that declares it. Made by the scorer: no worker is believed about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<Streaming>,
     /// What a reviewer should look at; nothing here changes a score.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
@@ -52,6 +76,39 @@ pub struct Continued {
     pub items: u32,
     /// Of which attempts.
     pub attempts: Vec<AttemptId>,
+}
+
+/// A pass in which audio came in pieces of 0.1 s, each when its last sample had been spoken (beta).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Streaming {
+    /// The scorer of the final texts, `profile@version/normaliser@version`.
+    pub scorer: String,
+    /// All items together.
+    pub all: StreamedTrack,
+    /// Each track.
+    pub tracks: BTreeMap<String, StreamedTrack>,
+}
+
+/// What streaming the items of one track was worth. Percentiles are over its items, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct StreamedTrack {
+    /// How many items.
+    pub items: u32,
+    /// Items in which the model heard no word; they have no first-token latency.
+    pub silent: u32,
+    /// Items that the model gave up on; their final text counts as empty.
+    pub failed: u32,
+    /// Words wrong in the final texts.
+    pub errors: u64,
+    /// Words said.
+    pub ref_words: u64,
+    /// Word error rate of the final texts; nothing where no word was said.
+    pub wer: Option<f64>,
+    /// From the moment the first sample was spoken to the first answer with a word in it: median and 90 %. Silence before
+    /// the speech counts, so it compares on the same items only.
+    pub first_token: Option<(f64, f64)>,
+    /// From the moment the last sample was spoken to the final answer: median and 95 %.
+    pub finalisation: Option<(f64, f64)>,
 }
 
 /// How the time of an item depends on the length of its audio.

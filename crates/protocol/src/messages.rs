@@ -242,6 +242,8 @@ pub enum Stage {
     Transcribing,
     /// Repeat passes for the speed's interval.
     Repeating,
+    /// Streaming in real time, for a model that declares it.
+    Streaming,
     /// Rendering a part of a release.
     Rendering,
     /// Handing in the results.
@@ -250,12 +252,13 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in the order a worker goes through them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Fetching,
         Self::Loading,
         Self::WarmingUp,
         Self::Transcribing,
         Self::Repeating,
+        Self::Streaming,
         Self::Rendering,
         Self::Uploading,
     ];
@@ -268,6 +271,7 @@ impl Stage {
             Self::WarmingUp => "warming_up",
             Self::Transcribing => "transcribing",
             Self::Repeating => "repeating",
+            Self::Streaming => "streaming",
             Self::Rendering => "rendering",
             Self::Uploading => "uploading",
         }

@@ -358,7 +358,7 @@ impl Run<'_> {
     }
 
     fn streams(&mut self) -> Result<Vec<Streamed>, Fault> {
-        self.report(Stage::Loading, 0, 1);
+        self.report(Stage::Streaming, 0, self.spec.items.len());
         let ready = self.load(true).map_err(Fault::while_loading)?;
         if !ready.streaming {
             return Err(Fault::LoadError("its runtime does not take audio in pieces".to_owned()));
@@ -369,7 +369,7 @@ impl Run<'_> {
         }
         let mut streamed: Vec<Option<Streamed>> = vec![None; spec.items.len()];
         for (done, index) in self.stalls.shuffled(spec.items.len()).into_iter().enumerate() {
-            self.report(Stage::Transcribing, done, spec.items.len());
+            self.report(Stage::Streaming, done, spec.items.len());
             streamed[index] = Some(self.streamed(&spec.items[index])?);
         }
         self.conversation.expect_silence()?;

@@ -1,7 +1,8 @@
 //! Runtimes: declared in `deploy/runtimes/<name>/`, installed outside of the checkout.
 //!
-//! An installed runtime is a directory `<root>/<name>/` with `runtime.toml`, the adapter, the lock file and a
-//! Python environment `venv/` made from the lock file with `/usr/bin/python3`.
+//! An installed runtime is a directory `<root>/<name>/` with `runtime.toml`, the adapter, what it shares with others
+//! (`ffasr_runner.py`, where it uses that), the lock file and a Python environment `venv/` made from the lock file with
+//! `/usr/bin/python3`.
 
 use std::{
     env, fs, io,
@@ -11,13 +12,16 @@ use std::{
 use protocol::RuntimeDeclaration;
 use sha2::{Digest, Sha256};
 
+/// What adapters share; the installer puts it beside each.
+const SHARED: &str = "ffasr_runner.py";
+
 /// A runtime that is installed on this node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Installed {
     /// What it declares.
     pub declaration: RuntimeDeclaration,
-    /// SHA-256, hexadecimal, of the lines `<sha256>  <file>` of `runtime.toml`, the adapter and the lock file
-    /// (as `sha256sum` prints them) and of the line `python <version>`.
+    /// SHA-256, hexadecimal, of the lines `<sha256>  <file>` of `runtime.toml`, the adapter, the lock file and, where
+    /// there is one, `ffasr_runner.py` (as `sha256sum` prints them) and of the line `python <version>`.
     pub digest: String,
     /// Where it is.
     pub directory: PathBuf,
@@ -91,7 +95,9 @@ pub fn declaration(directory: &Path) -> Result<RuntimeDeclaration, RuntimeError>
 pub fn load(directory: &Path) -> Result<Installed, RuntimeError> {
     let declaration = declaration(directory)?;
     let mut digest = Sha256::new();
-    for name in ["runtime.toml", &declaration.adapter, &declaration.requirements] {
+    let own = ["runtime.toml", &declaration.adapter, &declaration.requirements];
+    let shared = [SHARED].into_iter().filter(|it| directory.join(it).is_file());
+    for name in own.into_iter().chain(shared) {
         let content = hex::encode(Sha256::digest(read(&directory.join(name))?));
         digest.update(format!("{content}  {name}\n"));
     }

@@ -355,6 +355,17 @@ fn trial(launcher: &Launcher, bait: &Bait, misdeed: &str, patience: Duration) ->
     if !launcher.has(Layer::AnswerLimit) {
         conversation.line_limit = usize::MAX;
     }
+    let patience = if launcher.has(Layer::Clock) {
+        patience
+    } else {
+        // In the tests of this test: without its clock a supervisor waits until somebody else asks it to stop.
+        let remote = cancel.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(1));
+            remote.cancel();
+        });
+        PROBE_TIMEOUT
+    };
     let outcome = answer(&mut conversation, patience);
     conversation.confined.end().map_err(|error| error.to_string())?;
     outcome.err().ok_or_else(|| "nothing stopped the probe".to_owned())
@@ -501,6 +512,29 @@ mod tests {
     fn a_log_and_an_answer_without_a_limit_are_noticed() {
         assert_broken(&[Layer::LogLimit], "log bounded", "ended otherwise");
         assert_broken(&[Layer::AnswerLimit], "answers bounded", "ended otherwise");
+    }
+
+    #[test]
+    fn a_supervisor_without_a_clock_is_noticed() {
+        assert_broken(&[Layer::Clock], "time bounded", "ended otherwise: the run was cancelled");
+    }
+
+    #[test]
+    fn a_process_that_is_left_running_is_noticed() {
+        assert_broken(&[Layer::Kill], "nothing left running", "outlived");
+    }
+
+    #[test]
+    fn a_sandbox_that_cannot_be_started_is_noticed_and_nothing_else_is_claimed() {
+        let mut launcher = Launcher::find().unwrap();
+        launcher.bubblewrap = PathBuf::from("/usr/bin/false");
+        let guarantees = try_all(&launcher);
+        assert_eq!(guarantees.len(), 1, "{guarantees:?}");
+        let found = broken(&guarantees);
+        assert!(
+            found[0].0 == "sandbox can be started" && found[0].1.contains("did not start the program"),
+            "{found:?}"
+        );
     }
 
     #[test]

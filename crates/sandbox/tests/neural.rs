@@ -34,30 +34,57 @@ fn installed(name: &str) -> runtime::Installed {
     runtime::load(&runtime::default_root().join(name)).unwrap_or_else(|it| panic!("{it} {name}"))
 }
 
+/// How a tiny model is made: the program below `tests/models`, the runtime whose Python runs it, and the runtime whose
+/// packages it needs beside.
+struct Maker {
+    program: &'static str,
+    runtime: &'static str,
+    beside: Option<&'static str>,
+}
+
+fn maker(kind: &str) -> Maker {
+    match kind {
+        "nemo-ctc" | "nemo-transducer" => Maker { program: "make_nemo.py", runtime: "nemo", beside: None },
+        "speechbrain" => Maker { program: "make_speechbrain.py", runtime: "speechbrain", beside: None },
+        "transducer" => {
+            Maker { program: "make_transducer.py", runtime: "transformers", beside: Some("nemo") }
+        }
+        // The package `onnx`, with which PyTorch exports.
+        "onnx" => Maker { program: "make.py", runtime: "transformers", beside: Some("nemo") },
+        _ => Maker { program: "make.py", runtime: "transformers", beside: Some("faster-whisper") },
+    }
+}
+
 impl World {
-    /// A tiny random model of this kind (see `models/make.py`), its files below `model`.
+    /// A tiny random model of this kind (see `models/`), its files below `model`.
     fn new(kind: &str) -> Self {
         let directory = common::public_directory();
         let audio: Vec<Audio> =
             ["vm-dialout", "cannot-complete-as-dialed"].map(|it| prompt(it, directory.path())).to_vec();
         let model = directory.path().join("model");
         fs::create_dir(&model).unwrap();
-        let output = Command::new(installed("transformers").directory.join("venv/bin/python"))
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/make.py"))
-            .args([Path::new(kind), &model])
+        let maker = maker(kind);
+        let mut command = Command::new(installed(maker.runtime).directory.join("venv/bin/python"));
+        command
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models").join(maker.program))
+            .args([Path::new(kind.trim_start_matches("nemo-")), &model])
             .args(audio.iter().map(|it| &it.path))
-            // The converter lives in another environment of the same Python.
-            .env("PYTHONPATH", packages(&installed("faster-whisper").directory))
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .output()
-            .unwrap();
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        if let Some(beside) = maker.beside {
+            command.env("PYTHONPATH", packages(&installed(beside).directory));
+        }
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         // The library writes weights for their owner's eyes only; a worker's fetched files are for the sandbox's user.
         readable(&model);
-        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        // Libraries talk before.
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let told: serde_json::Value = serde_json::from_str(printed.trim().lines().last().unwrap()).unwrap();
         let expected = told["texts"].as_array().unwrap().iter();
         let expected: Vec<String> = expected.map(|it| words(it.as_str().unwrap())).collect();
         assert!(expected.iter().all(|it| !it.is_empty()), "silent models prove nothing: {expected:?}");
+        // The one that is converted says the same whatever it hears, so that two engines agree.
+        assert!(kind == "ctranslate2" || expected[0] != expected[1], "{expected:?}");
         Self { directory, audio, expected, parameters: told["parameters"].as_u64().unwrap() }
     }
 
@@ -73,7 +100,7 @@ impl World {
     ) -> Result<RunResult, RunError> {
         let runtime = installed(runtime);
         let decoding: Decoding = decoding.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect();
-        assert_eq!(runtime.declaration.problems(&decoding, &[]), []);
+        assert_eq!(runtime.declaration.problems(&decoding, &["request.txt"]), []);
         let manifest = ModelManifest {
             name: "Tiny".into(),
             organisation: "Test".into(),
@@ -196,4 +223,98 @@ fn a_whisper_model_converted_to_ctranslate2_says_what_the_original_says() {
     let greedy = [("beams", DecodingValue::Integer(1)), ("fallback", DecodingValue::Boolean(false))];
     let result = done(world.run("faster-whisper", &world.model().join("converted"), &greedy));
     assert_says_the_same(&world, &result);
+}
+
+/// One after the other: two at once would load the library twice on a small machine.
+#[test]
+fn language_models_that_hear_answer_what_the_library_answers() {
+    for kind in ["granite", "qwen2-audio", "qwen3-asr"] {
+        let world = World::new(kind);
+        let batch = ("batch", DecodingValue::Integer(2));
+        let result = done(world.run("transformers", &world.model(), &[batch]));
+        assert_says_the_same(&world, &result);
+        assert_eq!(result.num_params, Some(world.parameters), "{kind}");
+        assert!(result.throughput.is_some_and(|it| it.rtfx > 0.0), "{kind}");
+    }
+}
+
+#[test]
+fn a_language_model_is_asked_what_its_manifest_says() {
+    let world = World::new("granite");
+    fs::write(world.model().join("request.txt"), "write down what you hear\n").unwrap();
+    let request = ("request", DecodingValue::Text("request.txt".into()));
+    let result = done(world.run("transformers", &world.model(), &[request]));
+    assert_ne!(texts(&result), world.expected);
+}
+
+fn kind(kind: &str) -> [(&'static str, DecodingValue); 1] {
+    [("kind", DecodingValue::Text(kind.into()))]
+}
+
+#[test]
+fn a_transducer_in_onnx_says_what_it_says_in_pytorch_on_kaldis_features() {
+    let world = World::new("transducer");
+    let result = done(world.run("onnx", &world.model(), &kind("transducer")));
+    assert_says_the_same(&world, &result);
+    // In ONNX the constants of an exporter are counted, too.
+    assert!(result.num_params.is_some_and(|it| it >= world.parameters && it < world.parameters + 100));
+}
+
+#[test]
+fn a_whisper_model_in_onnx_says_what_the_librarys_pipeline_says() {
+    let world = World::new("onnx");
+    let result = done(world.run("onnx", &world.model(), &kind("whisper")));
+    assert_says_the_same(&world, &result);
+}
+
+#[test]
+fn a_transducer_of_nemo_says_what_the_library_says() {
+    let world = World::new("nemo-transducer");
+    let result = done(world.run("nemo", &world.model(), &[]));
+    assert_says_the_same(&world, &result);
+    assert_eq!(result.num_params, Some(world.parameters));
+}
+
+#[test]
+fn a_ctc_model_of_nemo_says_what_the_library_says_and_archives_are_not_trusted() {
+    let world = World::new("nemo-ctc");
+    let batch = ("batch", DecodingValue::Integer(2));
+    let result = done(world.run("nemo", &world.model(), &[batch]));
+    assert_says_the_same(&world, &result);
+    assert_eq!(result.num_params, Some(world.parameters));
+
+    let refused = |archive: &str, words: &str| {
+        let model = world.directory.path().join(archive.trim_end_matches(".nemo"));
+        fs::create_dir(&model).unwrap();
+        fs::copy(world.directory.path().join(archive), model.join("model.nemo")).unwrap();
+        let error = world.run("nemo", &model, &[]).unwrap_err();
+        assert_eq!(error.fault.class(), Some(FailureClass::LoadError), "{error}");
+        assert!(error.log_tail.contains(words), "{}", error.log_tail);
+    };
+    refused("foreign.nemo", "names the class shutil.rmtree");
+    refused("pickled.nemo", "Weights only load failed");
+}
+
+#[test]
+fn a_speechbrain_model_says_what_the_library_says_and_its_description_builds_nothing_else() {
+    let world = World::new("speechbrain");
+    let interface = ("interface", DecodingValue::Text("EncoderASR".into()));
+    let batch = ("batch", DecodingValue::Integer(2));
+    let result = done(world.run("speechbrain", &world.model(), &[interface.clone(), batch]));
+    assert_says_the_same(&world, &result);
+    assert_eq!(result.num_params, Some(world.parameters));
+
+    let path = world.model().join("hyperparams.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    for code in [
+        "!apply:os.system [id]",
+        "!new:subprocess.Popen [id]",
+        "!include:other.yaml",
+        "!!python/object/apply:os.system [id]",
+    ] {
+        fs::write(&path, format!("more: {code}\n{text}")).unwrap();
+        let error = world.run("speechbrain", &world.model(), std::slice::from_ref(&interface)).unwrap_err();
+        assert_eq!(error.fault.class(), Some(FailureClass::LoadError), "{error}");
+        assert!(error.log_tail.contains("hyperparams.yaml says"), "{code}: {}", error.log_tail);
+    }
 }

@@ -87,7 +87,9 @@ fn common(mut results: Vec<Vec<ItemDetails>>) -> Vec<Vec<ItemDetails>> {
     };
     let shared =
         results.iter().map(|items| tracks(items)).reduce(|all, next| &all & &next).unwrap_or_default();
-    results.iter_mut().for_each(|items| items.retain(|item| shared.contains(&item.counts.track)));
+    for items in &mut results {
+        items.retain(|item| shared.contains(&item.counts.track));
+    }
     results
 }
 

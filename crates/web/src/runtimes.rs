@@ -10,15 +10,20 @@ pub(crate) const EVALUATOR_SETTING: &str = "evaluator";
 /// The setting by which a model names its front end: a Python file that defines `enhance(samples, rate)`.
 pub(crate) const FRONT_END_SETTING: &str = "front_end";
 
+/// The setting by which a model says that it also takes audio in pieces.
+const STREAMING_SETTING: &str = "streaming";
+
 /// Name of the runtime that runs evaluators on the packages of any other (`evaluator-NAME`).
 const EVALUATOR: &str = "evaluator";
 
 /// One `runtime.toml` a runtime.
-const DECLARATIONS: [&str; 5] = [
+const DECLARATIONS: [&str; 7] = [
     include_str!("../../../deploy/runtimes/pocketsphinx/runtime.toml"),
     include_str!("../../../deploy/runtimes/onnx/runtime.toml"),
     include_str!("../../../deploy/runtimes/transformers/runtime.toml"),
     include_str!("../../../deploy/runtimes/faster-whisper/runtime.toml"),
+    include_str!("../../../deploy/runtimes/nemo/runtime.toml"),
+    include_str!("../../../deploy/runtimes/speechbrain/runtime.toml"),
     include_str!("../../../deploy/runtimes/evaluator/runtime.toml"),
 ];
 
@@ -67,11 +72,23 @@ pub(crate) fn front_end(decoding: &Decoding) -> Option<&str> {
     }
 }
 
+/// Whether these settings ask for a streamed pass.
+pub(crate) fn is_streamed(decoding: &Decoding) -> bool {
+    decoding.get(STREAMING_SETTING) == Some(&DecodingValue::Boolean(true))
+}
+
 /// Whether two models are one recogniser by their descriptions, the first with a front end and the second without.
 pub(crate) fn is_pair(with: &ModelManifest, bare: &ModelManifest) -> bool {
-    let mut rest = with.decoding.clone();
-    rest.remove(FRONT_END_SETTING);
-    front_end(&with.decoding).is_some() && with.runtime == bare.runtime && rest == bare.decoding
+    // A front end cannot be streamed, so the pair may lack what the bare recogniser declares beside.
+    let rest = |of: &ModelManifest| {
+        let mut rest = of.decoding.clone();
+        rest.retain(|name, _| name != FRONT_END_SETTING && name != STREAMING_SETTING);
+        rest
+    };
+    front_end(&with.decoding).is_some()
+        && front_end(&bare.decoding).is_none()
+        && with.runtime == bare.runtime
+        && rest(with) == rest(bare)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 pub(crate) mod analysis;
 mod rescore;
+mod streaming;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -119,12 +120,14 @@ fn score_results(
         let message = "The stored results are not those the worker reported.";
         return Err(ScoringFailure::new(FailureClass::StorageError, message));
     }
-    let ResultsDocument { results, measurements } = serde_json::from_slice(content).map_err(|error| {
-        // Not `error` itself, whose text may quote a hypothesis.
-        let message =
-            format!("The results cannot be read (line {}, column {}).", error.line(), error.column());
-        ScoringFailure::new(FailureClass::ScorerError, message)
-    })?;
+    let ResultsDocument { results, mut measurements, streamed } =
+        serde_json::from_slice(content).map_err(|error| {
+            // Not `error` itself, whose text may quote a hypothesis.
+            let message =
+                format!("The results cannot be read (line {}, column {}).", error.line(), error.column());
+            ScoringFailure::new(FailureClass::ScorerError, message)
+        })?;
+    measurements.streaming = streaming::summarise(&streamed, references)?;
     let about = serde_json::to_string(&(&results.report, &measurements));
     if about.is_ok_and(|text| text.contains("\\u0000")) {
         let message = "The report holds a character that cannot be stored.";

@@ -347,6 +347,11 @@ pub(crate) fn check_description(manifest: &ModelManifest, errors: &mut FieldErro
 
 fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut FieldErrors) {
     check_description(manifest, errors);
+    if runtimes::is_streamed(&manifest.decoding) && runtimes::front_end(&manifest.decoding).is_some() {
+        let message =
+            "front_end hears whole recordings, so it cannot be streamed; leave out one of the two settings.";
+        errors.add("decoding", message);
+    }
     match runtimes::find(&manifest.runtime) {
         Some(runtime) => {
             let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();

@@ -245,6 +245,7 @@ impl Node {
                 devices: held.devices(),
                 golden: golden.as_ref(),
                 ledger: Some(&passed_on),
+                streaming: true,
             };
             let mut report = |progress| match progress {
                 Progress::Stage { stage, done, total } => reporter.stage(stage, done, total),

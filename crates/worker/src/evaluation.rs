@@ -3,11 +3,11 @@
 use std::{collections::HashMap, path::Path};
 
 use protocol::{
-    AttemptResults, Calibration, Continued, ItemId, ItemResult, KeptPart, Limits, Measurements,
-    ModelManifest, Moment, ResultsDocument, RunReport,
+    AttemptResults, Calibration, Continued, DecodingValue, ItemId, ItemResult, KeptPart, Limits,
+    Measurements, ModelManifest, Moment, ResultsDocument, RunReport, StreamedItem,
 };
 use sandbox::{
-    Audio, Cancel, Device, Fault, Progress, RunError, RunResult, RunSpec, Sandbox, TimedOutcome,
+    Audio, Cancel, Device, Fault, Progress, RunError, RunResult, RunSpec, Sandbox, Streamed, TimedOutcome,
     runtime::Installed,
 };
 
@@ -18,6 +18,9 @@ use crate::{
     fingerprint,
     timing::{self, Timed},
 };
+
+/// The decoding setting by which a model says that it also takes audio in pieces.
+const STREAMING_SETTING: &str = "streaming";
 
 /// One item and its audio on this machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +60,9 @@ pub struct Evaluation<'a> {
     pub golden: Option<&'a Golden>,
     /// What this run shares with the attempts before and after it, if there may be any.
     pub ledger: Option<&'a dyn Ledger>,
+    /// Whether a model that declares streaming is also streamed to, in a process of its own after all else: the items of
+    /// the first repeat pass, or `items` where there is none.
+    pub streaming: bool,
 }
 
 impl Evaluation<'_> {
@@ -75,6 +81,7 @@ impl Evaluation<'_> {
         let result = self.run_in_sandbox(&self.known(&kept), progress, cancel);
         let devices = monitor.finish();
         let result = result?;
+        let streamed = self.stream(progress, cancel)?;
         let calibration = self.judge(before, cancel, &result.log_tail)?;
         let mut measurements = Measurements {
             latency: timing::latency(&self.timed(&result.items)),
@@ -83,6 +90,7 @@ impl Evaluation<'_> {
             calibration,
             devices,
             continued: continued(&kept),
+            streaming: None,
             flags: Vec::new(),
         };
         let results = self.results(result);
@@ -90,7 +98,7 @@ impl Evaluation<'_> {
         let seconds: HashMap<ItemId, f64> = all.map(|it| (it.id, it.audio.seconds)).collect();
         measurements.flags =
             timing::audit(&results, &measurements, |id| seconds.get(&id).copied().unwrap_or_default());
-        Ok(ResultsDocument { results, measurements })
+        Ok(ResultsDocument { results, measurements, streamed })
     }
 
     /// What earlier attempts finished, by place.
@@ -112,7 +120,6 @@ impl Evaluation<'_> {
         progress: &mut dyn FnMut(Progress),
         cancel: &Cancel,
     ) -> Result<RunResult, RunError> {
-        let audio = |items: &[Item]| -> Vec<Audio> { items.iter().map(|it| it.audio.clone()).collect() };
         let repeats: Vec<Vec<Audio>> = self.repeats.iter().map(|it| audio(it)).collect();
         let spec = RunSpec {
             runtime: self.runtime,
@@ -137,6 +144,41 @@ impl Evaluation<'_> {
             (it, _) => progress(it),
         };
         self.sandbox.run(&spec, &mut report, cancel)
+    }
+
+    fn stream(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+        cancel: &Cancel,
+    ) -> Result<Vec<StreamedItem>, RunError> {
+        let declared = self.manifest.decoding.get(STREAMING_SETTING) == Some(&DecodingValue::Boolean(true));
+        if !(self.streaming && declared) {
+            return Ok(Vec::new());
+        }
+        let items = self.repeats.first().map_or(self.items, Vec::as_slice);
+        let spec = RunSpec {
+            runtime: self.runtime,
+            manifest: self.manifest,
+            model: self.model,
+            scratch: self.scratch,
+            // In real time one is enough.
+            warm_up: &audio(&self.warm_up[..self.warm_up.len().min(1)]),
+            items: &audio(items),
+            known: &[],
+            repeats: &[],
+            throughput: false,
+            devices: self.devices,
+            seed: self.seed,
+            limits: self.limits,
+        };
+        let streamed = self.sandbox.stream(&spec, progress, cancel)?;
+        let with_id = |(item, it): (&Item, Streamed)| StreamedItem {
+            id: item.id,
+            outcome: it.outcome,
+            first_token_seconds: it.first_token_seconds,
+            finalisation_seconds: it.finalisation_seconds,
+        };
+        Ok(items.iter().zip(streamed).map(with_id).collect())
     }
 
     /// The pace before the run, where it matters; refused at once if it is not the usual one.
@@ -189,6 +231,10 @@ fn continued(kept: &[KeptPart]) -> Option<Continued> {
     let items = kept.iter().map(|part| part.items.len()).sum::<usize>() as u32;
     let attempts = kept.iter().map(|part| part.attempt).collect();
     (items > 0).then_some(Continued { items, attempts })
+}
+
+fn audio(items: &[Item]) -> Vec<Audio> {
+    items.iter().map(|it| it.audio.clone()).collect()
 }
 
 fn with_ids(items: &[Item], outcomes: Vec<TimedOutcome>) -> Vec<ItemResult> {

@@ -1,4 +1,4 @@
-"""Evaluators behind the runner protocol, version 1: requests on descriptor 3, answers on 4, a JSON line each.
+"""Evaluators behind the runner protocol.
 
 An evaluator is one Python file as the public FFASR board takes it: importing it loads the model; it defines
 `evaluate(file: Path) -> str`, called once for each audio file, and may say `NUM_PARAMS`. Where several talk it may return
@@ -9,14 +9,15 @@ the sandbox, not even to read `NUM_PARAMS`.
 """
 
 import importlib.util
-import json
 import os
 import sys
-import traceback
 from pathlib import Path
 
-MANIFEST = "/ffasr.json"
-MODEL = Path("/model")
+# The sandbox starts this file in Python's isolated mode, which does not look beside it.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import ffasr_runner as runner  # noqa: E402
+
+MODEL = Path(runner.MODEL)
 
 # There is no network: libraries that would ask a hub are told so, rather than left to try.
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HOME="/tmp/hub", NUMBA_CACHE_DIR="/tmp/numba")
@@ -54,40 +55,25 @@ def parameters(module):
     return int(value)
 
 
-def transcribe(module, path):
-    said = module.evaluate(Path(path))
-    if isinstance(said, str):
-        return {"text": said}
-    if not isinstance(said, list):
-        raise TypeError(f"evaluate returned {type(said).__name__}, neither str nor a list of segments")
-    if not all(isinstance(it, dict) and {"speaker", "words"} <= it.keys() for it in said):
-        raise TypeError("evaluate returned segments without `speaker` or `words`")
-    return {"segments": [{"speaker": str(it["speaker"]), "words": str(it["words"])} for it in said]}
+class Evaluator:
+    def __init__(self, settings):
+        self.module = load(evaluator(settings))
+        self.parameters = parameters(self.module)
 
+    def transcribe(self, paths):
+        return [self.said(Path(it)) for it in paths]
 
-def main():
-    requests = os.fdopen(3, "r", encoding="utf-8")
-    answers = os.fdopen(4, "w", encoding="utf-8")
-
-    def answer(message):
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
-
-    hello = json.loads(requests.readline())["hello"]
-    if (hello["protocol"], hello["sample_rate"]) != (1, 16000):
-        sys.exit(f"this runtime speaks protocol 1 with audio at 16 kHz, not {hello}")
-    with open(MANIFEST, encoding="utf-8") as file:
-        module = load(evaluator(json.load(file).get("decoding", {})))
-    answer({"ready": {"num_params": parameters(module)}})
-    for line in requests:
-        request = json.loads(line)
-        try:
-            answer({"id": request["id"], **transcribe(module, request["path"])})
-        except Exception as error:
-            # One file that cannot be transcribed is not the end; the whole story is in the log.
-            traceback.print_exc()
-            answer({"id": request["id"], "error": f"{type(error).__name__}: {error}"})
+    def said(self, path):
+        said = self.module.evaluate(path)
+        if isinstance(said, str):
+            return said
+        if not isinstance(said, list):
+            raise TypeError(f"evaluate returned {type(said).__name__}, neither str nor a list of segments")
+        if not all(isinstance(it, dict) and {"speaker", "words"} <= it.keys() for it in said):
+            raise TypeError("evaluate returned segments without `speaker` or `words`")
+        return [{"speaker": str(it["speaker"]), "words": str(it["words"])} for it in said]
 
 
 if __name__ == "__main__":
-    main()
+    # An evaluator opens its files itself, with as many channels as they have.
+    runner.serve(Evaluator, hear=lambda path, _: path, multichannel=True)

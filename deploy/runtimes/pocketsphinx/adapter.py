@@ -1,4 +1,4 @@
-"""PocketSphinx behind the runner protocol, version 1: requests on descriptor 3, answers on 4, a JSON line each.
+"""PocketSphinx behind the runner protocol.
 
 The decoder is the one of PyPI's `pocketsphinx` with the US English models inside that package. Decoding settings
 come from the model's manifest under the decoder's own names; a setting that names a file names one in /model.
@@ -7,59 +7,46 @@ Nothing is carried from one utterance to the next: cepstral means are taken over
 and the noise tracker starts anew, so a transcript does not depend on what was heard before.
 """
 
-import importlib.util
-import json
 import os
 import struct
 import sys
-import wave
 
 import numpy
 from pocketsphinx import Decoder, get_model_path, set_loglevel
 
-MANIFEST = "/ffasr.json"
-MODEL = "/model"
-RATE = 16_000
+# The sandbox starts this file in Python's isolated mode, which does not look beside it.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from ffasr_runner import model_file, serve  # noqa: E402
+
 FILE_SETTINGS = ("lm", "dict")
 # The adapter's own; all others are the decoder's.
-ADAPTER_SETTINGS = ("front_end",)
-
-
-def load_front_end(settings):
-    """`enhance(samples, rate)` of the file that the setting names: float samples in, float samples out."""
-    if "front_end" not in settings:
-        return None
-    path = os.path.join(MODEL, os.path.basename(settings["front_end"]))
-    specification = importlib.util.spec_from_file_location("front_end", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.enhance
+ADAPTER_SETTINGS = ("front_end", "streaming")
 
 
 def make_decoder(settings, means="batch"):
     settings = {name: value for name, value in settings.items() if name not in ADAPTER_SETTINGS}
     for name in FILE_SETTINGS:
         if name in settings:
-            settings[name] = os.path.join(MODEL, settings[name])
+            settings[name] = model_file(settings[name])
     return Decoder(**{**settings, "cmn": means})
 
 
-def transcribe(decoder, front_end, path):
-    with wave.open(path, "rb") as audio:
-        shape = (audio.getnchannels(), audio.getsampwidth(), audio.getframerate())
-        if shape != (1, 2, 16000):
-            raise ValueError(f"expected 16-bit mono audio at 16 kHz, got (channels, bytes, Hz) = {shape}")
-        samples = audio.readframes(audio.getnframes())
-    if front_end:
-        heard = numpy.frombuffer(samples, dtype="<i2").astype(numpy.float32) / 32768
-        cleaned = numpy.asarray(front_end(heard, RATE))
-        samples = numpy.clip(numpy.rint(32768 * cleaned), -32768, 32767).astype("<i2").tobytes()
-    decoder.start_stream()
-    decoder.start_utt()
-    decoder.process_raw(samples, full_utt=True)
-    decoder.end_utt()
-    hypothesis = decoder.hyp()
-    return hypothesis.hypstr if hypothesis else ""
+class Recogniser:
+    def __init__(self, settings):
+        self.decoder = make_decoder(settings)
+        self.parameters = count_parameters(get_model_path("en-us/en-us"))
+
+    def transcribe(self, recordings):
+        return [self.text(it) for it in recordings]
+
+    def text(self, heard):
+        samples = numpy.clip(numpy.rint(32768 * heard), -32768, 32767).astype("<i2").tobytes()
+        self.decoder.start_stream()
+        self.decoder.start_utt()
+        self.decoder.process_raw(samples, full_utt=True)
+        self.decoder.end_utt()
+        hypothesis = self.decoder.hyp()
+        return hypothesis.hypstr if hypothesis else ""
 
 
 class Stream:
@@ -70,6 +57,7 @@ class Stream:
         self.decoder = make_decoder(settings, "live")
         self.means = self.decoder.get_cmn(False)
         self.told = ""
+        self.parameters = count_parameters(get_model_path("en-us/en-us"))
 
     def begin(self):
         self.decoder.set_cmn(self.means)
@@ -144,51 +132,6 @@ def mixture_weights(directory):
     return streams * rows * columns
 
 
-def stream(recogniser, requests, answer, parameters):
-    answer({"ready": {"num_params": parameters, "streaming": True}})
-    current = None
-    for line in requests:
-        request = json.loads(line)
-        if "stream" in request:
-            current = request["stream"]
-            recogniser.begin()
-        elif "chunk" in request:
-            heard = recogniser.hear(bytes.fromhex(request["chunk"]))
-            if heard is not None:
-                answer({"id": current, "partial": heard})
-        else:
-            answer({"id": current, "final": recogniser.end()})
-
-
-def main():
-    requests = os.fdopen(3, "r", encoding="utf-8")
-    answers = os.fdopen(4, "w", encoding="utf-8")
-
-    def answer(message):
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
-
-    hello = json.loads(requests.readline())["hello"]
-    if (hello["protocol"], hello["sample_rate"], hello["channels"]) != (1, 16000, 1):
-        sys.exit(f"this runtime speaks protocol 1 with mono audio at 16 kHz, not {hello}")
-    set_loglevel("ERROR")
-    with open(MANIFEST, encoding="utf-8") as file:
-        settings = json.load(file).get("decoding", {})
-    parameters = count_parameters(get_model_path("en-us/en-us"))
-    if hello.get("streaming"):
-        if "front_end" in settings:
-            sys.exit("a front end hears whole recordings; it cannot be streamed")
-        stream(Stream(settings), requests, answer, parameters)
-        return
-    decoder, front_end = make_decoder(settings), load_front_end(settings)
-    answer({"ready": {"num_params": parameters}})
-    for line in requests:
-        request = json.loads(line)
-        try:
-            answer({"id": request["id"], "text": transcribe(decoder, front_end, request["path"])})
-        except (OSError, EOFError, RuntimeError, ValueError, wave.Error) as error:
-            answer({"id": request["id"], "error": str(error)})
-
-
 if __name__ == "__main__":
-    main()
+    set_loglevel("ERROR")
+    serve(Recogniser, Stream)

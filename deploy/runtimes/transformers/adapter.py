@@ -1,113 +1,133 @@
-"""Transformers behind the runner protocol, version 1: requests on descriptor 3, answers on 4, a JSON line each.
+"""Transformers behind the runner protocol.
 
 A model is the files of a repository in Transformers' own format. Weights are safetensors, code from a repository is
-never run, and nothing is looked up on a network. Two families: CTC, decoded greedily, and encoder-decoders, which
-generate. Whisper hears what is longer than its window of 30 s in windows one after the other, as the library does it.
+never run, and nothing is looked up on a network. Three families: CTC, decoded greedily; encoder-decoders, which generate;
+and language models that are handed a recording in a chat and asked to transcribe it. Whisper hears what is longer than
+its window of 30 s in windows one after the other, as the library does it.
 
 An answer depends on its own item alone: nothing is drawn at random and nothing is carried over.
 """
 
-import importlib.util
-import json
 import os
 import sys
-import traceback
-import wave
 
 # Before the library is imported: it looks at these once.
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HOME="/tmp/hub", TRANSFORMERS_VERBOSITY="error")
 
-import numpy  # noqa: E402
+# The sandbox starts this file in Python's isolated mode, which does not look beside it.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from ffasr_runner import MODEL, RATE, model_file, serve  # noqa: E402
+
 import torch  # noqa: E402
-from transformers import AutoConfig, AutoModelForCTC, AutoModelForSpeechSeq2Seq, AutoProcessor  # noqa: E402
+from jinja2 import TemplateError  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoConfig,
+    AutoModelForCTC,
+    AutoModelForMultimodalLM,
+    AutoModelForSpeechSeq2Seq,
+    AutoProcessor,
+)
 from transformers.models.auto.modeling_auto import (  # noqa: E402
     MODEL_FOR_CTC_MAPPING_NAMES,
+    MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES,
     MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
 )
 
-MANIFEST = "/ffasr.json"
-MODEL = "/model"
-RATE = 16_000
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
+# In this order: the library lists models that are spoken to among the encoder-decoders, too.
+FAMILIES = [
+    (AutoModelForCTC, MODEL_FOR_CTC_MAPPING_NAMES),
+    (AutoModelForMultimodalLM, MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES),
+    (AutoModelForSpeechSeq2Seq, MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES),
+]
+# What Granite's authors ask theirs; a model without a request of its own gets it unless the manifest says another.
+REQUEST = "can you transcribe the speech into a written format?"
 
 
-def read_wave(path):
-    with wave.open(path, "rb") as audio:
-        shape = (audio.getnchannels(), audio.getsampwidth(), audio.getframerate())
-        if shape != (1, 2, RATE):
-            raise ValueError(f"expected 16-bit mono audio at 16 kHz, got (channels, bytes, Hz) = {shape}")
-        samples = numpy.frombuffer(audio.readframes(audio.getnframes()), dtype="<i2")
-    return samples.astype(numpy.float32) / 32768
-
-
-def model_class(config):
+def model_family(config):
     """The class by the architecture that the model names; of an unknown one, by the kind of model."""
     named = (config.architectures or [""])[0]
-    families = [(AutoModelForCTC, MODEL_FOR_CTC_MAPPING_NAMES), (AutoModelForSpeechSeq2Seq, MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES)]
-    for family, names in families:
+    for family, names in FAMILIES:
         if named in names.values():
             return family
-    for family, names in families:
+    for family, names in FAMILIES:
         if config.model_type in names:
             return family
-    sys.exit(f"{named or config.model_type} is neither a CTC model nor a speech encoder-decoder of this version of Transformers")
-
-
-def load_front_end(settings):
-    """`enhance(samples, rate)` of the file that the setting names: float samples in, float samples out."""
-    if "front_end" not in settings:
-        return None
-    path = os.path.join(MODEL, os.path.basename(settings["front_end"]))
-    specification = importlib.util.spec_from_file_location("front_end", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.enhance
+    sys.exit(
+        f"{named or config.model_type} is no CTC model, speech encoder-decoder or language model that hears, of this version of Transformers"
+    )
 
 
 class Recogniser:
     def __init__(self, settings):
         config = AutoConfig.from_pretrained(MODEL, **LOCAL)
-        family = model_class(config)
-        self.is_ctc = family is AutoModelForCTC
+        self.settings = settings
+        self.family = model_family(config)
         self.is_whisper = config.model_type == "whisper"
-        self.front_end = load_front_end(settings)
+        self.max_batch = settings.get("batch", 1)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.precision = getattr(torch, settings.get("precision", "float32"))
         self.processor = AutoProcessor.from_pretrained(MODEL, **LOCAL)
-        rate = self.processor.feature_extractor.sampling_rate
+        extractor = getattr(self.processor, "feature_extractor", None) or self.processor.audio_processor
+        rate = getattr(extractor, "sampling_rate", RATE)
         if rate != RATE:
             sys.exit(f"the model wants audio at {rate} Hz; this board's is at {RATE} Hz")
-        model = family.from_pretrained(MODEL, dtype=self.precision, use_safetensors=True, **LOCAL)
+        model = self.family.from_pretrained(MODEL, dtype=self.precision, use_safetensors=True, **LOCAL)
         self.model = model.to(self.device).eval()
-        self.generation = self.generation_settings(settings)
+        self.parameters = sum(it.numel() for it in self.model.parameters())
+        self.generation = self.generation_settings()
+        if self.family is AutoModelForMultimodalLM:
+            # What is generated goes on at the right of all prompts of a batch.
+            self.processor.tokenizer.padding_side = "left"
+            has_own = hasattr(self.processor, "apply_transcription_request")
+            self.prompt = None if has_own and "request" not in settings else self.chat_prompt()
 
-    def generation_settings(self, settings):
-        chosen = {"num_beams": settings.get("beams", 1), "do_sample": False}
-        if "max_new_tokens" in settings:
-            chosen["max_new_tokens"] = settings["max_new_tokens"]
+    def generation_settings(self):
+        chosen = {"num_beams": self.settings.get("beams", 1), "do_sample": False}
+        if "max_new_tokens" in self.settings:
+            chosen["max_new_tokens"] = self.settings["max_new_tokens"]
         multilingual = getattr(getattr(self.model, "generation_config", None), "is_multilingual", False)
         if self.is_whisper and multilingual:
             chosen["task"] = "transcribe"
-            if settings.get("language", "en") != "auto":
-                chosen["language"] = settings.get("language", "en")
+            if self.language():
+                chosen["language"] = self.language()
         return chosen
 
-    def listen(self, path):
-        samples = read_wave(path)
-        return numpy.asarray(self.front_end(samples, RATE), dtype=numpy.float32) if self.front_end else samples
+    def language(self):
+        language = self.settings.get("language", "en")
+        return None if language == "auto" else language
 
-    def parameters(self):
-        return sum(it.numel() for it in self.model.parameters())
+    def chat_prompt(self):
+        """The request in the words of the model's chat template, with the place of the audio in it."""
+        request, token = REQUEST, self.processor.audio_token
+        if "request" in self.settings:
+            with open(model_file(self.settings["request"]), encoding="utf-8") as file:
+                request = file.read().strip()
+        # Templates either know that a message has parts, or take plain text with the token in it.
+        for content in ([{"type": "audio"}, {"type": "text", "text": request}], token + request):
+            chat = [{"role": "user", "content": content}]
+            try:
+                prompt = self.processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            except (TypeError, TemplateError):
+                continue
+            if prompt.count(token) == 1:
+                return prompt
+        sys.exit(f"the model's chat template leaves no place for {token}")
+
+    def cast(self, features):
+        features = features.to(self.device)
+        return {name: it.to(self.precision) if it.is_floating_point() else it for name, it in features.items()}
 
     def heard(self, recordings, **more):
-        features = self.processor(recordings, sampling_rate=RATE, return_tensors="pt", **more).to(self.device)
-        return {name: it.to(self.precision) if it.is_floating_point() else it for name, it in features.items()}
+        return self.cast(self.processor(recordings, sampling_rate=RATE, return_tensors="pt", **more))
 
     @torch.inference_mode()
     def transcribe(self, recordings):
-        if self.is_ctc:
+        if self.family is AutoModelForCTC:
             scores = self.model(**self.heard(recordings, padding=True)).logits
             return self.spelled(scores.argmax(dim=-1))
+        if self.family is AutoModelForMultimodalLM:
+            return self.answered(recordings)
         if not self.is_whisper:
             return self.spelled(self.model.generate(**self.heard(recordings, padding=True), **self.generation))
         window = self.processor.feature_extractor.n_samples
@@ -118,40 +138,21 @@ class Recogniser:
             generation = generation | {"return_timestamps": True}
         return self.spelled(self.model.generate(**self.heard(recordings, **more), **generation))
 
+    def answered(self, recordings):
+        if self.prompt is None:
+            asked = self.processor.apply_transcription_request(audio=recordings, language=self.language())
+        else:
+            prompts = [self.prompt] * len(recordings)
+            asked = self.processor(text=prompts, audio=recordings, padding=True, return_tensors="pt")
+        asked = self.cast(asked)
+        said = self.model.generate(**asked, **self.generation)
+        # The answer follows the request.
+        return self.spelled(said[:, asked["input_ids"].shape[1] :])
+
     def spelled(self, tokens):
         texts = self.processor.batch_decode(tokens, skip_special_tokens=True)
         return [" ".join(it.split()) for it in texts]
 
 
-def main():
-    requests = os.fdopen(3, "r", encoding="utf-8")
-    answers = os.fdopen(4, "w", encoding="utf-8")
-
-    def answer(message):
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
-
-    hello = json.loads(requests.readline())["hello"]
-    if (hello["protocol"], hello["sample_rate"], hello["channels"]) != (1, RATE, 1):
-        sys.exit(f"this runtime speaks protocol 1 with mono audio at 16 kHz, not {hello}")
-    with open(MANIFEST, encoding="utf-8") as file:
-        settings = json.load(file).get("decoding", {})
-    recogniser = Recogniser(settings)
-    batch = settings.get("batch", 1)
-    answer({"ready": {"num_params": recogniser.parameters()} | ({"max_batch": batch} if batch > 1 else {})})
-    for line in requests:
-        request = json.loads(line)
-        items = request.get("batch", [request])
-        try:
-            texts = recogniser.transcribe([recogniser.listen(it["path"]) for it in items])
-            told = [{"id": it["id"], "text": text} for it, text in zip(items, texts, strict=True)]
-        except torch.OutOfMemoryError:
-            raise
-        except (OSError, EOFError, RuntimeError, ValueError, wave.Error) as error:
-            traceback.print_exc()
-            told = [{"id": it["id"], "error": f"{type(error).__name__}: {error}"} for it in items]
-        answer({"batch": told} if "batch" in request else told[0])
-
-
 if __name__ == "__main__":
-    main()
+    serve(Recogniser)

@@ -13,7 +13,8 @@ import sys
 import numpy
 
 sys.path.insert(0, sys.argv[1])
-from adapter import log_mel, mel_filters, normalized, read_wave  # noqa: E402
+from adapter import log_mel, mel_filters, normalized  # noqa: E402
+from ffasr_runner import listen  # noqa: E402
 
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 BANDS, UNITS, TAPS, STEP = 26, 48, 13, 4
@@ -141,7 +142,7 @@ def onnx(weights):
 
 
 def main():
-    digits = [read_wave(f"{sys.argv[2]}/{word}.wav") for word in range(10)]
+    digits = [listen(f"{sys.argv[2]}/{word}.wav", None) for word in range(10)]
     inputs, targets = zip(*(sequence(digits) for _ in range(SEQUENCES)))
     weights = train(numpy.concatenate(inputs), numpy.concatenate(targets))
     with open(f"{sys.argv[3]}/model.onnx", "wb") as file:

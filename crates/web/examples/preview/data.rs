@@ -4,8 +4,8 @@ use askama::Template;
 use charts::{Axis, Curve, CurvesChart, Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
 use protocol::{
     AttemptId, BuildId, Calibration, DecodingValue, FailureClass, Flag, FlagKind, ItemId, LatencyBucket,
-    LatencyByDuration, LatencyPercentiles, Measurements, ModelManifest, NodeFingerprint, Stage, SubmissionId,
-    Throughput,
+    LatencyByDuration, LatencyPercentiles, Measurements, ModelManifest, NodeFingerprint, Stage,
+    StreamedTrack, Streaming, SubmissionId, Throughput,
 };
 use selection::{Column, Purpose, Sort, View};
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -621,6 +621,28 @@ fn manifest(model: &str) -> ModelManifest {
     }
 }
 
+fn streaming() -> Streaming {
+    let track = |items, errors, ref_words: u64, first, last| StreamedTrack {
+        items,
+        silent: 2,
+        failed: 0,
+        errors,
+        ref_words,
+        wer: Some(errors as f64 / ref_words as f64),
+        first_token: Some((first, 1.7 * first)),
+        finalisation: Some((last, 2.2 * last)),
+    };
+    Streaming {
+        scorer: "ffasr@1/whisper-en@1".to_owned(),
+        all: track(50, 131, 492, 0.62, 0.041),
+        tracks: [
+            ("near".to_owned(), track(25, 18, 246, 0.41, 0.038)),
+            ("far-low".to_owned(), track(25, 113, 246, 0.94, 0.044)),
+        ]
+        .into(),
+    }
+}
+
 fn measurements() -> Measurements {
     let latency = |p50: f64| LatencyPercentiles { p50, p90: 1.4 * p50, p95: 1.6 * p50, p99: 2.1 * p50 };
     let bucket = |above_seconds, up_to_seconds, items, p50| LatencyBucket {
@@ -653,6 +675,7 @@ fn measurements() -> Measurements {
         calibration: Some(Calibration { golden_seconds: 0.1, before_seconds: 0.1004, after_seconds: 0.1011 }),
         devices: Vec::new(),
         continued: None,
+        streaming: Some(streaming()),
         flags: vec![Flag {
             kind: FlagKind::TimeOutliers,
             message: "3 of 2077 items took more than 3 times longer or shorter than others of their length."

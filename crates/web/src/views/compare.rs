@@ -33,8 +33,8 @@ pub struct ComparePage {
 
 impl ComparePage {
     /// The submission behind a letter.
-    pub(crate) fn submission(&self, letter: &char) -> &str {
-        self.models.iter().find(|model| model.letter == *letter).map_or("", |model| &model.submission)
+    pub(crate) fn submission(&self, letter: char) -> &str {
+        self.models.iter().find(|model| model.letter == letter).map_or("", |model| &model.submission)
     }
 }
 

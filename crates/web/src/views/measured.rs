@@ -1,6 +1,6 @@
 //! What was measured of a run beside its headline: latency by length, batches, devices, and doubts for a reviewer.
 
-use protocol::{Calibration, DeviceUse, Flag, LatencyBucket, Measurements};
+use protocol::{Calibration, DeviceUse, Flag, LatencyBucket, Measurements, StreamedTrack, Streaming};
 
 use super::quantity::{Bytes, Count, Rate, Rtfx, Seconds};
 
@@ -21,6 +21,8 @@ pub struct Measured {
     pub devices: Vec<(String, String)>,
     /// What was taken over from earlier attempts, in words.
     pub continued: Option<String>,
+    /// The streamed pass, if there was one: each track, then all together.
+    pub streaming: Vec<StreamingRow>,
     /// What a person should look at.
     pub remarks: Vec<Remark>,
 }
@@ -36,6 +38,25 @@ pub struct LengthRow {
     pub latency: [Seconds; 4],
     /// Their speed.
     pub rtfx: Rtfx,
+}
+
+/// What streaming one track is worth.
+#[derive(Debug, Clone)]
+pub struct StreamingRow {
+    /// The track, or that it is all of them.
+    pub track: String,
+    /// How many items.
+    pub items: Count,
+    /// Items in which no word was heard.
+    pub silent: Count,
+    /// Word error rate of the final texts.
+    pub wer: Option<Rate>,
+    /// Wrong words, and words said.
+    pub words: (Count, Count),
+    /// From the first sample to the first word: median, 90 %.
+    pub first_word: Option<(Seconds, Seconds)>,
+    /// From the last sample to the final text: median, 95 %.
+    pub finalisation: Option<(Seconds, Seconds)>,
 }
 
 /// Speed with several items at once.
@@ -90,6 +111,7 @@ impl Measured {
                     }
                 )
             }),
+            streaming: measurements.streaming.as_ref().map(streaming).unwrap_or_default(),
             remarks: remarks(&measurements.flags),
         }
     }
@@ -111,6 +133,24 @@ fn length_row(bucket: &LatencyBucket) -> LengthRow {
         items: Count(bucket.items.into()),
         latency: [latency.p50, latency.p90, latency.p95, latency.p99].map(Seconds),
         rtfx: Rtfx(bucket.rtfx),
+    }
+}
+
+fn streaming(it: &Streaming) -> Vec<StreamingRow> {
+    let tracks = it.tracks.iter().map(|(name, track)| streaming_row(name, track));
+    tracks.chain([streaming_row("all", &it.all)]).collect()
+}
+
+fn streaming_row(track: &str, it: &StreamedTrack) -> StreamingRow {
+    let seconds = |(middle, upper): (f64, f64)| (Seconds(middle), Seconds(upper));
+    StreamingRow {
+        track: track.to_owned(),
+        items: Count(it.items.into()),
+        silent: Count(it.silent.into()),
+        wer: it.wer.map(Rate),
+        words: (Count(it.errors), Count(it.ref_words)),
+        first_word: it.first_token.map(seconds),
+        finalisation: it.finalisation.map(seconds),
     }
 }
 

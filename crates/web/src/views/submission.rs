@@ -170,6 +170,7 @@ impl LiveProgress {
             Stage::WarmingUp => "warming up, not timed",
             Stage::Transcribing => "transcribing, timed and scored",
             Stage::Repeating => "repeat passes for the speed's interval",
+            Stage::Streaming => "streaming in real time",
             Stage::Rendering => "rendering a release",
             Stage::Uploading => "handing in the results",
         }
