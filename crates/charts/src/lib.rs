@@ -6,6 +6,7 @@
 //! `--chart-faint`, `--chart-rule`, `--chart-accent`, `--chart-shade`, `--chart-paper`), which the page
 //! defines. A chart that stands alone brings both along.
 
+mod curves;
 mod deviations;
 mod labels;
 mod pareto;
@@ -13,6 +14,7 @@ mod scale;
 mod strip;
 mod svg;
 
+pub use curves::{Curve, CurvesChart, MOST_CURVES, curves};
 pub use deviations::deviations;
 pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 pub use strip::interval_strip;

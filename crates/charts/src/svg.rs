@@ -26,11 +26,27 @@ pub(crate) enum Role {
     AxisTitle,
     Dominated,
     FrontLine,
+    Band,
+    Curve1,
+    Curve2,
+    Curve3,
+    Curve4,
 }
 
 impl Role {
-    const ALL: [Self; 6] =
-        [Self::Grid, Self::Axis, Self::Tick, Self::AxisTitle, Self::Dominated, Self::FrontLine];
+    const ALL: [Self; 11] = [
+        Self::Grid,
+        Self::Axis,
+        Self::Tick,
+        Self::AxisTitle,
+        Self::Dominated,
+        Self::FrontLine,
+        Self::Band,
+        Self::Curve1,
+        Self::Curve2,
+        Self::Curve3,
+        Self::Curve4,
+    ];
 
     /// The colour that stands for this role inside `plotters`.
     pub(crate) const fn colour(self) -> RGBColor {
@@ -46,6 +62,11 @@ impl Role {
             Some(Self::AxisTitle) => "axis-title",
             Some(Self::Dominated) => "dominated",
             Some(Self::FrontLine) => "front-line",
+            Some(Self::Band) => "band",
+            Some(Self::Curve1) => "curve first",
+            Some(Self::Curve2) => "curve second",
+            Some(Self::Curve3) => "curve third",
+            Some(Self::Curve4) => "curve fourth",
             None => "",
         }
     }

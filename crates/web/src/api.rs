@@ -20,9 +20,7 @@ use crate::{
     comparison::{self, Compared},
     error::AppError,
     extract::{JsonBody, Multipart, Path, Query},
-    items,
-    pages::{self, compare::Pair},
-    scorer, self_report,
+    items, pages, scorer, self_report,
     submit::{self, Refusal},
     views::TRACKS,
 };
@@ -195,11 +193,14 @@ struct ComparisonJson<'a> {
 /// `GET /api/v1/compare?a=…&b=…`: two published results on the same items.
 pub(crate) async fn compare(
     State(service): State<Service>,
-    Query(pair): Query<Pair>,
+    Query(asked): Query<pages::compare::Asked>,
 ) -> Result<Response, AppError> {
     let snapshot = service.board();
-    let (_, a, b) = pages::compare::rows(&snapshot, &pair)?;
-    let b = b.ok_or_else(|| AppError::BadRequest("Name a second submission as `b`.".to_owned()))?;
+    let (_, rows) = asked.rows(&snapshot)?;
+    let [a, b] = rows.as_slice() else {
+        let message = "Name two different submissions, as `a` and as `b`.";
+        return Err(AppError::BadRequest(message.to_owned()));
+    };
     let compared = comparison::compare(&service, &a.result, &b.result).await?;
     let (name_a, name_b) = (&a.result.manifest.name, &b.result.manifest.name);
     let answer = ComparisonJson { a: name_a, b: name_b, scorer: &a.result.scorer, compared };

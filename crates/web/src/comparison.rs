@@ -52,37 +52,64 @@ pub(crate) struct PairedRate {
 
 /// Compares two results of one release.
 pub(crate) async fn compare(service: &Service, a: &Published, b: &Published) -> Result<Compared, AppError> {
-    if a.release != b.release {
-        let message = "The two results are of different releases: nothing was said to both.";
-        return Err(AppError::BadRequest(message.to_owned()));
-    }
-    let of_a = scores::item_details(&service.pool, a.attempt, &a.scorer).await?;
-    let of_b = scores::item_details(&service.pool, b.attempt, &b.scorer).await?;
-    let internal = |error: &dyn std::fmt::Display| AppError::Internal(format!("comparing failed: {error}"));
-    let _turn = service.computing.acquire().await.map_err(|error| internal(&error))?;
-    tokio::task::spawn_blocking(move || compare_items(&of_a, &of_b))
-        .await
-        .map_err(|error| internal(&error))?
+    let mut pairs = compare_each(service, &[a, b]).await?;
+    pairs.pop().ok_or_else(|| AppError::Internal("two results make a pair".to_owned()))
 }
 
-/// Both in the order of the items' ids, so that item meets item.
-fn compare_items(a: &[ItemDetails], b: &[ItemDetails]) -> Result<Compared, AppError> {
+/// Compares every pair of some results of one release: (0, 1), (0, 2), (1, 2), (0, 3) and so on.
+pub(crate) async fn compare_each(
+    service: &Service,
+    results: &[&Published],
+) -> Result<Vec<Compared>, AppError> {
+    if results.windows(2).any(|pair| pair[0].release != pair[1].release) {
+        let message = "The results are of different releases: nothing was said to all of them.";
+        return Err(AppError::BadRequest(message.to_owned()));
+    }
+    let mut details = Vec::with_capacity(results.len());
+    for result in results {
+        details.push(scores::item_details(&service.pool, result.attempt, &result.scorer).await?);
+    }
+    let internal = |error: &dyn std::fmt::Display| AppError::Internal(format!("comparing failed: {error}"));
+    let _turn = service.computing.acquire().await.map_err(|error| internal(&error))?;
+    tokio::task::spawn_blocking(move || {
+        let heard = details.into_iter().map(Heard::new).collect::<Result<Vec<_>, _>>()?;
+        let pairs = (0..heard.len()).flat_map(|later| (0..later).map(move |earlier| (earlier, later)));
+        pairs.map(|(a, b)| compare_items(&heard[a], &heard[b])).collect()
+    })
+    .await
+    .map_err(|error| internal(&error))?
+}
+
+/// The items of one result, in the order of their ids so that item meets item, and their draws.
+struct Heard {
+    items: Vec<ItemDetails>,
+    sample: Sample,
+    draws: Draws,
+}
+
+impl Heard {
+    fn new(items: Vec<ItemDetails>) -> Result<Self, AppError> {
+        let sample = Sample::new(items.iter().map(|item| Unit {
+            group: &item.counts.track,
+            utterance: &item.counts.utterance,
+            talker: &item.counts.talker,
+            room: item.counts.room.as_deref(),
+        }));
+        let counts: Vec<Counts> = items.iter().map(counts).collect();
+        let draws = cluster_bootstrap(&sample, &counts, scorer::bootstrap())
+            .map_err(|error| AppError::Internal(error.to_string()))?;
+        Ok(Self { items, sample, draws })
+    }
+}
+
+fn compare_items(first: &Heard, second: &Heard) -> Result<Compared, AppError> {
+    let (a, b) = (&first.items, &second.items);
     let is_same = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.counts.item_id == b.counts.item_id);
     if !is_same {
         return Err(AppError::Internal("two results of one release have different items".to_owned()));
     }
-    let sample = Sample::new(a.iter().map(|item| Unit {
-        group: &item.counts.track,
-        utterance: &item.counts.utterance,
-        talker: &item.counts.talker,
-        room: item.counts.room.as_deref(),
-    }));
-    let plan = scorer::bootstrap();
-    let draws = |items: &[ItemDetails]| -> Result<Draws, AppError> {
-        let counts: Vec<Counts> = items.iter().map(counts).collect();
-        cluster_bootstrap(&sample, &counts, plan).map_err(|error| AppError::Internal(error.to_string()))
-    };
-    let (draws_a, draws_b) = (draws(a)?, draws(b)?);
+    let (sample, plan) = (&first.sample, scorer::bootstrap());
+    let (draws_a, draws_b) = (&first.draws, &second.draws);
     let ranked_tracks = scorer::ranked_tracks();
     let average = draws_a.mean(&ranked_tracks).zip(draws_b.mean(&ranked_tracks));
     let tracks = sample.groups().iter().filter_map(|track| {

@@ -1,7 +1,7 @@
 //! Example data: invented models with invented numbers, and every page made of them.
 
 use askama::Template;
-use charts::{Axis, Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
+use charts::{Axis, Curve, CurvesChart, Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
 use protocol::{
     AttemptId, BuildId, Calibration, DecodingValue, FailureClass, Flag, FlagKind, ItemId, LatencyBucket,
     LatencyByDuration, LatencyPercentiles, Measurements, ModelManifest, NodeFingerprint, Stage, SubmissionId,
@@ -12,18 +12,19 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
     AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, BuildRow, Bytes, Cell, Chart, Choice,
-    ClassRow, ComparePage, Comparison, ConditionRow, ConfusionRow, Corpus, Count, Deadline, Details,
-    Difference, Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage, ExternalRow,
-    ExternalSource, Failure, FaultRow, FieldErrors, FileRow, Filter, FindingView, FrontEnd, HistoryRow,
-    InboxEntry, InboxPage, Interval, Layout, LeaseRow, Link, LiveProgress, LoginPage, Makeup, Measured,
-    MessageView, MethodPage, ModelPage, MyRoomPage, NamedAction, NodePage, Notice, ObjectionView, Offer,
-    OpenObjection, PaceRow, Params, ParetoPage, ParetoRow, Piece, PredictionRow, Preview, Probability,
-    Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow,
+    ClassRow, ComparePage, ComparedModel, Comparison, ConditionRow, ConfusionRow, Corpus, Count, Curves,
+    Deadline, Details, Difference, Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage,
+    ExternalRow, ExternalSource, Failure, FaultRow, FieldErrors, FileRow, Filter, FindingView, FrontEnd,
+    HistoryRow, InboxEntry, InboxPage, Interval, Layout, LeaseRow, Link, LiveProgress, LoginPage, Makeup,
+    Measured, MessageView, MethodPage, ModelPage, MyRoomPage, NamedAction, NodePage, Notice, ObjectionView,
+    Offer, OpenObjection, PaceRow, PairRow, Params, ParetoPage, ParetoRow, Piece, PredictionRow, Preview,
+    Probability, Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow,
     ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ReleasesPage, ResponseRow, ResponseTable,
-    ReviewPage, Revised, RoomForm, RoomView, RowStanding, Rtfx, ScorerResult, Scoring, Seconds, Section,
-    SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm,
-    SubmitPage, TRACKS, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User,
-    Weakness, WebhookRow, WebhooksPage, WeightField, Why, WorkerRow, WorkersPage,
+    ReviewPage, Revised, RoomForm, RoomView, RowStanding, Rtfx, ScorerResult, Scoring, Seat, Seconds,
+    Section, Several, SeveralTrack, SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow,
+    SubmissionsPage, SubmitForm, SubmitPage, TRACKS, TimelineEvent, Timestamp, Timing, TokenMove,
+    TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage, WeightField, Why, WorkerRow,
+    WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -55,7 +56,12 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
         page("model", model_page(model).render()),
         page("model-profile", model_of_another_profile(model).render()),
         page("compare", compare(model).render()),
-        page("compare-half", ComparePage { comparison: None, ..compare(model) }.render()),
+        page(
+            "compare-half",
+            ComparePage { comparison: None, models: Vec::new(), curves: Vec::new(), ..compare(model) }
+                .render(),
+        ),
+        page("compare-four", compare_four(model).render()),
         page("submission-queued", queued(model).render()),
         page("submission-running", running(model).render()),
         page("submission-failed", failed(model).render()),
@@ -266,7 +272,7 @@ fn rows(model: &str) -> Vec<BoardRow> {
             ranking: None,
             opens_tie_group: example.opens,
             why: Some(Why {
-                leader: (!example.opens).then(|| ("Otolith 1.7B".to_owned(), Difference(0.0041))),
+                leader: (!example.opens).then(|| ("Otolith 1.7B".to_owned(), Rate(0.0041))),
                 better: low - 1,
                 worse: 12 - high,
                 tied: usize::from(low != high),
@@ -832,8 +838,73 @@ fn response(condition: &'static str, unit: &'static str, values: [&str; 6]) -> R
         condition,
         unit,
         items: Count(6_000),
+        svg: curves_of(&condition.replace(' ', "-"), &[""]),
         rows: values.into_iter().zip(1..).map(row).collect(),
         reached: vec![reached(0.2, "9", Some("8 to 10")), reached(0.5, "1", None)],
+    }
+}
+
+fn compared_model(letter: char, name: &str) -> ComparedModel {
+    ComparedModel {
+        letter,
+        submission: letter.to_string(),
+        name: name.to_owned(),
+        href: format!("/models/{letter}"),
+        organisation: "Institute for Listening".to_owned(),
+        place: 1,
+        rtfx: Some(Rtfx(19.8)),
+        num_params: Some(Params(2_040_000_000)),
+    }
+}
+
+/// Errors that fall with the SNR, for each name.
+fn curves_of(id: &str, names: &[&str]) -> String {
+    let curve = |(name, steepness): (&&str, i32)| Curve {
+        label: (*name).to_owned(),
+        points: (-2..=5)
+            .map(|step| {
+                let rate = 1.0 / (1.0 + (0.5 * f64::from(step) + 0.2 * f64::from(steepness)).exp());
+                (5.0 * f64::from(step), rate, (0.9 * rate, 1.1 * rate))
+            })
+            .collect(),
+    };
+    charts::curves(&CurvesChart {
+        id: format!("curves-{id}"),
+        title: "Words wrong by SNR".to_owned(),
+        description: "One line a model.".to_owned(),
+        across: "signal-to-noise ratio, dB".to_owned(),
+        error_title: "Words wrong, %".to_owned(),
+        curves: names.iter().zip(0..).map(curve).collect(),
+    })
+}
+
+/// Four models at once.
+fn compare_four(model: &str) -> ComparePage {
+    let names = [model, "Otolith 1.7B", "cochlea-transcribe", "granit-2b"];
+    let letters = ['A', 'B', 'C', 'D'];
+    let track = |name: &str, rates: [f64; 4]| SeveralTrack {
+        name: name.to_owned(),
+        is_average: name == "Avg WER",
+        rates: rates.iter().map(|&rate| (Rate(rate), rate < 0.05)).collect(),
+    };
+    let page = compare(model);
+    let rate = page.comparison.as_ref().map(|comparison| comparison.tracks[0].clone());
+    ComparePage {
+        models: letters.iter().zip(names).map(|(&letter, name)| compared_model(letter, name)).collect(),
+        several: Some(Several {
+            tracks: vec![
+                track("Avg WER", [0.134, 0.1343, 0.15, 0.164]),
+                track("near", [0.039, 0.058, 0.053, 0.0541]),
+            ],
+            pairs: rate.into_iter().map(|rate| PairRow { pair: ('A', 'B'), rate }).collect(),
+            resampled: "talkers and rooms".to_owned(),
+        }),
+        comparison: None,
+        curves: vec![Curves {
+            caption: "By signal-to-noise ratio".to_owned(),
+            svg: curves_of("snr", &["A", "B", "C", "D"]),
+        }],
+        ..page
     }
 }
 
@@ -850,14 +921,21 @@ fn compare(model: &str) -> ComparePage {
     ComparePage {
         layout: Layout { json_href: Some("/api/v1/compare".to_owned()), ..layout(Section::Board) },
         release: "demo-1".to_owned(),
-        choices_a: vec![choice("1", model, true), choice("2", "Otolith 1.7B", false)],
-        choices_b: vec![choice("1", model, false), choice("2", "Otolith 1.7B", true)],
+        choices: ['A', 'B', 'C', 'D']
+            .map(|letter| Seat {
+                letter,
+                choices: vec![choice("1", model, letter == 'A'), choice("2", "Otolith 1.7B", letter == 'B')],
+                is_optional: letter > 'B',
+            })
+            .to_vec(),
+        models: vec![compared_model('A', model), compared_model('B', "Otolith 1.7B")],
+        several: None,
+        curves: vec![Curves {
+            caption: "By signal-to-noise ratio".to_owned(),
+            svg: curves_of("snr", &["A", "B"]),
+        }],
         scoring: scoring("ffasr"),
         comparison: Some(Comparison {
-            a: model.to_owned(),
-            a_href: "/models/1".to_owned(),
-            b: "Otolith 1.7B".to_owned(),
-            b_href: "/models/2".to_owned(),
             tracks: vec![
                 track("Avg WER", 0.1340, 0.1343),
                 track("near", 0.039, 0.038),

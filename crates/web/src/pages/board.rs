@@ -23,9 +23,9 @@ use crate::{
     fronts::Front,
     scorer,
     views::{
-        BoardPage, BoardRow, Cell, Chart, Choice, Count, Difference, Elsewhere, Estimate, Link, Offer,
-        Params, Probability, PurposeView, Rate, ReleaseFacts, RowStanding, Rtfx, Scoring, Seconds, Section,
-        TRACKS, WeightField, Why, url_component,
+        BoardPage, BoardRow, Cell, Chart, Choice, Count, Elsewhere, Estimate, Link, Offer, Params,
+        Probability, PurposeView, Rate, ReleaseFacts, RowStanding, Rtfx, Scoring, Seconds, Section, TRACKS,
+        WeightField, Why, url_component,
     },
 };
 
@@ -172,7 +172,7 @@ fn offer(snapshot: &Snapshot, asked: &Asked<'_>, columns: &[Column]) -> Offer {
             .into_iter()
             .map(Column::Track)
             .chain(Column::FIXED)
-            .map(|column| choice(column.name(), column.name(), columns.contains(&column)))
+            .map(|column| choice(column.name(), &crate::views::heading(&column), columns.contains(&column)))
             .collect(),
         weights: weight_fields(asked),
     }
@@ -329,7 +329,7 @@ fn why(board: &Board, number: usize) -> Why {
     let ahead = row.candidate.average.value - leader.candidate.average.value;
     let models = u32::try_from(board.rows.len()).unwrap_or(u32::MAX);
     Why {
-        leader: (first != number).then(|| (leader.candidate.name.clone(), Difference(ahead))),
+        leader: (first != number).then(|| (leader.candidate.name.clone(), Rate(ahead))),
         better: row.rank_interval.0.saturating_sub(1),
         worse: models.saturating_sub(row.rank_interval.1),
         tied: end - first - 1,

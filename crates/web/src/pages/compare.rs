@@ -1,11 +1,11 @@
-//! Two models on the same items.
+//! Up to four models on the same items.
 
 use axum::extract::State;
 use protocol::{ModelManifest, SubmissionId};
-use scoring::Scheme;
+use scoring::{Scheme, ScoringProfile};
 use serde::Deserialize;
 
-use super::{Page, board::scoring_view, layout, page};
+use super::{Page, board::scoring_view, layout, page, weakness};
 use crate::{
     Service,
     auth::Visitor,
@@ -15,88 +15,195 @@ use crate::{
     extract::Query,
     runtimes, scorer,
     views::{
-        Choice, ComparePage, Comparison, Count, Difference, Interval, Rate, Section, TRACKS, TrackComparison,
+        Choice, ComparePage, ComparedModel, Comparison, Count, Difference, Interval, PairRow, Params, Rate,
+        Rtfx, Seat, Section, Several, SeveralTrack, TRACKS, TrackComparison,
     },
 };
 
+/// Who is compared: up to four submissions, each once.
 #[derive(Deserialize)]
-pub(crate) struct Pair {
-    pub(crate) a: SubmissionId,
-    pub(crate) b: Option<SubmissionId>,
+pub(crate) struct Asked {
+    a: Option<String>,
+    b: Option<String>,
+    c: Option<String>,
+    d: Option<String>,
+    release: Option<String>,
     pub(crate) profile: Option<String>,
 }
 
-/// The rows of both under the profile asked for.
-pub(crate) fn rows<'a>(
-    snapshot: &'a Snapshot,
-    pair: &Pair,
-) -> Result<(&'a Board, &'a Row, Option<&'a Row>), AppError> {
-    let profile = scorer::profile(pair.profile.as_deref())?;
-    let missing =
-        |id| AppError::NotFound(format!("published result of submission {id} under {}", profile.name));
-    let find = |id| {
-        let (board, _) = snapshot.row(id)?;
-        let board = snapshot.under(board, profile)?;
-        Some((board, board.row(id)?))
-    };
-    let (board, a) = find(pair.a).ok_or_else(|| missing(pair.a))?;
-    let b = pair.b.map(|id| find(id).ok_or_else(|| missing(id))).transpose()?;
-    Ok((board, a, b.map(|(_, row)| row)))
+/// The letters, in the order of the parameters.
+const LETTERS: [char; 4] = ['A', 'B', 'C', 'D'];
+
+impl Asked {
+    /// The submissions named, without repetitions.
+    fn submissions(&self) -> Result<Vec<SubmissionId>, AppError> {
+        let mut ids = Vec::new();
+        for text in [&self.a, &self.b, &self.c, &self.d].into_iter().flatten().filter(|text| !text.is_empty())
+        {
+            let id: SubmissionId = text.parse().map_err(|_| {
+                AppError::BadRequest(format!("\u{201c}{text}\u{201d} is no id of a submission."))
+            })?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Their rows under the profile asked for, and the board of the first, or of the release where nobody is named.
+    pub(crate) fn rows<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+    ) -> Result<(Option<&'a Board>, Vec<&'a Row>), AppError> {
+        let profile = scorer::profile(self.profile.as_deref())?;
+        let missing = |id: &SubmissionId| {
+            AppError::NotFound(format!("published result of submission {id} under {}", profile.name))
+        };
+        let mut found = Vec::new();
+        for id in &self.submissions()? {
+            let (board, _) = snapshot.row(*id).ok_or_else(|| missing(id))?;
+            let board = snapshot.under(board, profile).ok_or_else(|| missing(id))?;
+            found.push((board, board.row(*id).ok_or_else(|| missing(id))?));
+        }
+        let named = self.release.as_deref().filter(|slug| !slug.is_empty());
+        let usual = || {
+            let board = snapshot.board(snapshot.release(named)?.id, None)?;
+            snapshot.under(board, profile)
+        };
+        let board = found.first().map(|(board, _)| *board).or_else(usual);
+        Ok((board, found.into_iter().map(|(_, row)| row).collect()))
+    }
 }
 
 pub(crate) async fn show(
     State(service): State<Service>,
     Visitor(user): Visitor,
-    Query(pair): Query<Pair>,
+    Query(asked): Query<Asked>,
 ) -> Page {
     let snapshot = service.board();
-    let (board, a, b) = rows(&snapshot, &pair)?;
-    let release = snapshot.releases.iter().find(|release| release.id == board.release);
-    let comparison = match b {
-        Some(b) => Some(view(a, b, &comparison::compare(&service, &a.result, &b.result).await?, board)),
-        None => None,
-    };
+    let profile = scorer::profile(asked.profile.as_deref())?;
+    let (board, rows) = asked.rows(&snapshot)?;
+    let release =
+        board.and_then(|board| snapshot.releases.iter().find(|release| release.id == board.release));
+    let results: Vec<_> = rows.iter().map(|row| &row.result).collect();
+    let pairs = if rows.len() > 1 { comparison::compare_each(&service, &results).await? } else { Vec::new() };
     let mut layout = layout(&service, Section::Board, user.as_ref());
-    layout.scorer = Some(board.profile.scorer());
-    if let Some(b) = pair.b {
-        layout.json_href = Some(format!("/api/v1/compare?a={}&b={b}&profile={}", pair.a, board.profile.name));
+    layout.scorer = Some(profile.scorer());
+    if let [a, b] = rows.as_slice() {
+        let (a, b) = (a.result.submission, b.result.submission);
+        layout.json_href = Some(format!("/api/v1/compare?a={a}&b={b}&profile={}", profile.name));
     }
+    let named: Vec<_> = rows.iter().map(|row| (row.candidate.name.clone(), &row.result)).collect();
+    let curves = if rows.len() > 1 { weakness::overlaid(&service, &named).await } else { Vec::new() };
     page(&ComparePage {
         layout,
         release: release.map(|release| release.slug.clone()).unwrap_or_default(),
-        choices_a: choices(board, Some(pair.a)),
-        choices_b: choices(board, pair.b),
-        scoring: scoring_view(&snapshot, Some(board.release), board.profile),
-        comparison,
+        choices: seats(board, &rows),
+        scoring: scoring_view(&snapshot, board.map(|board| board.release), profile),
+        models: LETTERS.into_iter().zip(&rows).map(|(letter, row)| model(letter, row, profile)).collect(),
+        comparison: match (rows.as_slice(), pairs.as_slice()) {
+            ([a, b], [pair]) => Some(view(a, b, pair)),
+            _ => None,
+        },
+        several: (rows.len() > 2).then(|| several(&rows, &pairs)),
+        curves,
     })
 }
 
-fn choices(board: &Board, chosen: Option<SubmissionId>) -> Vec<Choice> {
-    let choice = |row: &Row| Choice {
-        value: row.result.submission.to_string(),
-        label: row.result.manifest.name.clone(),
-        selected: Some(row.result.submission) == chosen,
+fn seats(board: Option<&Board>, chosen: &[&Row]) -> Vec<Seat> {
+    let rows = board.map(|board| board.rows.as_slice()).unwrap_or_default();
+    let choices = |seat: usize| {
+        let here = chosen.get(seat).map(|row| row.result.submission);
+        let choice = |row: &Row| Choice {
+            value: row.result.submission.to_string(),
+            label: row.candidate.name.clone(),
+            selected: Some(row.result.submission) == here,
+        };
+        rows.iter().map(choice).collect()
     };
-    board.rows.iter().map(choice).collect()
+    let seat = |(number, letter)| Seat { letter, choices: choices(number), is_optional: number > 1 };
+    LETTERS.into_iter().enumerate().map(seat).collect()
 }
 
-fn view(a: &Row, b: &Row, compared: &Compared, board: &Board) -> Comparison {
-    let query = if board.profile == scorer::RANKING {
-        String::new()
-    } else {
-        format!("?profile={}", board.profile.name)
-    };
-    let href = |row: &Row| format!("/models/{}{query}", row.result.submission);
+fn model(letter: char, row: &Row, profile: ScoringProfile) -> ComparedModel {
+    ComparedModel {
+        letter,
+        submission: row.result.submission.to_string(),
+        name: row.candidate.name.clone(),
+        href: href(row, profile),
+        organisation: row.candidate.organisation.clone(),
+        place: row.rank,
+        rtfx: row.candidate.rtfx.map(|rtfx| Rtfx(rtfx.value)),
+        num_params: row.candidate.num_params.map(Params),
+    }
+}
+
+fn href(row: &Row, profile: ScoringProfile) -> String {
+    let query = if profile == scorer::RANKING { String::new() } else { format!("?profile={}", profile.name) };
+    format!("/models/{}{query}", row.result.submission)
+}
+
+/// The pairs come in the order of [`comparison::compare_each`].
+fn several(rows: &[&Row], pairs: &[Compared]) -> Several {
+    let order: Vec<(usize, usize)> =
+        (0..rows.len()).flat_map(|later| (0..later).map(move |earlier| (earlier, later))).collect();
+    let average = of_all(rows.len(), &order, pairs, |pair| pair.average.as_ref());
+    let mut names: Vec<&String> = pairs.iter().flat_map(|pair| pair.tracks.keys()).collect();
+    names.sort_unstable_by_key(|name| {
+        let ranked = TRACKS.iter().position(|track| track.name == name.as_str());
+        (ranked.unwrap_or(TRACKS.len()), (*name).clone())
+    });
+    names.dedup();
+    let row = |name: &str, is_average, rates| SeveralTrack { name: name.to_owned(), is_average, rates };
+    let tracks = names
+        .into_iter()
+        .map(|name| row(name, false, of_all(rows.len(), &order, pairs, |pair| pair.tracks.get(name))));
+    let pair_rows = order.iter().zip(pairs).filter_map(|(&(a, b), pair)| {
+        let rate = track("Avg WER", true, pair.average.as_ref()?);
+        Some(PairRow { pair: (LETTERS[a], LETTERS[b]), rate })
+    });
+    Several {
+        tracks: [row("Avg WER", true, average)].into_iter().chain(tracks).collect(),
+        pairs: pair_rows.collect(),
+        resampled: pairs.first().map(|pair| resampled(pair.resampled)).unwrap_or_default().to_owned(),
+    }
+}
+
+/// One rate of each model, and whether it is really lower than that of every other.
+fn of_all<'a>(
+    models: usize,
+    order: &[(usize, usize)],
+    pairs: &'a [Compared],
+    rate: impl Fn(&'a Compared) -> Option<&'a PairedRate>,
+) -> Vec<(Rate, bool)> {
+    let mut rates = vec![f64::NAN; models];
+    let mut beaten = vec![0; models];
+    for (&(a, b), pair) in order.iter().zip(pairs) {
+        if let Some(rate) = rate(pair) {
+            (rates[a], rates[b]) = (rate.a, rate.b);
+            beaten[a] += usize::from(rate.interval[1] < 0.0);
+            beaten[b] += usize::from(rate.interval[0] > 0.0);
+        }
+    }
+    rates.into_iter().zip(beaten).map(|(rate, beaten)| (Rate(rate), beaten + 1 == models)).collect()
+}
+
+fn resampled(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::TalkersAndRooms => "talkers and rooms",
+        Scheme::Talkers => "talkers",
+        Scheme::Rooms => "rooms",
+        Scheme::Utterances => "utterances",
+    }
+}
+
+fn view(a: &Row, b: &Row, compared: &Compared) -> Comparison {
     let ranked = TRACKS.iter().filter_map(|track| Some((track.name, compared.tracks.get(track.name)?)));
     let others =
         compared.tracks.iter().filter(|(name, _)| TRACKS.iter().all(|track| track.name != name.as_str()));
     let tracks = ranked.chain(others.map(|(name, rate)| (name.as_str(), rate)));
     let average = compared.average.iter().map(|rate| track("Avg WER", true, rate));
     Comparison {
-        a: a.result.manifest.name.clone(),
-        a_href: href(a),
-        b: b.result.manifest.name.clone(),
-        b_href: href(b),
         tracks: average.chain(tracks.map(|(name, rate)| track(name, false, rate))).collect(),
         items: Count(compared.items as u64),
         mapsswe: compared
@@ -105,13 +212,7 @@ fn view(a: &Row, b: &Row, compared: &Compared, board: &Board) -> Comparison {
         permutation: p_value(compared.permutation_p),
         mcnemar: p_value(compared.mcnemar_p),
         only: [Count(compared.only_a_right), Count(compared.only_b_right)],
-        resampled: match compared.resampled {
-            Scheme::TalkersAndRooms => "talkers and rooms",
-            Scheme::Talkers => "talkers",
-            Scheme::Rooms => "rooms",
-            Scheme::Utterances => "utterances",
-        }
-        .to_owned(),
+        resampled: resampled(compared.resampled).to_owned(),
         front_end: front_end(a, b),
     }
 }

@@ -84,9 +84,7 @@ pub(crate) async fn show(
             latency: most.map(|most| most.to_string()).unwrap_or_default(),
         },
         efforts: Effort::ALL
-            .map(|it| {
-                choice(it.name(), &format!("{}, {:.0} dB(A) at 1 m", it.name(), it.level()), it == effort)
-            })
+            .map(|it| choice(it.name(), &format!("{}, {:.0} dB(A)", it.name(), it.level()), it == effort))
             .to_vec(),
         conditions: condition_rows(&room, &conditions, &fitted),
         without_response: board.map_or(0, |board| board.rows.len()) - fitted.len(),

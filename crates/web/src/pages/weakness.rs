@@ -1,5 +1,6 @@
 //! The analysis of a result, in the words and numbers of its page.
 
+use charts::{Curve, CurvesChart};
 use scoring::{
     Counts,
     confusions::Confusion,
@@ -16,7 +17,7 @@ use crate::{
         analysis::{Analysis, Response, SHOWN_FROM, TrackAnalysis},
     },
     views::{
-        ClassRow, ConfusionRow, Count, EntityRow, FaultRow, Interval, Rate, ReachedRow, ResponseRow,
+        ClassRow, ConfusionRow, Count, Curves, EntityRow, FaultRow, Interval, Rate, ReachedRow, ResponseRow,
         ResponseTable, TRACKS, Weakness,
     },
 };
@@ -41,6 +42,50 @@ const CONDITIONS: [(&str, &str, &str, usize); 4] = [
 /// What the page shows of the analysis of a result. A page without it is better than no page, so that an analysis that
 /// is missing, of another shape or out of reach is left out.
 pub(super) async fn read(service: &Service, result: &Published) -> Option<Weakness> {
+    analysis(service, result).await.map(|analysis| view(&analysis))
+}
+
+/// The responses of several results to each condition that one of them has a response to, overlaid.
+pub(super) async fn overlaid(service: &Service, results: &[(String, &Published)]) -> Vec<Curves> {
+    let mut analysed = Vec::new();
+    for (name, result) in results {
+        analysed.extend(analysis(service, result).await.map(|analysis| (name.clone(), analysis)));
+    }
+    CONDITIONS
+        .iter()
+        .filter_map(|condition| {
+            let responses: Vec<(&str, &Response)> = analysed
+                .iter()
+                .filter_map(|(name, analysis)| Some((name.as_str(), analysis.responses.get(condition.0)?)))
+                .collect();
+            (!responses.is_empty()).then(|| Curves {
+                caption: format!("By {}", condition.1),
+                svg: curves(condition, &responses),
+            })
+        })
+        .collect()
+}
+
+/// A chart of responses to one condition, each under its name.
+fn curves(
+    &(name, condition, unit, _): &(&str, &'static str, &'static str, usize),
+    responses: &[(&str, &Response)],
+) -> String {
+    let curve = |(label, response): &(&str, &Response)| Curve {
+        label: (*label).to_owned(),
+        points: response.points.iter().map(|point| (point.value, point.rate, point.interval)).collect(),
+    };
+    charts::curves(&CurvesChart {
+        id: format!("curves-{}", name.replace('_', "-")),
+        title: format!("Words wrong by {condition}"),
+        description: "Fitted share of words that are wrong, with its 95 % band.".to_owned(),
+        across: format!("{condition}, {unit}"),
+        error_title: "Words wrong, %".to_owned(),
+        curves: responses.iter().map(curve).collect(),
+    })
+}
+
+async fn analysis(service: &Service, result: &Published) -> Option<Analysis> {
     let stored = scores::analysis(&service.pool, result.attempt, &result.scorer)
         .await
         .inspect_err(|error| {
@@ -52,7 +97,6 @@ pub(super) async fn read(service: &Service, result: &Published) -> Option<Weakne
             tracing::warn!("the analysis of attempt {} is left out: {error}", result.attempt);
         })
         .ok()
-        .map(|analysis| view(&analysis))
 }
 
 fn view(analysis: &Analysis) -> Weakness {
@@ -183,9 +227,10 @@ fn fault_rows(analysis: &Analysis) -> Vec<FaultRow> {
 }
 
 fn response_table(
-    &(_, condition, unit, decimals): &(&str, &'static str, &'static str, usize),
+    described: &(&str, &'static str, &'static str, usize),
     response: &Response,
 ) -> ResponseTable {
+    let &(_, condition, unit, decimals) = described;
     let written = |value: f64| {
         let text = format!("{:.decimals$}", value.abs());
         let is_negative = value < 0.0 && text.chars().any(|c| c.is_ascii_digit() && c != '0');
@@ -195,6 +240,7 @@ fn response_table(
         condition,
         unit,
         items: Count(response.items),
+        svg: curves(described, &[("", response)]),
         rows: response
             .points
             .iter()

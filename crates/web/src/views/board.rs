@@ -7,7 +7,7 @@ use super::{
     layout::{Choice, Layout},
     method::Corpus,
     model::Rank,
-    quantity::{Count, Difference, Estimate, Params, Probability, Rate, Rtfx, Seconds},
+    quantity::{Count, Estimate, Params, Probability, Rate, Rtfx, Seconds},
 };
 
 /// One of the four tracks that make the ranking.
@@ -242,7 +242,7 @@ impl RowStanding {
 #[derive(Debug, Clone, Default)]
 pub struct Why {
     /// The first of its tie group and by how many percentage points that is better, unless it is this row.
-    pub leader: Option<(String, Difference)>,
+    pub leader: Option<(String, Rate)>,
     /// How many models are better beyond doubt.
     pub better: u32,
     /// How many are worse beyond doubt.
@@ -272,6 +272,24 @@ pub enum Cell {
     Absent,
 }
 
+/// What a column is called where no purpose changes it.
+pub(crate) fn heading(column: &Column) -> String {
+    match column {
+        Column::Rank => "Rank",
+        Column::Model => "Model",
+        Column::Score => "Avg",
+        Column::Track(name) => name,
+        Column::Rtfx => "RTFx",
+        Column::LatencyP50 => "p50, s",
+        Column::LatencyP95 => "p95, s",
+        Column::Params => "Params",
+        Column::Pareto => "Pareto",
+        Column::Licence => "Licence",
+        Column::Runtime => "Runtime",
+    }
+    .to_owned()
+}
+
 impl BoardRow {
     /// How many places better (positive) it stands here than in the ranking.
     pub(crate) fn moved(&self) -> i64 {
@@ -287,27 +305,25 @@ impl BoardPage {
 
     /// The head of a column and what it means.
     pub(crate) fn head(&self, column: &Column) -> (String, String) {
-        let (label, meaning) = match column {
-            Column::Rank => ("Rank", "Place by Avg WER, and the places the data allow"),
-            Column::Model => ("Model", "Name of the model"),
-            Column::Score if self.purpose.is_some() => ("For it", "Weighted WER for this purpose"),
-            Column::Score => ("Avg", "Unweighted mean of the four ranked tracks"),
-            Column::Rtfx => ("RTFx", "Seconds of audio per second of processing"),
-            Column::LatencyP50 => ("p50, s", "Median time for one utterance"),
-            Column::LatencyP95 => ("p95, s", "95 of 100 utterances take no longer"),
-            Column::Params => ("Params", "Number of parameters"),
-            Column::Pareto => ("Pareto", "No other model is both faster and more accurate"),
-            Column::Licence => ("Licence", "As stated by the submitter"),
-            Column::Runtime => ("Runtime", "What it runs in"),
+        let meaning = match column {
+            Column::Rank => "Place by Avg WER, and the places the data allow",
+            Column::Model => "Name of the model",
+            Column::Score if self.purpose.is_some() => {
+                return ("For it".to_owned(), "Weighted WER for this purpose".to_owned());
+            }
+            Column::Score => "Unweighted mean of the four ranked tracks",
+            Column::Rtfx => "Seconds of audio per second of processing",
+            Column::LatencyP50 => "Median time for one utterance",
+            Column::LatencyP95 => "95 of 100 utterances take no longer",
+            Column::Params => "Number of parameters",
+            Column::Pareto => "No other model is better on both axes of the chart",
+            Column::Licence => "As stated by the submitter",
+            Column::Runtime => "What it runs in",
             Column::Track(name) => {
-                let ranked = TRACKS.iter().find(|track| track.name == name);
-                return (
-                    name.clone(),
-                    ranked.map_or_else(|| "not ranked".to_owned(), |track| track.meaning.to_owned()),
-                );
+                TRACKS.iter().find(|track| track.name == name).map_or("not ranked", |track| track.meaning)
             }
         };
-        (label.to_owned(), meaning.to_owned())
+        (heading(column), meaning.to_owned())
     }
 
     /// Columns of word errors: score, its strip, where else it stands, and tracks.

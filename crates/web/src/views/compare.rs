@@ -1,14 +1,15 @@
-//! Two models on the same items.
+//! Up to four models on the same items.
 
 use askama::Template;
 
 use super::{
     board::Scoring,
     layout::{Choice, Layout},
-    quantity::{Count, Difference, Interval, Rate},
+    model::Curves,
+    quantity::{Count, Difference, Interval, Params, Rate, Rtfx},
 };
 
-/// `GET /compare?a=…&b=…`.
+/// `GET /compare?a=…&b=…&c=…&d=…`.
 #[derive(Debug, Template)]
 #[template(path = "compare.html")]
 pub struct ComparePage {
@@ -16,27 +17,100 @@ pub struct ComparePage {
     pub layout: Layout,
     /// Slug of the release.
     pub release: String,
-    /// Models to choose from as A.
-    pub choices_a: Vec<Choice>,
-    /// Models to choose from as B.
-    pub choices_b: Vec<Choice>,
+    /// Models to choose from for each letter.
+    pub choices: Vec<Seat>,
     /// How the texts are scored.
     pub scoring: Scoring,
-    /// How the two compare; nothing while a model is missing.
+    /// Those compared, in the order of their letters.
+    pub models: Vec<ComparedModel>,
+    /// How the two compare, where they are two.
     pub comparison: Option<Comparison>,
+    /// How they compare, where they are more.
+    pub several: Option<Several>,
+    /// Their responses to each condition, overlaid.
+    pub curves: Vec<Curves>,
+}
+
+impl ComparePage {
+    /// The submission behind a letter.
+    pub(crate) fn submission(&self, letter: &char) -> &str {
+        self.models.iter().find(|model| model.letter == *letter).map_or("", |model| &model.submission)
+    }
+}
+
+/// What can be chosen for one letter.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// `A` to `D`.
+    pub letter: char,
+    /// The models.
+    pub choices: Vec<Choice>,
+    /// It may stay empty.
+    pub is_optional: bool,
+}
+
+impl Seat {
+    /// The parameter of the URL.
+    pub(crate) fn parameter(&self) -> char {
+        self.letter.to_ascii_lowercase()
+    }
+}
+
+/// One of the models compared.
+#[derive(Debug, Clone)]
+pub struct ComparedModel {
+    /// `A` to `D`.
+    pub letter: char,
+    /// Its submission.
+    pub submission: String,
+    /// Its name.
+    pub name: String,
+    /// Its page.
+    pub href: String,
+    /// Who stands behind it.
+    pub organisation: String,
+    /// Its place in the ranking.
+    pub place: u32,
+    /// Its speed.
+    pub rtfx: Option<Rtfx>,
+    /// Its size.
+    pub num_params: Option<Params>,
+}
+
+/// How more than two models compare.
+#[derive(Debug, Clone)]
+pub struct Several {
+    /// Avg WER first, then each track.
+    pub tracks: Vec<SeveralTrack>,
+    /// Every pair by Avg WER.
+    pub pairs: Vec<PairRow>,
+    /// What is redrawn for the intervals, in words.
+    pub resampled: String,
+}
+
+/// One rate of all.
+#[derive(Debug, Clone)]
+pub struct SeveralTrack {
+    /// What of: Avg WER or the name of a track.
+    pub name: String,
+    /// It is the mean over the ranked tracks.
+    pub is_average: bool,
+    /// The rate of each model, and whether it is really lower than that of every other.
+    pub rates: Vec<(Rate, bool)>,
+}
+
+/// One pair.
+#[derive(Debug, Clone)]
+pub struct PairRow {
+    /// Their letters.
+    pub pair: (char, char),
+    /// The difference of their Avg WER.
+    pub rate: TrackComparison,
 }
 
 /// How two models compare.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// Name of A.
-    pub a: String,
-    /// Page of A.
-    pub a_href: String,
-    /// Name of B.
-    pub b: String,
-    /// Page of B.
-    pub b_href: String,
     /// Avg WER first, then each track.
     pub tracks: Vec<TrackComparison>,
     /// Items of the ranked tracks.

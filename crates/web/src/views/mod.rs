@@ -35,18 +35,21 @@ pub use admin::{
     InboxPage, LeaseRow, NamedAction, NodePage, OpenObjection, PaceRow, Piece, QuotaPage, QuotaRow,
     ReasonTemplate, ReleaseRow, ReleasesPage, ReviewPage, SourceLine, SourceView, WorkerRow, WorkersPage,
 };
+pub(crate) use board::heading;
 pub use board::{
     BoardPage, BoardRow, Cell, Chart, Elsewhere, Link, Offer, PurposeView, ReleaseFacts, RowStanding,
     Scoring, TRACKS, Track, WeightField, Why,
 };
-pub use compare::{ComparePage, Comparison, TrackComparison};
+pub use compare::{
+    ComparePage, ComparedModel, Comparison, PairRow, Seat, Several, SeveralTrack, TrackComparison,
+};
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};
 pub use layout::{Banner, Choice, Layout, Notice, Section, User};
 pub(crate) use measured::remarks;
 pub use measured::{Batches, LengthRow, Measured, Remark};
 pub use method::{Corpus, Makeup, MethodPage, RoomView};
-pub use model::{FrontEnd, ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
+pub use model::{Curves, FrontEnd, ModelPage, Provenance, Rank, ScorerResult, Timing, TrackResult};
 pub use my_room::{ConditionRow, MyRoomPage, PredictionRow, RoomForm};
 pub use pareto::{ParetoPage, ParetoRow};
 pub use quantity::{

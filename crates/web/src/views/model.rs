@@ -81,6 +81,15 @@ pub struct ModelPage {
     pub provenance: Provenance,
 }
 
+/// Responses to one condition as a chart; the numbers stand in tables.
+#[derive(Debug, Clone)]
+pub struct Curves {
+    /// What it shows, in words.
+    pub caption: String,
+    /// The chart, as SVG from the `charts` crate.
+    pub svg: String,
+}
+
 /// A front end and the recogniser behind it.
 #[derive(Debug, Clone)]
 pub struct FrontEnd {

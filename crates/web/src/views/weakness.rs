@@ -77,6 +77,8 @@ pub struct ResponseTable {
     pub unit: &'static str,
     /// Items behind it.
     pub items: Count,
+    /// The fitted rates as a chart.
+    pub svg: String,
     /// The fitted rates.
     pub rows: Vec<ResponseRow>,
     /// Where round rates are reached.
@@ -92,13 +94,6 @@ pub struct ResponseRow {
     pub rate: Rate,
     /// 95 % band.
     pub band: Interval<Rate>,
-}
-
-impl ResponseRow {
-    /// The rate and its band on a scale that ends at 100 %.
-    pub(crate) fn strip(&self) -> String {
-        charts::interval_strip(self.rate.0, Some((self.band.low.0, self.band.high.0)), 1.0)
-    }
 }
 
 /// Where a rate is reached.
