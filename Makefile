@@ -22,6 +22,7 @@ test: ## Format, lints, all tests over the real parts.
 bench: ## Speed beside the tools in use elsewhere, one line a room (BENCH_LARGE=1 adds what needs 8 GB).
 	@deploy/bench/run scoring throughput
 	@deploy/bench/run acoustics wave hybrid image_source
+	@deploy/bench/run scene render
 	@deploy/bench/run store queue
 
 lint: ## Format and lints alone.

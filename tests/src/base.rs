@@ -111,6 +111,8 @@ impl Base {
             manifest_sha256: &"a".repeat(64),
             about: &json!({}),
             items: &items,
+            files: &[],
+            key: None,
         };
         releases::freeze(&self.pool, &new).await.unwrap()
     }
@@ -130,7 +132,7 @@ impl Base {
 }
 
 /// A model that nothing is wrong with.
-pub(crate) fn manifest(name: &str) -> ModelManifest {
+pub fn manifest(name: &str) -> ModelManifest {
     ModelManifest {
         name: name.to_owned(),
         organisation: "somebody".to_owned(),
@@ -140,6 +142,7 @@ pub(crate) fn manifest(name: &str) -> ModelManifest {
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        multichannel: false,
         hub: None,
         decoding: std::collections::BTreeMap::new(),
     }
@@ -182,9 +185,12 @@ fn item(part: Part, track: &str, utterance: &str, reference: &str) -> NewItem {
         track: track.to_owned(),
         utterance: utterance.to_owned(),
         reference: reference.to_owned(),
+        segments: Vec::new(),
         talker: "talker".to_owned(),
         room: (track != "near").then(|| "office".to_owned()),
         audio_sha256: "b".repeat(64),
+        channels: 1,
+        mono_sha256: None,
         audio_bytes: 4,
         seconds: 2.0,
         conditions: json!({}),

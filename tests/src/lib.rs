@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use base::{Base, no_scores, short_directory};
+pub use base::{Base, manifest, no_scores, short_directory};
 pub use browser::{Browser, shows};
 pub use hub::Hub;
 pub use line::Line;

@@ -527,6 +527,8 @@ async fn a_release_names_whose_voice_it_uses_and_what_it_is_made_of() {
             manifest_sha256: &"c".repeat(64),
             about: &about,
             items: &[],
+            files: &[],
+            key: None,
         };
         releases::freeze(&site.pool, &new).await.unwrap();
     };

@@ -310,6 +310,7 @@ async fn a_name_cannot_be_live_twice_on_one_release() {
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        multichannel: false,
         hub: None,
         decoding: std::collections::BTreeMap::new(),
     };
@@ -343,6 +344,8 @@ async fn a_frozen_release_takes_no_other_content() {
         manifest_sha256: &"c".repeat(64),
         about: &serde_json::json!({}),
         items: &[],
+        files: &[],
+        key: None,
     };
     assert!(matches!(
         store::releases::freeze(&base.pool, &other).await,

@@ -10,6 +10,7 @@
 //! | `audio/<sha256>.wav` | mono, 16 kHz, 16-bit PCM, named by its content |
 
 mod import;
+mod noise;
 mod sources;
 
 use std::{
@@ -19,10 +20,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use import::fold;
 pub use import::{Import, ImportReport, LeftOut, Limits, PROMPT_LANGUAGES, PromptLanguage, Reason, import};
+pub use noise::{Noise, NoiseClass, NoiseCorpus, NoiseReport, import_noise};
 pub use sources::Source;
 
-use crate::{Error, audio};
+use crate::{Error, audio, staging::Staging};
 
 /// Where a corpus comes from and what one may do with it. Goes into every release made from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +89,29 @@ impl Corpus {
         let description =
             toml::from_str(&description).map_err(|error| Error::file(&description_file, error.message()))?;
         let utterances = read_lines(&directory.join("manifest.jsonl"))?;
+        Ok(Self { description, utterances })
+    }
+}
+
+impl Corpus {
+    /// Makes the corpus `destination` of those utterances of another that are wanted.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, or `destination` exists.
+    pub fn subset(
+        directory: &Path,
+        destination: &Path,
+        is_wanted: impl Fn(&Utterance) -> bool,
+    ) -> Result<Self, Error> {
+        let Self { description, utterances } = Self::open(directory)?;
+        let utterances: Vec<Utterance> = utterances.into_iter().filter(is_wanted).collect();
+        let staging = Staging::start(destination)?;
+        for utterance in &utterances {
+            staging.take(&directory.join(&utterance.audio_filepath), &utterance.audio_filepath)?;
+        }
+        staging.write_lines("manifest.jsonl", &utterances)?;
+        staging.write("corpus.toml", import::describe(&description)?.as_bytes())?;
+        staging.finish()?;
         Ok(Self { description, utterances })
     }
 }

@@ -63,6 +63,9 @@ pub struct Header {
     pub manifest_sha256: String,
     /// The speech, its licence and whom to name.
     pub corpus: corpus::Description,
+    /// Recorded noise, its licence and whom to name; nothing where all noise is synthesised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_corpus: Option<corpus::Description>,
 }
 
 /// One utterance in one scene, with what was said in it.
@@ -151,10 +154,11 @@ impl DevSet {
             title: spec.title.clone(),
             manifest_sha256,
             corpus: manifest.release.corpus.clone(),
+            noise_corpus: manifest.release.noise_corpus.clone(),
         };
-        let items = manifest
-            .items
-            .into_iter()
+        // What catches who has seen the references is of no use where they are given away.
+        let shown = manifest.items.into_iter().filter(|item| item.role != Role::Canary);
+        let items = shown
             .map(|item| DevItem {
                 audio_filepath: item.audio_filepath,
                 text: item.reference,

@@ -68,6 +68,12 @@ pub enum Error {
         /// Items of the plan.
         of: usize,
     },
+    /// A public release would tell about a held-out one.
+    #[error(
+        "the two releases have in common: {0}. Nobody may talk in both and nothing may be heard or said in both: split the \
+         talkers with [talkers] in both specifications, or use other corpora"
+    )]
+    NotApart(crate::release::Common),
     /// A key is missing or none.
     #[error("{0}")]
     Key(String),

@@ -18,7 +18,7 @@
 //! | `release.json` | `manifest_sha256`, and under `release` a [`release::Header`]: format, renderer, corpus (licence and attribution), specification with all rooms |
 //! | `manifest.jsonl` | one [`release::Item`] a line: scored items track by track, then warm-up, then repeat passes |
 //! | `audio/<sha256>.wav` | 16 kHz, 16-bit PCM, named by its content; mono but for `array` and `echo` |
-//! | `rooms/<name>.json`, `.svg` | what a page shows of a room: a summary, and the plan of a furnished one |
+//! | `rooms/<name>…` | what a page shows of a room: `.json` with a summary and the parameters of a response by octave, its plan (`.svg`), section, and the response in pictures |
 //! | `sealed.bin` | of a sealed release, in place of `manifest.jsonl`: see [`release::seal`] |
 //!
 //! `manifest.jsonl` holds the reference transcripts; of the three only `audio/` may reach a machine that runs a

@@ -31,6 +31,12 @@ enum Loss {
     NotRead,
 }
 
+/// Whether a file's name is that of a recording.
+pub(crate) fn is_known(path: &Path) -> bool {
+    let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default().to_ascii_lowercase();
+    FORMATS.iter().any(|(name, _)| *name == extension)
+}
+
 /// A recording in the form of a corpus.
 pub(crate) struct Recording {
     /// Mono at [`SAMPLE_RATE`].

@@ -1,11 +1,13 @@
 //! Releases: frozen benchmarks, from a readable specification to verified files.
 
+mod apart;
 mod build;
 mod diff;
 mod draw;
 mod job;
 mod manifest;
 mod plan;
+mod portrait;
 mod recipe;
 mod render;
 mod responses;
@@ -14,16 +16,20 @@ mod spec;
 mod verify;
 mod workshop;
 
+pub use apart::{Common, Heard, expect_apart};
 pub use build::build;
 pub use diff::{Difference, Field, TrackDifference, diff};
 pub use job::{AudioFile, JobResult, RENDERER, RenderJob, RenderTask, RenderedItem};
 pub use manifest::{Conditions, Header, Item, MonoAudio, ReleaseManifest, Role};
 pub(crate) use manifest::{is_one, one};
-pub use plan::{Plan, PlannedItem};
+pub use plan::{Material, Plan, PlannedItem};
 pub use recipe::{FarEnd, NoiseRecipe, Recipe, SceneRecipe, Turn};
 use render::Renderer;
+pub use scene::conversation::Segment;
 pub use seal::{KEY_FILE_VARIABLE, KEY_VARIABLE, ReleaseKey, seal};
-pub use spec::{EchoSpec, MultiTalker, Noise, NoiseKind, ReleaseSpec, Speech, Speed, TalkersBy};
+pub use spec::{
+    EchoSpec, MultiTalker, Noise, NoiseKind, ReleaseSpec, Side, Speech, Speed, TalkerSplit, TalkersBy,
+};
 pub use verify::{Report, verify, verify_by_rendering};
 pub use workshop::Workshop;
 

@@ -30,7 +30,7 @@ fn spec() -> ReleaseSpec {
 
 fn build(directory: &Path) -> ReleaseManifest {
     let mut lines = Vec::new();
-    for index in 0..5 {
+    for index in 0..7 {
         let name = format!("u{index}.wav");
         write_wav(&directory.join(&name), &speech_like(2.0 + 0.1 * f64::from(index), index as u64));
         lines.push(line(&name, &format!("this is utterance number {index}")));
@@ -69,6 +69,7 @@ fn every_track_is_built_as_it_says_and_goes_into_a_dev_set() {
     talkers_overlap_as_asked(&manifest);
     who_walks_is_as_loud_as_who_stands(&manifest);
     the_laboratory_is_heard_twice_from_the_same_place(&manifest);
+    canaries_end_with_a_word_of_their_own(&manifest);
     a_dev_set_has_it_all(&manifest, &release, &place.path().join("dev"));
 }
 
@@ -136,10 +137,25 @@ fn the_laboratory_is_heard_twice_from_the_same_place(manifest: &ReleaseManifest)
     }
 }
 
+fn canaries_end_with_a_word_of_their_own(manifest: &ReleaseManifest) {
+    let made_up: Vec<&str> = manifest
+        .canaries()
+        .map(|item| {
+            assert!(item.track.is_ranked(), "every model hears it");
+            let (said, made_up) = item.reference.rsplit_once(' ').unwrap();
+            assert!(said.starts_with("this is utterance number"), "{said}");
+            made_up
+        })
+        .collect();
+    assert!(made_up.len() == 2 && made_up[0] != made_up[1], "{made_up:?}");
+    assert!(made_up.iter().all(|word| word.len() == 10), "{made_up:?}");
+}
+
 fn a_dev_set_has_it_all(manifest: &ReleaseManifest, release: &Path, place: &Path) {
     let set = DevSet::open(release).unwrap();
     set.export(place, AudioForm::Flac, &|_, _| ()).unwrap();
     let exported = DevSet::open(place).unwrap();
+    assert_eq!(set.items.len() + manifest.canaries().count(), manifest.items.len(), "canaries stay at home");
     for (item, original) in exported.items.iter().zip(&set.items) {
         assert_eq!(exported.wav(item).unwrap(), set.wav(original).unwrap());
         assert_eq!(exported.mono_wav(item).unwrap(), set.mono_wav(original).unwrap());

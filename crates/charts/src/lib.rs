@@ -10,6 +10,7 @@ mod curves;
 mod deviations;
 mod labels;
 mod pareto;
+mod response;
 mod scale;
 mod strip;
 mod svg;
@@ -17,6 +18,7 @@ mod svg;
 pub use curves::{Curve, CurvesChart, MOST_CURVES, curves};
 pub use deviations::deviations;
 pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
+pub use response::{Decay, Spectrogram, decay, spectrogram};
 pub use strip::interval_strip;
 
 /// The looks of every chart, to be linked by a page that shows charts inline.

@@ -180,6 +180,9 @@ pub(crate) enum ReleaseCommand {
     Freeze {
         /// Release directory, made by `ffasr release build`.
         directory: PathBuf,
+        /// Public dev set, made by `ffasr release export-dev`, of which the release's pages let one listen to samples.
+        #[arg(long)]
+        dev: Option<PathBuf>,
         #[command(flatten)]
         backend: BackendArguments,
     },
@@ -362,9 +365,10 @@ async fn release(command: ReleaseCommand) -> Result<(), Failure> {
         ReleaseCommand::Builds { backend } => build::list(&backend).await?,
         ReleaseCommand::CancelBuild { build, backend } => build::cancel(build, &backend).await?,
         ReleaseCommand::ResumeBuild { build, backend } => build::resume(build, &backend).await?,
-        ReleaseCommand::Freeze { directory, backend } => {
+        ReleaseCommand::Freeze { directory, dev, backend } => {
             let backend = guest(&backend).await?;
-            let name = publish::publish(&backend, &directory, &progress::percent("storing")).await?;
+            let storing = progress::percent("storing");
+            let name = publish::publish(&backend, &directory, dev.as_deref(), &storing).await?;
             println!("{name} is frozen and takes submissions");
         }
         ReleaseCommand::List { backend } => {

@@ -13,6 +13,7 @@ use store::{
     PgPool,
     embedded::{Cluster, ObjectServer},
     objects::{ObjectConfig, ObjectStore},
+    sealed::SealingKey,
 };
 
 use crate::{directories, error::Failure};
@@ -41,6 +42,11 @@ pub(crate) struct BackendArguments {
     /// Secret key of the S3 server.
     #[arg(long, env = "S3_SECRET_KEY", hide_env_values = true)]
     s3_secret_key: Option<String>,
+    /// File with the operator's key (`openssl rand -hex 32`), which seals the references of releases and submitters' tokens
+    /// for private models. With an embedded database one is made in the data directory; else, without it, references are
+    /// stored as they are and no tokens are taken.
+    #[arg(long, env = "FFASR_SECRET_KEY_FILE")]
+    secret_key_file: Option<PathBuf>,
 }
 
 impl BackendArguments {
@@ -48,12 +54,27 @@ impl BackendArguments {
     pub(crate) fn is_external(&self) -> bool {
         self.database_url.is_some() || self.s3_endpoint.is_some()
     }
+
+    fn sealing_key(&self) -> Result<Option<SealingKey>, Failure> {
+        let (path, key) = match &self.secret_key_file {
+            Some(path) => (path.clone(), SealingKey::read(path)),
+            None if self.is_external() => return Ok(None),
+            None => {
+                let path = self.data.join("secret.key");
+                let key = SealingKey::read_or_make(&path);
+                (path, key)
+            }
+        };
+        key.map(Some).map_err(|error| Failure::failed(format!("{} cannot be used: {error}", path.display())))
+    }
 }
 
 /// Open connections, and the embedded servers they lead to.
 pub(crate) struct Backend {
     pub(crate) pool: PgPool,
     pub(crate) objects: ObjectStore,
+    /// The operator's key, if there is one.
+    pub(crate) sealing_key: Option<SealingKey>,
     // Held, not read: dropping it stops the server and lets the next owner in.
     _cluster: Option<EmbeddedCluster>,
 }
@@ -78,7 +99,7 @@ impl Backend {
         let (options, cluster) = database(arguments, ownership).await?;
         let pool = store::connect(options).await?;
         let objects = ObjectStore::open(&objects(arguments).await?).await?;
-        Ok(Self { pool, objects, _cluster: cluster })
+        Ok(Self { pool, objects, sealing_key: arguments.sealing_key()?, _cluster: cluster })
     }
 }
 

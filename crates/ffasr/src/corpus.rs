@@ -1,8 +1,11 @@
-//! `ffasr corpus`: dry speech, with its licence.
+//! `ffasr corpus`: dry speech and noise, with their licences.
 
 use std::path::{Path, PathBuf};
 
-use benchmark::corpus::{Corpus, Description, Import, Limits, PROMPT_LANGUAGES, Source, import};
+use benchmark::corpus::{
+    Corpus, Description, Import, Limits, NoiseClass, NoiseCorpus, PROMPT_LANGUAGES, Source, import,
+    import_noise,
+};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{directories, error::Failure};
@@ -23,6 +26,9 @@ enum Layout {
     Librispeech,
     /// A JSONL manifest: `audio_filepath`, `text`, `duration`, `speaker`.
     Manifest,
+    /// Noise: a directory with the directories `transient`, `continuous`, `babble`, or a JSONL manifest of `audio_filepath`
+    /// and `kind`.
+    Noise,
 }
 
 #[derive(Args)]
@@ -67,6 +73,9 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 }
 
 fn run_import(arguments: &ImportArguments) -> Result<(), Failure> {
+    if matches!(arguments.layout, Layout::Noise) {
+        return run_noise(arguments);
+    }
     let what = what_to_import(arguments)?;
     let report = import(&what, &arguments.destination, &crate::progress::percent("importing"))
         .map_err(Failure::input)?;
@@ -81,7 +90,30 @@ fn run_import(arguments: &ImportArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
+fn run_noise(arguments: &ImportArguments) -> Result<(), Failure> {
+    let source = source(arguments)?;
+    // No linguistic content, in ISO 639-2.
+    let description = Description { language: "zxx".to_owned(), ..description(arguments)? };
+    let progress = crate::progress::percent("importing");
+    let report =
+        import_noise(&source, &description, &arguments.destination, &progress).map_err(Failure::input)?;
+    let taken: Vec<String> =
+        report.taken.iter().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
+    println!(
+        "{}, {:.1} minutes; {} recordings left out (reasons in {})",
+        if taken.is_empty() { "nothing".to_owned() } else { taken.join(", ") },
+        report.seconds / 60.0,
+        report.left_out.len(),
+        arguments.destination.join("left-out.jsonl").display()
+    );
+    Ok(())
+}
+
+fn source(arguments: &ImportArguments) -> Result<PathBuf, Failure> {
+    arguments.source.clone().ok_or_else(|| Failure::input("--source is needed for this layout"))
+}
+
+fn description(arguments: &ImportArguments) -> Result<Description, Failure> {
     let needed = |value: &str, flag: &str| {
         if value.is_empty() {
             Err(Failure::input(format!("{flag} is needed: a corpus without it cannot be published")))
@@ -89,8 +121,22 @@ fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
             Ok(value.to_owned())
         }
     };
-    let source =
-        || arguments.source.clone().ok_or_else(|| Failure::input("--source is needed for this layout"));
+    Ok(Description {
+        name: needed(&arguments.name, "--name")?,
+        language: arguments.language.clone(),
+        licence: needed(&arguments.licence, "--licence")?,
+        attribution: needed(&arguments.attribution, "--attribution")?,
+        // Where a machine keeps its files is no one's business.
+        source: arguments
+            .source
+            .as_deref()
+            .and_then(Path::file_name)
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+    })
+}
+
+fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
     let source = match arguments.layout {
         Layout::DebianPrompts => {
             let code = arguments.language.split('-').next().unwrap_or_default();
@@ -99,20 +145,11 @@ fn what_to_import(arguments: &ImportArguments) -> Result<Import, Failure> {
                 Failure::input(format!("there are no prompts in `{code}`: use one of {}", known.join(", ")))
             });
         }
-        Layout::Librispeech => Source::LibriSpeech { root: source()? },
-        Layout::Manifest => Source::Manifest { file: source()? },
+        Layout::Librispeech => Source::LibriSpeech { root: source(arguments)? },
+        Layout::Manifest => Source::Manifest { file: source(arguments)? },
+        Layout::Noise => return Err(Failure::failed("noise is imported elsewhere")),
     };
-    Ok(Import {
-        source,
-        description: Description {
-            name: needed(&arguments.name, "--name")?,
-            language: arguments.language.clone(),
-            licence: needed(&arguments.licence, "--licence")?,
-            attribution: needed(&arguments.attribution, "--attribution")?,
-            source: arguments.source.as_deref().map(|path| path.display().to_string()).unwrap_or_default(),
-        },
-        limits: Limits::default(),
-    })
+    Ok(Import { source, description: description(arguments)?, limits: Limits::default() })
 }
 
 fn list(arguments: &ListArguments) -> Result<(), Failure> {
@@ -137,6 +174,20 @@ fn describe(path: &Path) -> String {
             corpus.utterances.len(),
             corpus.description.licence
         ),
-        Err(error) => format!("{}: not usable: {error}", path.display()),
+        Err(error) => {
+            describe_noise(path).unwrap_or_else(|| format!("{}: not usable: {error}", path.display()))
+        }
     }
+}
+
+fn describe_noise(path: &Path) -> Option<String> {
+    let corpus = NoiseCorpus::open(path).ok()?;
+    let kinds: Vec<String> = NoiseClass::ALL
+        .map(|kind| (kind, corpus.of(kind).count()))
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", kind.name()))
+        .collect();
+    let Description { name, licence, .. } = &corpus.description;
+    Some(format!("{}: {name} (noise), {}, {licence}", path.display(), kinds.join(", ")))
 }

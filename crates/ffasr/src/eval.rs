@@ -114,7 +114,7 @@ fn evaluate(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure> {
     let sandbox = Sandbox::open().map_err(Failure::failed)?;
     let place = Place::make()?;
     place.expose_model(&subject.files)?;
-    let audio = place.write_audio(&set)?;
+    let audio = place.write_audio(&set, subject.manifest.multichannel)?;
     if arguments.stream {
         let streamed = stream_model(arguments, &subject, &set, &audio, &sandbox, &place, cancel)?;
         let report = stream::report(&set, &subject.manifest, &streamed);
@@ -164,6 +164,11 @@ impl Subject {
             })?;
         let file_names: Vec<String> = files.iter().map(|it| file_name(it)).collect();
         let file_names: Vec<&str> = file_names.iter().map(String::as_str).collect();
+        if manifest.multichannel && !runtime.declaration.multichannel {
+            let problem =
+                format!("the runtime `{}` takes one channel: leave out `multichannel`", manifest.runtime);
+            return Err(unusable(&problem));
+        }
         let problems = runtime.declaration.problems(&manifest.decoding, &file_names);
         if problems.is_empty() {
             return Ok(Self { manifest, files, runtime });
@@ -246,12 +251,13 @@ impl Place {
         Ok(())
     }
 
-    /// Audio of all items, in their order.
-    fn write_audio(&self, set: &DevSet) -> Result<Vec<Audio>, Failure> {
+    /// Audio of all items, in their order: all channels for a model that takes them, one for any other.
+    fn write_audio(&self, set: &DevSet, multichannel: bool) -> Result<Vec<Audio>, Failure> {
         let directory = self.path("audio");
         let write = |(index, item): (usize, &DevItem)| {
             let path = directory.join(format!("{index}.wav"));
-            let wav = set.mono_wav(item).map_err(Failure::input)?;
+            let wav =
+                if multichannel { set.wav(item) } else { set.mono_wav(item) }.map_err(Failure::input)?;
             fs::write(&path, wav).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
             Ok(Audio { path, seconds: item.duration })
         };

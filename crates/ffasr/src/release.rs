@@ -10,8 +10,8 @@ use std::{
 use benchmark::{
     dev::{AudioForm, DevSet},
     release::{
-        KEY_FILE_VARIABLE, ReleaseKey, ReleaseManifest, ReleaseSpec, build, diff, seal, verify,
-        verify_by_rendering,
+        Heard, KEY_FILE_VARIABLE, Material, Plan, ReleaseKey, ReleaseManifest, ReleaseSpec, build, diff,
+        expect_apart, seal, verify, verify_by_rendering,
     },
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -44,6 +44,10 @@ pub(crate) struct ExportArguments {
     /// How to write the audio.
     #[arg(long, value_enum, default_value_t = Form::Flac)]
     audio: Form,
+    /// Held-out release (its directory) with which it must have nothing in common: no talker, no recording, no text. May be
+    /// given more than once.
+    #[arg(long)]
+    apart_from: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -59,6 +63,13 @@ pub(crate) struct BuildArguments {
     /// Corpus directory, made by `ffasr corpus import`.
     #[arg(long)]
     corpus: PathBuf,
+    /// Corpus of noise, where the specification asks for recorded kinds.
+    #[arg(long)]
+    noise: Option<PathBuf>,
+    /// Another release (its directory) with which it must have nothing in common: no talker, no recording, no text. May be
+    /// given more than once.
+    #[arg(long)]
+    apart_from: Vec<PathBuf>,
     /// Specification (TOML); the demo's when not given.
     #[arg(long)]
     spec: Option<PathBuf>,
@@ -76,6 +87,9 @@ pub(crate) struct VerifyArguments {
     /// Corpus it was made from: a sample of the items is rendered again and compared to the byte.
     #[arg(long)]
     corpus: Option<PathBuf>,
+    /// Corpus of noise it was made from, if any.
+    #[arg(long, requires = "corpus")]
+    noise: Option<PathBuf>,
     /// Number of items to render again.
     #[arg(long, default_value_t = 20)]
     sample: usize,
@@ -115,9 +129,33 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 fn run_build(arguments: &BuildArguments) -> Result<(), Failure> {
     let spec = specification(arguments.spec.as_deref())?;
     let progress = crate::progress::percent("rendering");
-    let manifest = build(&spec, &arguments.corpus, &arguments.destination, arguments.items, &progress)
-        .map_err(Failure::input)?;
+    let material = Material { speech: &arguments.corpus, noise: arguments.noise.as_deref() };
+    // Before hours of rendering.
+    let plan = Plan::new(&spec, material, arguments.items).map_err(Failure::input)?;
+    expect_all_apart(&Heard::from(&plan), &arguments.apart_from)?;
+    let manifest =
+        build(&spec, material, &arguments.destination, arguments.items, &progress).map_err(Failure::input)?;
     println!("{}", manifest.sha256().map_err(Failure::failed)?);
+    Ok(())
+}
+
+/// Refuses what has something in common with one of these releases.
+pub(crate) fn expect_all_apart(content: &Heard, others: &[PathBuf]) -> Result<(), Failure> {
+    for directory in others {
+        let other = ReleaseManifest::read(directory).map_err(Failure::input)?;
+        let common = expect_apart(content.clone(), &other)
+            .map_err(|error| Failure::input(format!("{}: {error}", directory.display())))?;
+        let rooms: Vec<&str> = common.rooms.iter().map(String::as_str).collect();
+        if rooms.is_empty() {
+            eprintln!("nothing in common with {}", directory.display());
+        } else {
+            eprintln!(
+                "no talker, recording or text in common with {}; the same rooms, at other places: {}",
+                directory.display(),
+                rooms.join(", ")
+            );
+        }
+    }
     Ok(())
 }
 
@@ -133,6 +171,14 @@ fn run_export(arguments: &ExportArguments) -> Result<(), Failure> {
         Form::Wav => AudioForm::Wav,
     };
     let set = DevSet::open(&arguments.release).map_err(Failure::input)?;
+    if arguments.apart_from.is_empty() {
+        eprintln!(
+            "not compared with any held-out release: name it with --apart-from, so that no talker, recording or text is in both"
+        );
+    } else {
+        let manifest = ReleaseManifest::read(&arguments.release).map_err(Failure::input)?;
+        expect_all_apart(&Heard::from(&manifest), &arguments.apart_from)?;
+    }
     let set = set
         .export(&arguments.destination, form, &crate::progress::percent("exporting"))
         .map_err(Failure::input)?;
@@ -145,8 +191,12 @@ fn run_verify(arguments: &VerifyArguments) -> Result<(), Failure> {
     let manifest = ReleaseManifest::read(&arguments.directory).map_err(Failure::input)?;
     println!("{} items as frozen: {}", manifest.items.len(), manifest.sha256().map_err(Failure::failed)?);
     if let Some(corpus) = &arguments.corpus {
-        let items =
-            verify_by_rendering(&arguments.directory, corpus, arguments.sample).map_err(Failure::input)?;
+        let items = verify_by_rendering(
+            &arguments.directory,
+            Material { speech: corpus, noise: arguments.noise.as_deref() },
+            arguments.sample,
+        )
+        .map_err(Failure::input)?;
         println!("{items} items rendered again, the same to the byte");
     }
     Ok(())

@@ -61,6 +61,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
             against: arguments.against.0,
             release: arguments.release.clone(),
             dry_run: arguments.dry_run,
+            key: backend.sealing_key.clone(),
         };
         let progress = progress::once_slow(progress::percent("scoring"));
         let rescored = rescore(&backend.pool, &backend.objects, &request, &progress).await.map_err(

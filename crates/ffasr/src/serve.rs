@@ -1,9 +1,9 @@
 //! `ffasr serve`: the service.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
-use store::{inbox::Limits, quota::Rule, sealed::SealingKey};
+use store::{inbox::Limits, quota::Rule};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -78,18 +78,14 @@ pub(crate) struct ServiceArguments {
     /// Gibibytes that a large uploaded file, or what is in it, may have.
     #[arg(long, env = "FFASR_UPLOAD_GIB", default_value_t = 20)]
     upload_gib: u64,
-    /// File with the key that seals submitters' tokens for private models (`openssl rand -hex 32`). With an embedded
-    /// database one is made in the data directory; else, without it, no tokens are taken.
-    #[arg(long, env = "FFASR_SECRET_KEY_FILE")]
-    secret_key_file: Option<PathBuf>,
     /// Send the session cookie over HTTPS only; set it when a proxy ends TLS in front of the service.
     #[arg(long, env = "FFASR_SECURE_COOKIES")]
     secure_cookies: bool,
 }
 
 impl ServiceArguments {
-    pub(crate) fn settings(&self, backend: &BackendArguments, demo: bool) -> Result<Settings, Failure> {
-        Ok(Settings {
+    pub(crate) fn settings(&self, backend: &Backend, demo: bool) -> Settings {
+        Settings {
             lease: Duration::from_secs(self.lease_seconds),
             // Three heartbeats fit into a lease, so that one lost on the way does no harm; and a cancellation, which goes with
             // the reply, reaches a running model within seconds.
@@ -104,21 +100,8 @@ impl ServiceArguments {
             hardware_class: self.hardware_class.clone(),
             secure_cookies: self.secure_cookies,
             demo,
-            policy: Policy { sealing_key: self.sealing_key(backend)?, ..self.policy() },
-        })
-    }
-
-    fn sealing_key(&self, backend: &BackendArguments) -> Result<Option<SealingKey>, Failure> {
-        let (path, key) = match &self.secret_key_file {
-            Some(path) => (path.clone(), SealingKey::read(path)),
-            None if backend.is_external() => return Ok(None),
-            None => {
-                let path = backend.data.join("secret.key");
-                let key = SealingKey::read_or_make(&path);
-                (path, key)
-            }
-        };
-        key.map(Some).map_err(|error| Failure::failed(format!("{} cannot be used: {error}", path.display())))
+            policy: Policy { sealing_key: backend.sealing_key.clone(), ..self.policy() },
+        }
     }
 
     fn policy(&self) -> Policy {
@@ -154,7 +137,7 @@ pub(crate) fn default_hardware_class() -> String {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let backend = Backend::start(&arguments.backend, Ownership::Owner).await?;
-    let settings = arguments.service.settings(&arguments.backend, false)?;
+    let settings = arguments.service.settings(&backend, false);
     let service = Service::new(backend.pool.clone(), backend.objects.clone(), settings).await?;
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;

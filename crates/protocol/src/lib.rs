@@ -23,7 +23,7 @@ pub use messages::{
     HeartbeatReply, HubToken, Job, Keep, KeptPart, Limits, ModelFile, Moment, PaceReading, Progress,
     Recording, RenderUpload, RenderUploadReply, RenderWork, Rendered, Stage, UnknownStage, Work,
 };
-pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport};
+pub use results::{AttemptResults, ItemResult, NodeFingerprint, Outcome, RunReport, SpokenSegment};
 pub use runtime::{RuntimeDeclaration, Setting, SettingProblem};
 
 /// Version of the worker protocol. What is added to messages is optional and needs no new version.

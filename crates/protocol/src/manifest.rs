@@ -37,6 +37,20 @@ impl DemandingTrack {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::MultiTalker, Self::Array, Self::Echo];
 
+    /// The demanding track of this name; nothing if every model can run the track.
+    pub fn named(track: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|demanding| demanding.name() == track)
+    }
+
+    /// Why a model that has not named it is not run on it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::MultiTalker => "it asks for a stream of words for each talker",
+            Self::Array => "it asks for several channels",
+            Self::Echo => "it asks for the far end beside the microphone",
+        }
+    }
+
     /// Its name in a release.
     pub const fn name(self) -> &'static str {
         match self {
@@ -68,17 +82,27 @@ pub struct ModelManifest {
     /// Anything a reader of the board should know.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub notes: String,
-    /// Tracks in which it takes part although they ask for more than it can do: with one stream of words for several
-    /// talkers, with an array's delay and sum, with the microphone alone beside a far end. It is shown as not run on
-    /// those that are not named.
+    /// Tracks beyond one channel of one talker in which it takes part. It may do so although it has one stream of words for
+    /// several talkers, or takes one channel. It is shown as not run on those that are not named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<DemandingTrack>,
+    /// It takes all channels of a recording: of an array every microphone, of an echo the microphone and then the far end.
+    /// Otherwise it gets one channel: an array's delay and sum, the microphone alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multichannel: bool,
     /// A model on a hub whose files belong to it, besides those that are handed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hub: Option<HubSource>,
     /// Decoder settings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub decoding: Decoding,
+}
+
+impl ModelManifest {
+    /// Whether it is run on a track of this name.
+    pub fn runs(&self, track: &str) -> bool {
+        DemandingTrack::named(track).is_none_or(|demanding| self.tracks.contains(&demanding))
+    }
 }
 
 /// A model on a hub, at one revision.

@@ -193,7 +193,7 @@ impl fmt::Debug for HubToken {
     }
 }
 
-/// One audio file: 16-bit PCM WAV, 16 kHz, mono.
+/// One audio file: 16-bit PCM WAV, 16 kHz.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AudioItem {
     /// The item, for the worker's answer; never shown to the model.
@@ -204,6 +204,13 @@ pub struct AudioItem {
     pub sha256: String,
     /// Length of the audio in seconds.
     pub seconds: f64,
+    /// Number of channels: more than one only for models that take them.
+    #[serde(default = "one_channel")]
+    pub channels: u16,
+}
+
+const fn one_channel() -> u16 {
+    1
 }
 
 /// Limits of one attempt.

@@ -1,5 +1,7 @@
 //! What a worker hands in: hypotheses and times, and how they came about.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ItemId;
@@ -34,8 +36,44 @@ pub struct ItemResult {
 pub enum Outcome {
     /// The hypothesis, raw.
     Text(String),
+    /// The hypothesis as a stream of words for each talker, raw.
+    Segments(Vec<SpokenSegment>),
     /// The model reported an error for this item: scored as an empty hypothesis and counted.
     Error(String),
+}
+
+impl Outcome {
+    /// The hypothesis in one stream: segments are joined as they come, an error is an empty hypothesis.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Segments(segments) => {
+                Cow::Owned(segments.iter().map(|it| it.words.as_str()).collect::<Vec<_>>().join(" "))
+            }
+            Self::Error(_) => Cow::Borrowed(""),
+        }
+    }
+
+    /// Whether the model gave up on the item.
+    pub const fn is_error(&self) -> bool {
+        matches!(self, Self::Error(_))
+    }
+}
+
+/// What one talker says without a break, with the field names of `SegLST`. Segments of one talker are in the order in
+/// which they are said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpokenSegment {
+    /// Who speaks: any name, the same for all that one talker says.
+    pub speaker: String,
+    /// What is said.
+    pub words: String,
+    /// Start in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<f64>,
+    /// End in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<f64>,
 }
 
 /// How a run went.

@@ -22,6 +22,9 @@ pub struct RuntimeDeclaration {
     pub adapter: String,
     /// File name of the lock file: pinned Python packages with hashes.
     pub requirements: String,
+    /// Whether its models can take recordings of several channels.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multichannel: bool,
     /// Decoding settings the adapter accepts, by name.
     #[serde(default)]
     pub settings: BTreeMap<String, Setting>,
@@ -201,6 +204,7 @@ mod tests {
             description: String::new(),
             adapter: "adapter.py".into(),
             requirements: "requirements.lock".into(),
+            multichannel: false,
             settings: settings.into_iter().map(|(name, setting)| (name.to_owned(), setting)).collect(),
         }
     }

@@ -82,6 +82,7 @@ fn manifest() -> ModelManifest {
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        multichannel: false,
         hub: None,
         decoding: std::collections::BTreeMap::new(),
     }

@@ -7,7 +7,8 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs,
+    io::{self, Read},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{
@@ -422,7 +423,7 @@ impl Run<'_> {
         let hello = Greeting::Hello {
             protocol: RUNNER_PROTOCOL_VERSION,
             sample_rate: 16_000,
-            channels: 1,
+            channels: self.channels()?,
             streaming,
         };
         self.conversation.send(&hello)?;
@@ -430,6 +431,15 @@ impl Run<'_> {
         let deadline = self.deadline(limit, format!("it was not ready after {limit} s"));
         let line = self.conversation.receive(&deadline)?;
         Ok(runner::parse_ready(&line.bytes)?)
+    }
+
+    /// Most channels of any item; one for a model that takes no more.
+    fn channels(&self) -> Result<u16, Fault> {
+        if !self.spec.manifest.multichannel {
+            return Ok(1);
+        }
+        let channels = self.spec.items.iter().map(|item| wav_channels(&item.path));
+        Ok(channels.collect::<io::Result<Vec<u16>>>()?.into_iter().max().unwrap_or(1))
     }
 
     /// The fastest batch on the items of the first repeat pass (warm-up items if there is none), then `items` in
@@ -600,6 +610,16 @@ fn wav_samples(file: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Seconds as a duration, within bounds that a clock can carry.
+/// Number of channels in the head of a WAV file, whose first chunk is its format.
+fn wav_channels(path: &Path) -> io::Result<u16> {
+    let mut head = [0; 24];
+    fs::File::open(path)?.read_exact(&mut head)?;
+    if head[..4] != *b"RIFF" || head[8..16] != *b"WAVEfmt " {
+        return Err(io::Error::other("the audio is no WAV file"));
+    }
+    Ok(u16::from_le_bytes([head[22], head[23]]))
+}
+
 fn duration(seconds: f64) -> Duration {
     const YEAR: f64 = 365.0 * 86_400.0;
     Duration::try_from_secs_f64(seconds.clamp(0.0, YEAR)).unwrap_or_default()

@@ -3,6 +3,9 @@
 //! `→ {"hello":{"protocol":1,"sample_rate":16000,"channels":1}}` `← {"ready":{"num_params":N}}`
 //! `→ {"id":"…","path":"/audio/….wav"}` `← {"id":"…","text":"…"}` or `← {"id":"…","error":"…"}`
 //!
+//! Where several talk, a model may answer with a stream of words for each talker instead of `text`:
+//! `← {"id":"…","segments":[{"speaker":"…","words":"…"},…]}`, the segments of each in the order in which they are said.
+//!
 //! A model that says `"max_batch":N` when it is ready also takes up to N items at once:
 //! `→ {"batch":[{"id":"…","path":"…"},…]}` `← {"batch":[{"id":"…","text":"…"},…]}`, each id once, in any order.
 //!
@@ -12,7 +15,7 @@
 
 use std::collections::HashMap;
 
-use protocol::Outcome;
+use protocol::{Outcome, SpokenSegment};
 use serde::{Deserialize, Serialize};
 
 /// Version spoken here.
@@ -103,6 +106,7 @@ pub(crate) struct Ready {
 struct Answer {
     id: String,
     text: Option<String>,
+    segments: Option<Vec<SpokenSegment>>,
     error: Option<String>,
 }
 
@@ -124,8 +128,8 @@ pub enum BadAnswer {
     /// Another id than that of the request.
     #[error("the model's answer does not carry the id of the request")]
     WrongId,
-    /// Both or neither of text and error.
-    #[error("the model's answer must hold either `text` or `error`")]
+    /// Not exactly one of text, segments and error.
+    #[error("the model's answer must hold one of `text`, `segments` and `error`")]
     TextOrError,
     /// A character no transcript has and no database stores.
     #[error("the model's answer holds the character U+0000")]
@@ -165,7 +169,7 @@ pub(crate) fn parse_said(line: &[u8], asked: &str) -> Result<Said, BadAnswer> {
             }
         }
         (true, Some(_)) => Err(BadAnswer::TextOrError),
-        (true, None) => outcome(Answer { id, text: r#final, error }).map(Said::Final),
+        (true, None) => outcome(Answer { id, text: r#final, segments: None, error }).map(Said::Final),
     }
 }
 
@@ -181,13 +185,19 @@ pub(crate) fn parse_batch(line: &[u8], asked: &[String]) -> Result<Vec<Outcome>,
 }
 
 fn outcome(answer: Answer) -> Result<Outcome, BadAnswer> {
-    let outcome = match (answer.text, answer.error) {
-        (Some(text), None) => Outcome::Text(text),
-        (None, Some(error)) => Outcome::Error(error),
+    let outcome = match (answer.text, answer.segments, answer.error) {
+        (Some(text), None, None) => Outcome::Text(text),
+        (None, Some(segments), None) => Outcome::Segments(segments),
+        (None, None, Some(error)) => Outcome::Error(error),
         _ => return Err(BadAnswer::TextOrError),
     };
-    let (Outcome::Text(text) | Outcome::Error(text)) = &outcome;
-    if text.contains('\0') { Err(BadAnswer::Nul) } else { Ok(outcome) }
+    let has_nul = match &outcome {
+        Outcome::Text(text) | Outcome::Error(text) => text.contains('\0'),
+        Outcome::Segments(segments) => {
+            segments.iter().any(|it| it.speaker.contains('\0') || it.words.contains('\0'))
+        }
+    };
+    if has_nul { Err(BadAnswer::Nul) } else { Ok(outcome) }
 }
 
 fn parse<'a, T: Deserialize<'a>>(line: &'a [u8], expected: &'static str) -> Result<T, BadAnswer> {
@@ -233,6 +243,13 @@ mod tests {
         assert_eq!(parse_answer(br#"{"id":"a"}"#, "a"), Err(BadAnswer::TextOrError));
         assert_eq!(parse_answer(br#"{"id":"a","text":"","error":""}"#, "a"), Err(BadAnswer::TextOrError));
         assert_eq!(parse_answer(b"{\"id\":\"a\",\"text\":\"\\u0000\"}", "a"), Err(BadAnswer::Nul));
+        let several =
+            br#"{"id":"a","segments":[{"speaker":"1","words":"hi"},{"speaker":"2","words":"yes"}]}"#;
+        let Ok(Outcome::Segments(segments)) = parse_answer(several, "a") else { panic!("not segments") };
+        assert_eq!(segments.iter().map(|it| it.words.as_str()).collect::<Vec<_>>(), ["hi", "yes"]);
+        assert_eq!(parse_answer(br#"{"id":"a","segments":[],"text":""}"#, "a"), Err(BadAnswer::TextOrError));
+        let nul = b"{\"id\":\"a\",\"segments\":[{\"speaker\":\"\\u0000\",\"words\":\"\"}]}";
+        assert_eq!(parse_answer(nul, "a"), Err(BadAnswer::Nul));
         assert_eq!(parse_answer(b"\xff", "a"), Err(BadAnswer::NotUtf8));
         assert_eq!(parse_answer(br#"{"id":"b","text":""}"#, "a"), Err(BadAnswer::WrongId));
     }

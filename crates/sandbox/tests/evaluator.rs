@@ -40,6 +40,7 @@ fn evaluate(files: &[(&str, &str)], evaluator: Option<&str>) -> Result<RunResult
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        multichannel: false,
         hub: None,
         decoding: named.into_iter().collect(),
     };

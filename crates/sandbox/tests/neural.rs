@@ -83,6 +83,7 @@ impl World {
             training_data: String::new(),
             notes: String::new(),
             tracks: Vec::new(),
+            multichannel: false,
             hub: None,
             decoding,
         };

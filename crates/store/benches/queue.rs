@@ -98,6 +98,7 @@ fn manifest(name: &str) -> ModelManifest {
         training_data: String::new(),
         notes: String::new(),
         tracks: Vec::new(),
+        multichannel: false,
         hub: None,
         decoding: std::collections::BTreeMap::new(),
     }

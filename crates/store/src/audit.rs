@@ -49,6 +49,22 @@ pub async fn note(
     write(&mut connection, entry).await
 }
 
+/// Writes down what the service itself noticed about a submission, for the staff alone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remark(
+    pool: &PgPool,
+    submission: SubmissionId,
+    action: &str,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let mut connection = pool.acquire().await?;
+    let entry =
+        Entry { actor: "service", action, submission: Some(submission), subject: "", reason, public: false };
+    write(&mut connection, entry).await
+}
+
 /// One action.
 #[derive(Debug, Clone)]
 pub struct Action {

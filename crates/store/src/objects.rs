@@ -50,6 +50,11 @@ pub fn audio_key(sha256: &str) -> String {
     format!("audio/{sha256}")
 }
 
+/// Key of a file that the pages of a release show.
+pub fn page_key(sha256: &str) -> String {
+    format!("page/{sha256}")
+}
+
 /// Key of a dry recording that releases are rendered from.
 pub fn recording_key(sha256: &str) -> String {
     format!("recording/{sha256}")

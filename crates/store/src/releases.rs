@@ -1,12 +1,13 @@
 //! Releases and their items.
 
-use protocol::{ItemId, ReleaseId};
+use protocol::{ItemId, ReleaseId, SpokenSegment};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{BOARD_CHANNEL, StoreError, notify};
+use crate::{BOARD_CHANNEL, StoreError, notify, sealed::SealingKey};
 
 /// What an item is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Part {
     WarmUp,
     /// A repeat pass (from 1): timed only.
     Repeat(u32),
+    /// For the model as what is scored; its reference holds a made-up word that is not said.
+    Canary,
 }
 
 impl Part {
@@ -25,13 +28,14 @@ impl Part {
             Self::Scored => "scored",
             Self::WarmUp => "warm_up",
             Self::Repeat(_) => "repeat",
+            Self::Canary => "canary",
         }
     }
 
     const fn pass(self) -> u32 {
         match self {
             Self::Repeat(pass) => pass,
-            Self::Scored | Self::WarmUp => 0,
+            Self::Scored | Self::WarmUp | Self::Canary => 0,
         }
     }
 
@@ -39,6 +43,7 @@ impl Part {
         match part {
             "scored" => Ok(Self::Scored),
             "warm_up" => Ok(Self::WarmUp),
+            "canary" => Ok(Self::Canary),
             "repeat" => Ok(Self::Repeat(pass.unsigned_abs())),
             other => Err(StoreError::Corrupt(format!("`{other}` is not a part of a release"))),
         }
@@ -60,6 +65,23 @@ pub struct NewRelease<'a> {
     pub about: &'a Value,
     /// Its items.
     pub items: &'a [NewItem],
+    /// What its pages show.
+    pub files: &'a [PageFile],
+    /// The operator's key: with it references are stored encrypted, and utterances and talkers under pseudonyms.
+    pub key: Option<&'a SealingKey>,
+}
+
+/// A file that the pages of a release show. The content is in storage under [`crate::objects::page_key`].
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PageFile {
+    /// Its name within the release, e.g. `rooms/office/plan.svg`.
+    pub path: String,
+    /// What it is, e.g. `image/svg+xml`.
+    pub media_type: String,
+    /// SHA-256 of the content, hexadecimal.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: i64,
 }
 
 /// One item of a [`NewRelease`]. The audio is already in storage under [`crate::objects::audio_key`].
@@ -75,12 +97,18 @@ pub struct NewItem {
     pub utterance: String,
     /// What was said. Private.
     pub reference: String,
+    /// Who says what, where several talk. Private.
+    pub segments: Vec<SpokenSegment>,
     /// Who speaks.
     pub talker: String,
     /// Where; `None` for dry speech.
     pub room: Option<String>,
     /// SHA-256 of the WAV file, hexadecimal.
     pub audio_sha256: String,
+    /// Channels in it.
+    pub channels: u16,
+    /// SHA-256 of the same in one channel, for models that take no more; nothing where the audio has one anyway.
+    pub mono_sha256: Option<String>,
     /// Its size.
     pub audio_bytes: u64,
     /// Its length.
@@ -127,30 +155,83 @@ pub async fn freeze(pool: &PgPool, new: &NewRelease<'_>) -> Result<ReleaseId, St
     .execute(&mut *transaction)
     .await?;
     for item in new.items {
+        insert(&mut transaction, id, item, new.key).await?;
+    }
+    for file in new.files {
         sqlx::query(
-            "INSERT INTO items (id, release_id, part, pass, track, utterance, reference, talker, room, audio_sha256,
-                                audio_bytes, seconds, conditions)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            "INSERT INTO release_files (release_id, path, media_type, sha256, bytes) VALUES ($1, $2, $3, $4, $5)",
         )
-        .bind(item.id.0)
         .bind(id.0)
-        .bind(item.part.as_str())
-        .bind(i32::try_from(item.part.pass()).unwrap_or(i32::MAX))
-        .bind(&item.track)
-        .bind(&item.utterance)
-        .bind(&item.reference)
-        .bind(&item.talker)
-        .bind(&item.room)
-        .bind(&item.audio_sha256)
-        .bind(i64::try_from(item.audio_bytes).unwrap_or(i64::MAX))
-        .bind(item.seconds)
-        .bind(&item.conditions)
+        .bind(&file.path)
+        .bind(&file.media_type)
+        .bind(&file.sha256)
+        .bind(file.bytes)
         .execute(&mut *transaction)
         .await?;
     }
     notify(&mut transaction, BOARD_CHANNEL).await?;
     transaction.commit().await?;
     Ok(id)
+}
+
+/// What nobody may read at rest.
+#[derive(Serialize, Deserialize)]
+struct Private {
+    reference: String,
+    segments: Vec<SpokenSegment>,
+}
+
+/// One item inside the caller's transaction, its private part sealed where there is a key.
+async fn insert(
+    connection: &mut PgConnection,
+    release: ReleaseId,
+    item: &NewItem,
+    key: Option<&SealingKey>,
+) -> Result<(), StoreError> {
+    let name = |kind, name: &str| key.map_or(name.to_owned(), |key| key.pseudonym(release.0, kind, name));
+    let private = Private { reference: item.reference.clone(), segments: item.segments.clone() };
+    let (reference, segments, sealed) = match key {
+        Some(key) => (None, Vec::new(), Some(key.seal(item.id.0, &serde_json::to_vec(&private)?)?)),
+        None => (Some(private.reference), private.segments, None),
+    };
+    sqlx::query(
+        "INSERT INTO items (id, release_id, part, pass, track, utterance, reference, talker, room, audio_sha256,
+                            audio_bytes, seconds, conditions, channels, mono_sha256, segments, sealed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+    )
+    .bind(item.id.0)
+    .bind(release.0)
+    .bind(item.part.as_str())
+    .bind(i32::try_from(item.part.pass()).unwrap_or(i32::MAX))
+    .bind(&item.track)
+    .bind(name("utterance", &item.utterance))
+    .bind(reference)
+    .bind(name("talker", &item.talker))
+    .bind(&item.room)
+    .bind(&item.audio_sha256)
+    .bind(i64::try_from(item.audio_bytes).unwrap_or(i64::MAX))
+    .bind(item.seconds)
+    .bind(&item.conditions)
+    .bind(i16::try_from(item.channels).unwrap_or(i16::MAX))
+    .bind(&item.mono_sha256)
+    .bind(Json(segments))
+    .bind(sealed)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The files that the pages of a release show, by their paths.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page_files(pool: &PgPool, release: ReleaseId) -> Result<Vec<PageFile>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT path, media_type, sha256, bytes FROM release_files WHERE release_id = $1 ORDER BY path",
+    )
+    .bind(release.0)
+    .fetch_all(pool)
+    .await?)
 }
 
 /// A release, as a visitor may know it.
@@ -249,15 +330,22 @@ pub async fn summaries(pool: &PgPool) -> Result<Vec<ReleaseSummary>, StoreError>
     .await?)
 }
 
-/// An item as the machine that runs a model may know it: audio, nothing else.
+/// The audio of an item: what is said of it to the machine that runs a model is in here, less the track, and that a
+/// canary is one.
 #[derive(Debug, Clone)]
 pub struct Audio {
     /// Which item.
     pub id: ItemId,
     /// What for.
     pub part: Part,
+    /// Its track, which decides who hears it.
+    pub track: String,
     /// SHA-256 of the WAV file, hexadecimal: its key.
     pub sha256: String,
+    /// Channels in it.
+    pub channels: u16,
+    /// SHA-256 of the same in one channel; nothing where it has one anyway.
+    pub mono_sha256: Option<String>,
     /// Its length.
     pub seconds: f64,
 }
@@ -267,15 +355,25 @@ pub struct Audio {
 /// # Errors
 /// When the database fails.
 pub async fn audio(pool: &PgPool, release: ReleaseId) -> Result<Vec<Audio>, StoreError> {
-    let rows: Vec<(Uuid, String, i32, String, f64)> = sqlx::query_as(
-        "SELECT id, part, pass, audio_sha256, seconds FROM items WHERE release_id = $1 ORDER BY part, pass, id",
+    type Row = (Uuid, String, i32, String, String, i16, Option<String>, f64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, part, pass, track, audio_sha256, channels, mono_sha256, seconds FROM items
+         WHERE release_id = $1 ORDER BY pass, id",
     )
     .bind(release.0)
     .fetch_all(pool)
     .await?;
     rows.into_iter()
-        .map(|(id, part, pass, sha256, seconds)| {
-            Ok(Audio { id: ItemId(id), part: Part::read(&part, pass)?, sha256, seconds })
+        .map(|(id, part, pass, track, sha256, channels, mono_sha256, seconds)| {
+            Ok(Audio {
+                id: ItemId(id),
+                part: Part::read(&part, pass)?,
+                track,
+                sha256,
+                channels: channels.unsigned_abs(),
+                mono_sha256,
+                seconds,
+            })
         })
         .collect()
 }
@@ -291,8 +389,10 @@ pub struct Reference {
     pub track: String,
     /// The utterance, the same in every track.
     pub utterance: String,
-    /// What was said.
+    /// What was said; of a canary what is on file.
     pub text: String,
+    /// Who says what, where several talk.
+    pub segments: Vec<SpokenSegment>,
     /// Who speaks.
     pub talker: String,
     /// Where.
@@ -306,31 +406,65 @@ pub struct Reference {
 /// The references of a release, for the scorer alone: they never reach a visitor, a submitter, a log or a worker.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn references(pool: &PgPool, release: ReleaseId) -> Result<Vec<Reference>, StoreError> {
-    type Row = (Uuid, String, i32, String, String, String, String, Option<String>, f64, Value);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, part, pass, track, utterance, reference, talker, room, seconds, conditions FROM items
+/// [`StoreError::Corrupt`] when they are sealed and `key` is missing or another one; otherwise when the database fails.
+pub async fn references(
+    pool: &PgPool,
+    release: ReleaseId,
+    key: Option<&SealingKey>,
+) -> Result<Vec<Reference>, StoreError> {
+    let rows: Vec<ReferenceRow> = sqlx::query_as(
+        "SELECT id, part, pass, track, utterance, reference, segments, sealed, talker, room, seconds, conditions FROM items
          WHERE release_id = $1 AND part <> 'warm_up' ORDER BY id",
     )
     .bind(release.0)
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|(id, part, pass, track, utterance, text, talker, room, seconds, conditions)| {
-            Ok(Reference {
-                id: ItemId(id),
-                part: Part::read(&part, pass)?,
-                track,
-                utterance,
-                text,
-                talker,
-                room,
-                seconds,
-                conditions,
-            })
+    rows.into_iter().map(|row| row.open(key)).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct ReferenceRow {
+    id: Uuid,
+    part: String,
+    pass: i32,
+    track: String,
+    utterance: String,
+    reference: Option<String>,
+    segments: Json<Vec<SpokenSegment>>,
+    sealed: Option<Vec<u8>>,
+    talker: String,
+    room: Option<String>,
+    seconds: f64,
+    conditions: Value,
+}
+
+impl ReferenceRow {
+    fn open(self, key: Option<&SealingKey>) -> Result<Reference, StoreError> {
+        let private = match (self.sealed, key) {
+            (None, _) => Private { reference: self.reference.unwrap_or_default(), segments: self.segments.0 },
+            (Some(sealed), Some(key)) => serde_json::from_slice(&key.open(self.id, &sealed)?)
+                // Not the parser's words, which may quote a text.
+                .map_err(|_| StoreError::Corrupt("a sealed reference holds something else".to_owned()))?,
+            (Some(_), None) => {
+                return Err(StoreError::Corrupt(
+                    "the references are sealed and there is no key to open them with; configure the key"
+                        .to_owned(),
+                ));
+            }
+        };
+        Ok(Reference {
+            id: ItemId(self.id),
+            part: Part::read(&self.part, self.pass)?,
+            track: self.track,
+            utterance: self.utterance,
+            text: private.reference,
+            segments: private.segments,
+            talker: self.talker,
+            room: self.room,
+            seconds: self.seconds,
+            conditions: self.conditions,
         })
-        .collect()
+    }
 }
 
 /// How large a release is.

@@ -1,72 +1,13 @@
 //! What attempts are worth: written once by the scorer, read by the board.
 
-use std::collections::BTreeMap;
-
 use protocol::{AttemptId, ItemId, Measurements, ModelManifest, ReleaseId, RunReport, SubmissionId};
-use serde::{Deserialize, Serialize};
+pub use run_summary::{Latency, Summary, TrackSummary};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{BOARD_CHANNEL, StoreError, notify};
-
-/// Rates and times of one attempt under one scorer version. Rates are fractions, times seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// Unweighted mean of the ranked tracks' WER, never rounded; null while a ranked track has no words.
-    pub avg_wer: Option<f64>,
-    /// 95 % interval of it.
-    pub avg_wer_interval: Option<(f64, f64)>,
-    /// By track name.
-    pub tracks: BTreeMap<String, TrackSummary>,
-    /// Audio seconds by processing seconds over the ranked tracks.
-    pub rtfx: Option<f64>,
-    /// 95 % interval of it, from the repeat passes.
-    pub rtfx_interval: Option<(f64, f64)>,
-    /// Whether that interval is narrow enough (half-width at most 3 %).
-    pub rtfx_stable: bool,
-    /// Repeat passes behind the interval.
-    pub repeat_passes: u32,
-    /// Per-item latency.
-    pub latency: Latency,
-}
-
-/// Percentiles of the time of one item, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
-    /// Median.
-    pub p50: f64,
-    /// 90 %.
-    pub p90: f64,
-    /// 95 %.
-    pub p95: f64,
-    /// 99 %.
-    pub p99: f64,
-}
-
-/// One track of a [`Summary`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrackSummary {
-    /// (S + D + I) / N; null without reference words.
-    pub wer: Option<f64>,
-    /// 95 % interval of it.
-    pub interval: Option<(f64, f64)>,
-    /// S.
-    pub substitutions: u64,
-    /// D.
-    pub deletions: u64,
-    /// I.
-    pub insertions: u64,
-    /// N.
-    pub ref_words: u64,
-    /// Items.
-    pub items: u32,
-    /// Items for which the model reported an error.
-    pub failed: u32,
-    /// Audio seconds by processing seconds.
-    pub rtfx: Option<f64>,
-}
 
 /// Error counts of one item.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,8 @@
-//! Encryption at rest of the few secrets that have to be read again: submitters' tokens for private models on a hub.
+//! Encryption at rest of the few secrets that have to be read again: submitters' tokens for private models on a hub, and
+//! the references of held-out releases.
 //!
 //! XChaCha20-Poly1305 with random nonces, which at 192 bits never meet again; what is sealed is bound to the submission
-//! it belongs to, so that a row copied to another submission opens nothing.
+//! or the item it belongs to, so that a row copied to another opens nothing.
 
 use std::{fmt, fs, io, io::Write, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
@@ -9,8 +10,11 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use hmac::{Hmac, Mac};
 use protocol::{HubToken, SubmissionId};
+use sha2::Sha256;
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::StoreError;
 
@@ -18,7 +22,11 @@ const NONCE_BYTES: usize = 24;
 
 /// The operator's key.
 #[derive(Clone)]
-pub struct SealingKey(XChaCha20Poly1305);
+pub struct SealingKey {
+    cipher: XChaCha20Poly1305,
+    /// Another key, for names that have to be compared but not read.
+    pseudonyms: Hmac<Sha256>,
+}
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +37,10 @@ impl fmt::Debug for SealingKey {
 impl SealingKey {
     /// A key of 32 bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(XChaCha20Poly1305::new(&bytes.into()))
+        let mut purpose = keyed(&bytes);
+        purpose.update(b"ffasr pseudonyms 1");
+        let pseudonyms = keyed(&purpose.finalize().into_bytes());
+        Self { cipher: XChaCha20Poly1305::new(&bytes.into()), pseudonyms }
     }
 
     /// The key in a file: 64 hexadecimal digits, as `openssl rand -hex 32` prints them.
@@ -63,23 +74,36 @@ impl SealingKey {
         }
     }
 
-    fn seal(&self, submission: SubmissionId, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+    /// The same for the same text within one scope, and nothing that leads back to it without the key.
+    pub(crate) fn pseudonym(&self, scope: Uuid, kind: &str, text: &str) -> String {
+        let mut mac = self.pseudonyms.clone();
+        mac.update(scope.as_bytes());
+        mac.update(kind.as_bytes());
+        mac.update(&[0]);
+        mac.update(text.as_bytes());
+        hex::encode(&mac.finalize().into_bytes()[..16])
+    }
+
+    pub(crate) fn seal(&self, bound_to: Uuid, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|error| StoreError::Random(error.to_string()))?;
-        let payload = Payload { msg: plain, aad: submission.0.as_bytes() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload);
-        let sealed =
-            sealed.map_err(|_| StoreError::Corrupt("the token is too long to be sealed".to_owned()))?;
+        let payload = Payload { msg: plain, aad: bound_to.as_bytes() };
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload);
+        let sealed = sealed.map_err(|_| StoreError::Corrupt("it is too long to be sealed".to_owned()))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    fn open(&self, submission: SubmissionId, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn open(&self, bound_to: Uuid, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
         let unreadable =
-            || StoreError::Corrupt("a sealed token does not open with the operator's present key".to_owned());
+            || StoreError::Corrupt("what is sealed does not open with the operator's present key".to_owned());
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(unreadable)?;
-        let payload = Payload { msg: sealed, aad: submission.0.as_bytes() };
-        self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| unreadable())
+        let payload = Payload { msg: sealed, aad: bound_to.as_bytes() };
+        self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| unreadable())
     }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    <Hmac<Sha256> as Mac>::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 /// A token to be kept with a submission, and the key that seals it.
@@ -97,7 +121,7 @@ pub(crate) async fn keep(
     submission: SubmissionId,
     kept: TokenToKeep<'_>,
 ) -> Result<(), StoreError> {
-    let sealed = kept.key.seal(submission, kept.token.0.as_bytes())?;
+    let sealed = kept.key.seal(submission.0, kept.token.0.as_bytes())?;
     sqlx::query("INSERT INTO hub_tokens (submission_id, sealed) VALUES ($1, $2)")
         .bind(submission.0)
         .bind(sealed)
@@ -153,7 +177,7 @@ pub async fn token(
             "there is a sealed token but no key to open it with; configure the key".to_owned(),
         )
     })?;
-    let plain = String::from_utf8(key.open(submission, &sealed)?);
+    let plain = String::from_utf8(key.open(submission.0, &sealed)?);
     plain.map(|text| Some(HubToken(text))).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
@@ -164,7 +188,7 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_with_its_key_for_its_submission_only() {
         let (key, other) = (SealingKey::new([7; 32]), SealingKey::new([8; 32]));
-        let (mine, theirs) = (SubmissionId::new(), SubmissionId::new());
+        let (mine, theirs) = (Uuid::new_v4(), Uuid::new_v4());
         let sealed = key.seal(mine, b"hf_secret").unwrap();
         assert!(!sealed.windows(9).any(|window| window == b"hf_secret"));
         assert_ne!(sealed, key.seal(mine, b"hf_secret").unwrap(), "nonces are random");
@@ -172,6 +196,14 @@ mod tests {
         assert!(key.open(theirs, &sealed).is_err());
         assert!(other.open(mine, &sealed).is_err());
         assert!(key.open(mine, &sealed[..10]).is_err());
+        let name = key.pseudonym(mine, "talker", "ann");
+        assert_eq!(name, key.pseudonym(mine, "talker", "ann"));
+        let others = [
+            key.pseudonym(theirs, "talker", "ann"),
+            key.pseudonym(mine, "utterance", "ann"),
+            other.pseudonym(mine, "talker", "ann"),
+        ];
+        assert!(!others.contains(&name) && !name.contains("ann"));
     }
 
     #[test]
@@ -179,11 +211,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        let sealed =
-            SealingKey::read_or_make(&path).unwrap().seal(SubmissionId(uuid::Uuid::nil()), b"x").unwrap();
+        let sealed = SealingKey::read_or_make(&path).unwrap().seal(Uuid::nil(), b"x").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let again = SealingKey::read_or_make(&path).unwrap();
-        assert_eq!(again.open(SubmissionId(uuid::Uuid::nil()), &sealed).unwrap(), b"x");
+        assert_eq!(again.open(Uuid::nil(), &sealed).unwrap(), b"x");
         fs::write(&path, "short").unwrap();
         assert!(SealingKey::read_or_make(&path).is_err());
     }

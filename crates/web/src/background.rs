@@ -107,7 +107,12 @@ async fn reconcile_once(service: &Service) -> Result<(), store::StoreError> {
             break;
         };
         match scorer::score(service, &job).await {
-            Ok(scores) => queue::publish(&service.pool, &job, &scores).await?,
+            Ok(outcomes) => {
+                if outcomes.canaries > 0 {
+                    remark_on_canaries(service, &job, outcomes.canaries).await?;
+                }
+                queue::publish(&service.pool, &job, &outcomes.scores).await?;
+            }
             Err(failure) => {
                 tracing::warn!("scoring attempt {} failed: {}", job.attempt, failure.message);
                 queue::fail_scoring(&service.pool, &job, failure.class, &failure.message).await?;
@@ -115,6 +120,19 @@ async fn reconcile_once(service: &Service) -> Result<(), store::StoreError> {
         }
     }
     Ok(())
+}
+
+/// For reviewers alone: what is wrong is found out more easily while nobody is warned.
+async fn remark_on_canaries(
+    service: &Service,
+    job: &queue::ScoringJob,
+    heard: usize,
+) -> Result<(), store::StoreError> {
+    let reason = format!(
+        "The model wrote {heard} made-up word(s) that stand in the references on file and are said nowhere: it has seen them."
+    );
+    tracing::warn!("submission {}: {reason}", job.submission);
+    store::audit::remark(&service.pool, job.submission, "canary", &reason).await
 }
 
 async fn keep_board(service: Service) {

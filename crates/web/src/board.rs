@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 
 use crate::{
     asked::{Asked, no_place},
-    ranking, scorer,
+    ranking, scorer, tracks,
 };
 
 /// Everything a visitor can see, at one moment.
@@ -225,6 +225,9 @@ struct RowJson {
     avg_wer: Option<f64>,
     avg_wer_interval: Option<(f64, f64)>,
     tracks: BTreeMap<String, TrackJson>,
+    /// Tracks of the release that the model has not named, each with what they ask for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    not_run: BTreeMap<&'static str, &'static str>,
     rtfx: Option<f64>,
     rtfx_interval: Option<(f64, f64)>,
     latency_p50_s: f64,
@@ -290,7 +293,7 @@ impl BoardJson {
                     score: answered.score.map(|score| score.value),
                     score_interval: answered.score.and_then(|score| score.interval),
                 }),
-                ..RowJson::new(row, ranking.and_then(|board| board.row(row.result.submission)))
+                ..RowJson::new(row, release, ranking.and_then(|board| board.row(row.result.submission)))
             })
             .collect();
         json
@@ -317,14 +320,16 @@ impl BoardJson {
             rows: board
                 .into_iter()
                 .flat_map(|board| &board.rows)
-                .map(|row| RowJson::new(row, ranking.and_then(|board| board.row(row.result.submission))))
+                .map(|row| {
+                    RowJson::new(row, release, ranking.and_then(|board| board.row(row.result.submission)))
+                })
                 .collect(),
         }
     }
 }
 
 impl RowJson {
-    fn new(row: &Row, ranking: Option<&Row>) -> Self {
+    fn new(row: &Row, release: &Release, ranking: Option<&Row>) -> Self {
         let summary = &row.result.summary;
         Self {
             rank: row.rank,
@@ -352,6 +357,7 @@ impl RowJson {
                     (name.clone(), track)
                 })
                 .collect(),
+            not_run: tracks::not_run(release, summary),
             rtfx: summary.rtfx,
             rtfx_interval: summary.rtfx_interval,
             latency_p50_s: summary.latency.p50,

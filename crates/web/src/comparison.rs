@@ -1,6 +1,6 @@
 //! Two published results on the same items: paired differences, and whether they can be chance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scoring::{
     Counts, Difference, Draws, MatchedPairs, Sample, Scheme, Step, Unit, cluster_bootstrap, mapsswe, mcnemar,
@@ -72,12 +72,23 @@ pub(crate) async fn compare_each(
     let internal = |error: &dyn std::fmt::Display| AppError::Internal(format!("comparing failed: {error}"));
     let _turn = service.computing.acquire().await.map_err(|error| internal(&error))?;
     tokio::task::spawn_blocking(move || {
-        let heard = details.into_iter().map(Heard::new).collect::<Result<Vec<_>, _>>()?;
+        let heard = common(details).into_iter().map(Heard::new).collect::<Result<Vec<_>, _>>()?;
         let pairs = (0..heard.len()).flat_map(|later| (0..later).map(move |earlier| (earlier, later)));
         pairs.map(|(a, b)| compare_items(&heard[a], &heard[b])).collect()
     })
     .await
     .map_err(|error| internal(&error))?
+}
+
+/// The items of tracks that all of them ran.
+fn common(mut results: Vec<Vec<ItemDetails>>) -> Vec<Vec<ItemDetails>> {
+    let tracks = |items: &[ItemDetails]| -> BTreeSet<String> {
+        items.iter().map(|item| item.counts.track.clone()).collect()
+    };
+    let shared =
+        results.iter().map(|items| tracks(items)).reduce(|all, next| &all & &next).unwrap_or_default();
+    results.iter_mut().for_each(|items| items.retain(|item| shared.contains(&item.counts.track)));
+    results
 }
 
 /// The items of one result, in the order of their ids so that item meets item, and their draws.

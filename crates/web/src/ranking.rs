@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use protocol::DemandingTrack;
 use scoring::{
-    Counts, Interval, Replicates, Sample, Unit, cluster_bootstrap, pareto, speed_replicates, standings,
+    Counts, Draws, Interval, Replicates, Sample, Unit, cluster_bootstrap, pareto, speed_replicates, standings,
 };
 use selection::{Candidate, Covariance, Estimate};
 use store::{
@@ -113,9 +114,26 @@ fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The replicated Avg WER of one result, and how its tracks vary together. Items come in the order of their ids, so all
-/// results share the sample.
+/// The replicated Avg WER of one result, and how its tracks vary together.
 fn replicate(items: &[ItemCounts]) -> Result<(Replicates, Covariance), StoreError> {
+    // Items come in the order of their ids, so all results share the sample: that of the tracks that every model runs.
+    let for_all: Vec<&ItemCounts> =
+        items.iter().filter(|item| DemandingTrack::named(&item.track).is_none()).collect();
+    let draws = resample(&for_all)?;
+    let average = draws.1.mean(&scorer::ranked_tracks()).ok_or_else(|| {
+        StoreError::Corrupt("a ranked result lacks the counts of a ranked track".to_owned())
+    })?;
+    let (sample, draws) =
+        if for_all.len() == items.len() { draws } else { resample(&items.iter().collect::<Vec<_>>())? };
+    // A track in which nothing is said has no rate.
+    let rated: Vec<(&String, &Replicates)> =
+        sample.groups().iter().filter_map(|track| Some((track, draws.group(track)?))).collect();
+    let tracks: Arc<[String]> = rated.iter().map(|(track, _)| (*track).clone()).collect();
+    let replications: Vec<&[f64]> = rated.iter().map(|(_, rate)| rate.values.as_slice()).collect();
+    Ok((average, Covariance::new(tracks, &replications)))
+}
+
+fn resample(items: &[&ItemCounts]) -> Result<(Sample, Draws), StoreError> {
     let sample = Sample::new(items.iter().map(|item| Unit {
         group: &item.track,
         utterance: &item.utterance,
@@ -134,13 +152,5 @@ fn replicate(items: &[ItemCounts]) -> Result<(Replicates, Covariance), StoreErro
         .collect();
     let draws = cluster_bootstrap(&sample, &counts, scorer::bootstrap())
         .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    let average = draws.mean(&scorer::ranked_tracks()).ok_or_else(|| {
-        StoreError::Corrupt("a ranked result lacks the counts of a ranked track".to_owned())
-    })?;
-    // A track in which nothing is said has no rate.
-    let rated: Vec<(&String, &Replicates)> =
-        sample.groups().iter().filter_map(|track| Some((track, draws.group(track)?))).collect();
-    let tracks: Arc<[String]> = rated.iter().map(|(track, _)| (*track).clone()).collect();
-    let replications: Vec<&[f64]> = rated.iter().map(|(_, rate)| rate.values.as_slice()).collect();
-    Ok((average, Covariance::new(tracks, &replications)))
+    Ok((sample, draws))
 }

@@ -36,7 +36,7 @@ fn content_security_policy(storage: &str) -> HeaderValue {
         reqwest::Url::parse(storage).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let policy = |connect: &str| {
         format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {connect}; \
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self' {connect}; \
              form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         )
     };
@@ -62,6 +62,10 @@ fn for_people() -> Router<Service> {
         .route("/pareto", get(pages::pareto::show))
         .route("/my-room", get(pages::my_room::show))
         .route("/compare", get(pages::compare::show))
+        .route("/conditions", get(pages::conditions::show))
+        .route("/conditions/{track}", get(pages::conditions::track))
+        .route("/rooms/{room}", get(pages::conditions::room))
+        .route("/release-files/{release}/{*path}", get(pages::conditions::file))
         .route("/external", get(pages::external::show))
         .route("/self-reported", get(pages::self_reports::show))
         .route("/self-reported/{report}/remove", post(pages::self_reports::remove))
@@ -108,6 +112,7 @@ fn for_programs() -> Router<Service> {
         .route("/healthz", get(api::health))
         .route("/api/v1/boards", get(api::boards))
         .route("/api/v1/boards/{release}", get(api::board))
+        .route("/api/v1/boards/{release}/sim-to-real", get(pages::conditions::sim_to_real_json))
         .route("/api/v1/boards/{release}/csv", get(api::board_csv))
         .route("/api/v1/boards/{release}/pareto.svg", get(api::board_chart))
         .route("/api/v1/compare", get(api::compare))

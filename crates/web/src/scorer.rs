@@ -6,25 +6,25 @@ pub(crate) mod analysis;
 mod rescore;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use analysis::{Collector, Scored};
 use protocol::{
-    AttemptResults, FailureClass, ItemId, ItemResult, Measurements, Outcome, ResultsDocument, RunReport,
+    AttemptResults, DemandingTrack, FailureClass, ItemId, ItemResult, Measurements, ResultsDocument,
+    RunReport,
 };
 pub use rescore::{BoardChange, RankChange, RescoreError, Rescored, Rescoring, rescore};
 use scoring::{
-    Bootstrap, Counts, Draws, Sample, ScoringProfile, Timing, Unit, align, cluster_bootstrap, faults::faults,
-    path_of, quantile, split_words,
+    Bootstrap, Counts, Draws, ItemCounts, ScoringProfile, Timing, align, faults::faults, path_of, split_words,
 };
 use sha2::{Digest, Sha256};
 use store::{
     objects,
     queue::ScoringJob,
     releases::{self, Part, Reference},
-    scores::{ItemScore, Latency, NewScores, Summary, TrackSummary},
+    scores::{ItemScore, NewScores},
 };
 
 use crate::{Service, error::AppError, views::TRACKS};
@@ -69,8 +69,18 @@ impl ScoringFailure {
     }
 }
 
+/// What one attempt is worth.
+#[derive(Debug)]
+pub(crate) struct Outcomes {
+    /// Under every profile asked for.
+    pub(crate) scores: Vec<NewScores>,
+    /// Different made-up words of the release's canaries that the model wrote: nobody says them, so it has seen the
+    /// references.
+    pub(crate) canaries: usize,
+}
+
 /// Scores one attempt under every profile.
-pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<Vec<NewScores>, ScoringFailure> {
+pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<Outcomes, ScoringFailure> {
     let unavailable = |error: store::StoreError| {
         // The cause is for the operator; the submitter reads a sentence without addresses.
         tracing::error!("scoring attempt {}: {error}", job.attempt);
@@ -78,7 +88,10 @@ pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<Vec<New
     };
     let key = objects::results_key(job.attempt);
     let content = service.objects.get(&key, RESULTS_LIMIT).await.map_err(unavailable)?;
-    let references = releases::references(&service.pool, job.release).await.map_err(unavailable)?;
+    let references =
+        releases::references(&service.pool, job.release, service.settings.policy.sealing_key.as_ref())
+            .await
+            .map_err(unavailable)?;
     let expected = job.results_sha256.clone();
     score_apart(content, expected, Arc::new(references), ScoringProfile::ALL.to_vec()).await
 }
@@ -89,7 +102,7 @@ async fn score_apart(
     expected_sha256: String,
     references: Arc<Vec<Reference>>,
     profiles: Vec<ScoringProfile>,
-) -> Result<Vec<NewScores>, ScoringFailure> {
+) -> Result<Outcomes, ScoringFailure> {
     tokio::task::spawn_blocking(move || score_results(&content, &expected_sha256, &references, &profiles))
         .await
         // Not the error's own text, which holds that of a panic and so may quote what was said.
@@ -101,7 +114,7 @@ fn score_results(
     expected_sha256: &str,
     references: &[Reference],
     profiles: &[ScoringProfile],
-) -> Result<Vec<NewScores>, ScoringFailure> {
+) -> Result<Outcomes, ScoringFailure> {
     if hex::encode(Sha256::digest(content)) != expected_sha256 {
         let message = "The stored results are not those the worker reported.";
         return Err(ScoringFailure::new(FailureClass::StorageError, message));
@@ -118,20 +131,68 @@ fn score_results(
         return Err(ScoringFailure::new(FailureClass::ScorerError, message));
     }
     let answers = index(&results.items)?;
-    let scored: Vec<(&Reference, &ItemResult)> = references
-        .iter()
-        .filter(|reference| reference.part == Part::Scored)
-        .map(|reference| Ok((reference, answer(reference, &answers)?)))
-        .collect::<Result<_, ScoringFailure>>()?;
-    if answers.len() > scored.len() {
-        let message = "The results hold items that are not in the release.";
-        return Err(ScoringFailure::new(FailureClass::ScorerError, message));
-    }
+    let run = Run::of(references, &answers)?;
     let passes = repeat_timings(&results, references)?;
-    profiles
+    let scores = profiles
         .iter()
-        .map(|profile| score_under(*profile, &scored, &passes, (&results.report, &measurements)))
-        .collect()
+        .map(|profile| score_under(*profile, &run.scored, &passes, (&results.report, &measurements)));
+    Ok(Outcomes { scores: scores.collect::<Result<_, _>>()?, canaries: run.canaries_heard() })
+}
+
+/// The answers of a run beside their references.
+struct Run<'a> {
+    scored: Vec<(&'a Reference, &'a ItemResult)>,
+    canaries: Vec<(&'a Reference, &'a ItemResult)>,
+}
+
+impl<'a> Run<'a> {
+    /// Every item must be answered; of a track that asks for more than one channel of one talker, all or none: none where
+    /// the model has not named it.
+    fn of(
+        references: &'a [Reference],
+        answers: &HashMap<ItemId, &'a ItemResult>,
+    ) -> Result<Self, ScoringFailure> {
+        let heard: HashSet<&str> = references
+            .iter()
+            .filter(|reference| answers.contains_key(&reference.id))
+            .map(|reference| reference.track.as_str())
+            .collect();
+        let was_run = |track: &str| DemandingTrack::named(track).is_none() || heard.contains(track);
+        let of = |part: Part| {
+            references
+                .iter()
+                .filter(|reference| reference.part == part && was_run(&reference.track))
+                .map(|reference| Ok((reference, answer(reference, answers)?)))
+                .collect::<Result<Vec<_>, ScoringFailure>>()
+        };
+        let run = Self { scored: of(Part::Scored)?, canaries: of(Part::Canary)? };
+        if answers.len() > run.scored.len() + run.canaries.len() {
+            let message = "The results hold items that are not in the release.";
+            return Err(ScoringFailure::new(FailureClass::ScorerError, message));
+        }
+        Ok(run)
+    }
+
+    /// How many made-up words, the last ones of the references on file, are in what the model wrote anywhere.
+    fn canaries_heard(&self) -> usize {
+        let normalizer = RANKING.normalizer;
+        let words = |text: &str| -> HashSet<String> {
+            split_words(&normalizer.normalize(text)).into_iter().map(str::to_owned).collect()
+        };
+        let made_up: HashSet<String> = self
+            .canaries
+            .iter()
+            .filter_map(|(reference, _)| reference.text.split_whitespace().next_back())
+            .flat_map(words)
+            .collect();
+        if made_up.is_empty() {
+            return 0;
+        }
+        let written = self.canaries.iter().chain(&self.scored);
+        let written: HashSet<String> =
+            written.flat_map(|(_, answer)| words(&answer.outcome.text())).collect();
+        made_up.intersection(&written).count()
+    }
 }
 
 /// Scores all items under one profile.
@@ -146,16 +207,19 @@ fn score_under(
         .iter()
         .map(|(reference, answer)| score_item(profile, reference, answer, &mut collector))
         .collect();
-    let references: Vec<&Reference> = scored.iter().map(|(reference, _)| *reference).collect();
-    let draws = resample(&references, &items)?;
+    let failed = |message: String| ScoringFailure::new(FailureClass::ScorerError, message);
+    let counted: Vec<run_summary::Item<'_>> =
+        scored.iter().zip(&items).map(|((reference, _), item)| counted(reference, item)).collect();
+    let draws: Draws =
+        run_summary::resample(&counted, bootstrap()).map_err(|error| failed(error.to_string()))?;
     let analysis = collector
         .finish(profile, &draws)
         .map(serde_json::to_value)
         .transpose()
-        .map_err(|error| ScoringFailure::new(FailureClass::ScorerError, error.to_string()))?;
+        .map_err(|error| failed(error.to_string()))?;
     Ok(NewScores {
         scorer: profile.scorer(),
-        summary: summarise(&references, &items, &draws, passes),
+        summary: run_summary::summarise(&counted, &draws, &ranked_tracks(), passes, bootstrap()),
         analysis,
         report: report.clone(),
         measurements: measurements.clone(),
@@ -194,20 +258,32 @@ fn score_item(
     collector: &mut Collector,
 ) -> ItemScore {
     // An item the model gave up on counts as an empty hypothesis, and is counted as failed beside.
-    let (hypothesis, failed) = match &answer.outcome {
-        Outcome::Text(text) => (text.as_str(), false),
-        Outcome::Error(_) => ("", true),
-    };
+    let hypothesis = &*answer.outcome.text();
     let said = profile.normalizer.normalize(&reference.text);
     let heard = profile.normalizer.normalize(hypothesis);
-    let counts = profile.count(&said, &heard);
+    let several = !reference.segments.is_empty();
+    let counts = if several {
+        // Characters and merged compounds belong to an alignment of two texts, which this is not.
+        let words = run_summary::speaker_errors(profile.normalizer, &reference.segments, &answer.outcome);
+        ItemCounts { words, ..ItemCounts::default() }
+    } else {
+        profile.count(&said, &heard)
+    };
     let (said, heard) = (split_words(&said), split_words(&heard));
     let steps = align(&said, &heard);
     let faults = faults(&said, &heard, &steps);
-    collector.add(
-        profile,
-        &Scored { reference, hypothesis, said: &said, heard: &heard, steps: &steps, counts, faults: &faults },
-    );
+    if !several {
+        let item = Scored {
+            reference,
+            hypothesis,
+            said: &said,
+            heard: &heard,
+            steps: &steps,
+            counts,
+            faults: &faults,
+        };
+        collector.add(profile, &item);
+    }
     let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     ItemScore {
         item: reference.id,
@@ -215,12 +291,12 @@ fn score_item(
         substitutions: narrow(counts.words.substitutions),
         deletions: narrow(counts.words.deletions),
         insertions: narrow(counts.words.insertions),
-        failed,
+        failed: answer.outcome.is_error(),
         seconds: answer.seconds,
         ref_chars: narrow(counts.chars.ref_words()),
         char_errors: narrow(counts.chars.errors()),
-        // With compounds merged, the counts are not those of a plain alignment.
-        path: (!profile.merge_compounds).then(|| path_of(&steps)),
+        // With compounds merged, or several talkers, the counts are not those of a plain alignment.
+        path: (!profile.merge_compounds && !several).then(|| path_of(&steps)),
         faults: faults.iter().map(analysis::name).collect(),
     }
 }
@@ -258,95 +334,27 @@ fn repeat_timings(results: &AttemptResults, references: &[Reference]) -> Result<
         .collect()
 }
 
-fn counts(item: &ItemScore) -> Counts {
-    Counts {
-        hits: item.hits.into(),
-        substitutions: item.substitutions.into(),
-        deletions: item.deletions.into(),
-        insertions: item.insertions.into(),
-    }
-}
-
-/// The rates of all tracks on the draws of this service.
-fn resample(references: &[&Reference], items: &[ItemScore]) -> Result<Draws, ScoringFailure> {
-    let sample = Sample::new(references.iter().map(|reference| Unit {
-        group: &reference.track,
+fn counted<'a>(reference: &'a Reference, item: &ItemScore) -> run_summary::Item<'a> {
+    run_summary::Item {
+        track: &reference.track,
         utterance: &reference.utterance,
         talker: &reference.talker,
         room: reference.room.as_deref(),
-    }));
-    let counts: Vec<Counts> = items.iter().map(counts).collect();
-    cluster_bootstrap(&sample, &counts, bootstrap())
-        .map_err(|error| ScoringFailure::new(FailureClass::ScorerError, error.to_string()))
-}
-
-fn summarise(references: &[&Reference], items: &[ItemScore], draws: &Draws, passes: &[Timing]) -> Summary {
-    let limits = |interval: scoring::Interval| (interval.low, interval.high);
-
-    let mut tracks = BTreeMap::new();
-    let names: BTreeSet<&str> = references.iter().map(|reference| reference.track.as_str()).collect();
-    for track in names {
-        let of_track: Vec<(&Reference, &ItemScore)> = references
-            .iter()
-            .zip(items)
-            .filter(|(reference, _)| reference.track == track)
-            .map(|(reference, item)| (*reference, item))
-            .collect();
-        let total: Counts = of_track.iter().map(|(_, item)| counts(item)).sum();
-        let interval = draws.group(track).and_then(scoring::Replicates::interval).map(limits);
-        let summary = TrackSummary {
-            wer: total.rate(),
-            interval,
-            substitutions: total.substitutions,
-            deletions: total.deletions,
-            insertions: total.insertions,
-            ref_words: total.ref_words(),
-            items: u32::try_from(of_track.len()).unwrap_or(u32::MAX),
-            failed: u32::try_from(of_track.iter().filter(|(_, item)| item.failed).count())
-                .unwrap_or(u32::MAX),
-            rtfx: rtfx(of_track.iter().copied()),
-        };
-        tracks.insert(track.to_owned(), summary);
+        audio_seconds: reference.seconds,
+        seconds: item.seconds,
+        counts: Counts {
+            hits: item.hits.into(),
+            substitutions: item.substitutions.into(),
+            deletions: item.deletions.into(),
+            insertions: item.insertions.into(),
+        },
+        failed: item.failed,
     }
-
-    let average = draws.mean(&ranked_tracks());
-    let is_ranked = |reference: &Reference| ranked_tracks().contains(&reference.track.as_str());
-    let ranked = || references.iter().copied().zip(items).filter(|(reference, _)| is_ranked(reference));
-    let headline = rtfx(ranked());
-    // One clip a pass: see `repeat_timings`.
-    let speed = scoring::rtfx(&passes.iter().map(|pass| vec![*pass]).collect::<Vec<_>>(), bootstrap());
-    Summary {
-        avg_wer: average.as_ref().map(|average| average.estimate),
-        avg_wer_interval: average.as_ref().and_then(scoring::Replicates::interval).map(limits),
-        tracks,
-        rtfx: headline,
-        // The passes run over a subset, so their relative spread is what carries over to the headline.
-        rtfx_interval: headline.zip(speed).map(|(headline, speed)| {
-            (headline * speed.interval.low / speed.rtfx, headline * speed.interval.high / speed.rtfx)
-        }),
-        rtfx_stable: speed.is_some_and(|speed| speed.stable),
-        repeat_passes: u32::try_from(passes.len()).unwrap_or(u32::MAX),
-        latency: latency(ranked().map(|(_, item)| item.seconds).collect()),
-    }
-}
-
-/// Σ audio seconds / Σ processing seconds.
-fn rtfx<'a>(items: impl Iterator<Item = (&'a Reference, &'a ItemScore)>) -> Option<f64> {
-    let (audio, processing) = items.fold((0.0, 0.0), |(audio, processing), (reference, item)| {
-        (audio + reference.seconds, processing + item.seconds)
-    });
-    (processing > 0.0).then(|| audio / processing)
-}
-
-fn latency(mut seconds: Vec<f64>) -> Latency {
-    seconds.sort_unstable_by(f64::total_cmp);
-    let at = |probability| quantile(&seconds, probability).unwrap_or(0.0);
-    Latency { p50: at(0.50), p90: at(0.90), p95: at(0.95), p99: at(0.99) }
 }
 
 #[cfg(test)]
 mod tests {
-    use protocol::{NodeFingerprint, RunReport};
+    use protocol::{NodeFingerprint, Outcome, RunReport, SpokenSegment};
 
     use super::*;
 
@@ -357,6 +365,7 @@ mod tests {
             track: track.to_owned(),
             utterance: utterance.to_owned(),
             text: text.to_owned(),
+            segments: Vec::new(),
             talker: "t".to_owned(),
             room: None,
             seconds: 2.0,
@@ -399,15 +408,19 @@ mod tests {
                 },
                 seed: 7,
             },
-            items: of(|part| part == Part::Scored).map(|reference| result(reference, 0.5)).collect(),
-            repeats: vec![of(|part| part != Part::Scored).map(|reference| result(reference, 0.25)).collect()],
+            items: of(|part| matches!(part, Part::Scored | Part::Canary))
+                .map(|reference| result(reference, 0.5))
+                .collect(),
+            repeats: vec![
+                of(|part| matches!(part, Part::Repeat(_))).map(|reference| result(reference, 0.25)).collect(),
+            ],
         }
     }
 
     fn score_all(results: &AttemptResults, references: &[Reference]) -> Result<NewScores, ScoringFailure> {
         let content = serde_json::to_vec(results).unwrap();
         let expected = hex::encode(Sha256::digest(&content));
-        score_results(&content, &expected, references, &[RANKING]).map(|mut scores| scores.remove(0))
+        score_results(&content, &expected, references, &[RANKING]).map(|mut it| it.scores.remove(0))
     }
 
     #[test]
@@ -484,7 +497,7 @@ mod tests {
         let results = results(&references, |reference| Outcome::Text(reference.text.to_uppercase()));
         let content = serde_json::to_vec(&results).unwrap();
         let expected = hex::encode(Sha256::digest(&content));
-        let scores = score_results(&content, &expected, &references, &ScoringProfile::ALL).unwrap();
+        let scores = score_results(&content, &expected, &references, &ScoringProfile::ALL).unwrap().scores;
         let names: Vec<&str> = scores.iter().map(|scores| scores.scorer.as_str()).collect();
         assert_eq!(names, ["ffasr@1/whisper-en@1", "open-asr@1/open-asr-en@1", "raw@1/none"]);
         assert_eq!(
@@ -510,5 +523,65 @@ mod tests {
         for said in ["quick", "brown", "fox", "jumps", "dog"] {
             assert!(!analysis.to_string().contains(said), "{analysis}");
         }
+    }
+
+    fn with_talkers() -> Vec<Reference> {
+        let said = |speaker: &str, words: &str| SpokenSegment {
+            speaker: speaker.to_owned(),
+            words: words.to_owned(),
+            start_time: None,
+            end_time: None,
+        };
+        let mut references = release();
+        let mut talk = reference("multi-talker", "u1", "the quick brown fox yes please", Part::Scored);
+        talk.segments = vec![said("ann", "the quick brown fox"), said("bob", "yes please")];
+        references.push(talk);
+        references
+    }
+
+    #[test]
+    fn several_talkers_are_scored_by_talker_and_by_one_stream_if_there_is_no_more() {
+        let references = with_talkers();
+        let wer = |outcome: Outcome| {
+            let results = results(&references, |reference| match reference.track.as_str() {
+                "multi-talker" => outcome.clone(),
+                _ => Outcome::Text(reference.text.clone()),
+            });
+            score_all(&results, &references).unwrap().summary.tracks["multi-talker"].wer
+        };
+        let streams = references.last().unwrap().segments.clone();
+        assert_eq!(wer(Outcome::Segments(streams)), Some(0.0));
+        // One stream of all words: it answers to one talker, and the words of the other are there and missing.
+        assert_eq!(wer(Outcome::Text("the quick brown fox yes please".to_owned())), Some(4.0 / 6.0));
+        assert_eq!(wer(Outcome::Text("the quick brown fox".to_owned())), Some(2.0 / 6.0));
+    }
+
+    #[test]
+    fn a_track_that_a_model_has_not_named_is_not_run_and_never_zero() {
+        let references = with_talkers();
+        let mut results = results(&references, |reference| Outcome::Text(reference.text.clone()));
+        results.items.retain(|item| item.id != references.last().unwrap().id);
+        let scores = score_all(&results, &references).unwrap();
+        assert!(!scores.summary.tracks.contains_key("multi-talker"));
+        assert_eq!((scores.items.len(), scores.summary.avg_wer), (8, Some(0.0)));
+    }
+
+    #[test]
+    fn a_canary_is_never_scored_and_tells_who_has_seen_the_references() {
+        let mut references = release();
+        references.push(reference("near", "u9", "the gate is open bavelotirun", Part::Canary));
+        let canaries = |answer: &str| {
+            let results = results(&references, |reference| match reference.part {
+                Part::Canary => Outcome::Text(answer.to_owned()),
+                _ => Outcome::Text(reference.text.clone()),
+            });
+            let content = serde_json::to_vec(&results).unwrap();
+            let expected = hex::encode(Sha256::digest(&content));
+            score_results(&content, &expected, &references, &[RANKING]).unwrap()
+        };
+        let honest = canaries("the gate is open");
+        assert_eq!((honest.canaries, honest.scores[0].items.len()), (0, 8));
+        let leaked = canaries("The gate is open, Bavelotirun.");
+        assert_eq!((leaked.canaries, leaked.scores[0].summary.avg_wer), (1, Some(0.0)));
     }
 }

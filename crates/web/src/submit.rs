@@ -250,13 +250,14 @@ fn manifest_from_fields(upload: &Upload, errors: &mut FieldErrors) -> ModelManif
         training_data: form.training_data.trim().to_owned(),
         notes: form.notes.trim().to_owned(),
         tracks: tracks_from_fields(form, errors),
+        multichannel: false,
         hub: hub_from_fields(form),
         decoding,
     }
 }
 
 fn tracks_from_fields(form: &SubmitForm, errors: &mut FieldErrors) -> Vec<DemandingTrack> {
-    let find = |name: &String| DemandingTrack::ALL.into_iter().find(|track| track.name() == name);
+    let find = |name: &String| DemandingTrack::named(name);
     if let Some(unknown) = form.tracks.iter().find(|name| find(name).is_none()) {
         errors
             .add("tracks", format!("There is no track \u{201c}{unknown}\u{201d} that a model has to name."));
@@ -351,6 +352,13 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
             let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
             for problem in runtime.problems(&manifest.decoding, &names) {
                 errors.add("decoding", format!("{}: {}.", problem.setting, problem.problem));
+            }
+            if manifest.multichannel && !runtime.multichannel {
+                let message = format!(
+                    "The runtime \u{201c}{}\u{201d} takes one channel: leave out `multichannel`.",
+                    manifest.runtime
+                );
+                errors.add("runtime", message);
             }
         }
         None => errors.add(

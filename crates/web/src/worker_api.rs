@@ -146,11 +146,14 @@ async fn job_for(service: &Service, worker: &Worker, claimed: &ClaimedAttempt) -
     };
     let (mut warm_up, mut items, mut repeats) = (Vec::new(), Vec::new(), Vec::<Vec<AudioItem>>::new());
     for audio in releases::audio(&service.pool, claimed.release).await? {
+        if !claimed.manifest.runs(&audio.track) {
+            continue;
+        }
         let part = audio.part;
-        let item = audio_item(service, audio, lifetime).await?;
+        let item = audio_item(service, audio, claimed.manifest.multichannel, lifetime).await?;
         match part {
             Part::WarmUp => warm_up.push(item),
-            Part::Scored => items.push(item),
+            Part::Scored | Part::Canary => items.push(item),
             Part::Repeat(pass) => {
                 let pass = pass as usize;
                 if repeats.len() < pass {
@@ -181,9 +184,20 @@ async fn job_for(service: &Service, worker: &Worker, claimed: &ClaimedAttempt) -
     })
 }
 
-async fn audio_item(service: &Service, audio: Audio, lifetime: Duration) -> Result<AudioItem, StoreError> {
-    let url = service.objects.presign_get(&objects::audio_key(&audio.sha256), lifetime).await?;
-    Ok(AudioItem { id: audio.id, url, sha256: audio.sha256, seconds: audio.seconds })
+/// All channels for a model that takes them, one for any other.
+async fn audio_item(
+    service: &Service,
+    audio: Audio,
+    multichannel: bool,
+    lifetime: Duration,
+) -> Result<AudioItem, StoreError> {
+    let Audio { id, seconds, .. } = audio;
+    let (sha256, channels) = match audio.mono_sha256 {
+        Some(mono) if !multichannel => (mono, 1),
+        _ => (audio.sha256, audio.channels),
+    };
+    let url = service.objects.presign_get(&objects::audio_key(&sha256), lifetime).await?;
+    Ok(AudioItem { id, url, sha256, seconds, channels })
 }
 
 fn whole_seconds(duration: Duration) -> u32 {

@@ -178,7 +178,8 @@ impl Node {
                 url: item.url.clone(),
                 path: places.audio(pass, index),
                 sha256: item.sha256.clone(),
-                most_bytes: (item.seconds * BYTES_PER_SECOND_OF_AUDIO) as u64 + MOST_WAV_OVERHEAD_BYTES,
+                most_bytes: (item.seconds * f64::from(item.channels) * BYTES_PER_SECOND_OF_AUDIO) as u64
+                    + MOST_WAV_OVERHEAD_BYTES,
                 token: None,
             })
             .collect();

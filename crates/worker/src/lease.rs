@@ -368,8 +368,10 @@ impl Shared {
         let keeping = status.keeping.as_mut()?;
         let mut bytes = 0;
         let fitting = keeping.unshipped.iter().take(Keep::MOST_ITEMS).take_while(|it| {
-            let (Outcome::Text(text) | Outcome::Error(text)) = &it.outcome;
-            bytes += text.len();
+            bytes += match &it.outcome {
+                Outcome::Text(text) | Outcome::Error(text) => text.len(),
+                Outcome::Segments(segments) => segments.iter().map(|segment| segment.words.len()).sum(),
+            };
             bytes <= KEPT_BYTES
         });
         // One that is too long by itself goes alone.

@@ -353,6 +353,7 @@ fn is(expected: Ends, ended: &Ended, charged: bool) -> bool {
     let answers = |results: &AttemptResults, expected: &str| {
         results.items.iter().all(|it| match &it.outcome {
             Outcome::Text(text) | Outcome::Error(text) => text.starts_with(expected),
+            Outcome::Segments(_) => false,
         })
     };
     match (expected, ended) {

@@ -22,6 +22,7 @@ fn texts(results: &[protocol::ItemResult]) -> Vec<&str> {
         .iter()
         .map(|it| match &it.outcome {
             Outcome::Text(text) | Outcome::Error(text) => text.split(' ').next().unwrap_or_default(),
+            Outcome::Segments(_) => unreachable!("only texts came"),
         })
         .collect()
 }

@@ -1,7 +1,9 @@
 """Evaluators behind the runner protocol, version 1: requests on descriptor 3, answers on 4, a JSON line each.
 
 An evaluator is one Python file as the public FFASR board takes it: importing it loads the model; it defines
-`evaluate(file: Path) -> str`, called once for each audio file, and may say `NUM_PARAMS`. It finds the files that were
+`evaluate(file: Path) -> str`, called once for each audio file, and may say `NUM_PARAMS`. Where several talk it may return
+a list of segments instead, `[{"speaker": "1", "words": "…"}, …]`. With `multichannel = true` in `ffasr.toml` the files
+have as many channels as were recorded. It finds the files that were
 uploaded with it in its own directory, which is also the working directory. Nothing of it is ever imported outside of
 the sandbox, not even to read `NUM_PARAMS`.
 """
@@ -53,10 +55,14 @@ def parameters(module):
 
 
 def transcribe(module, path):
-    text = module.evaluate(Path(path))
-    if not isinstance(text, str):
-        raise TypeError(f"evaluate returned {type(text).__name__}, not str")
-    return text
+    said = module.evaluate(Path(path))
+    if isinstance(said, str):
+        return {"text": said}
+    if not isinstance(said, list):
+        raise TypeError(f"evaluate returned {type(said).__name__}, neither str nor a list of segments")
+    if not all(isinstance(it, dict) and {"speaker", "words"} <= it.keys() for it in said):
+        raise TypeError("evaluate returned segments without `speaker` or `words`")
+    return {"segments": [{"speaker": str(it["speaker"]), "words": str(it["words"])} for it in said]}
 
 
 def main():
@@ -68,15 +74,15 @@ def main():
         answers.flush()
 
     hello = json.loads(requests.readline())["hello"]
-    if (hello["protocol"], hello["sample_rate"], hello["channels"]) != (1, 16000, 1):
-        sys.exit(f"this runtime speaks protocol 1 with mono audio at 16 kHz, not {hello}")
+    if (hello["protocol"], hello["sample_rate"]) != (1, 16000):
+        sys.exit(f"this runtime speaks protocol 1 with audio at 16 kHz, not {hello}")
     with open(MANIFEST, encoding="utf-8") as file:
         module = load(evaluator(json.load(file).get("decoding", {})))
     answer({"ready": {"num_params": parameters(module)}})
     for line in requests:
         request = json.loads(line)
         try:
-            answer({"id": request["id"], "text": transcribe(module, request["path"])})
+            answer({"id": request["id"], **transcribe(module, request["path"])})
         except Exception as error:
             # One file that cannot be transcribed is not the end; the whole story is in the log.
             traceback.print_exc()

@@ -70,14 +70,9 @@ impl Import {
         if prompts.code == "en" {
             return Some(Self::debian_prompts());
         }
-        let PromptLanguage { code, tag, voice, speaker, licence } = *prompts;
+        let PromptLanguage { code, tag, speaker, licence, .. } = *prompts;
         Some(Self {
-            source: Source::AsteriskPrompts {
-                prompts: format!("/usr/share/asterisk/sounds/{voice}").into(),
-                transcript: format!("/usr/share/doc/asterisk-core-sounds-{code}/core-sounds-{code}.txt.gz")
-                    .into(),
-                speaker: speaker.to_owned(),
-            },
+            source: prompts.source(),
             description: Description {
                 name: format!("asterisk-prompts-{code}"),
                 language: tag.to_owned(),
@@ -132,6 +127,24 @@ pub struct PromptLanguage {
     pub speaker: &'static str,
     /// SPDX expression.
     pub licence: &'static str,
+}
+
+impl PromptLanguage {
+    /// Whether its recordings and texts are on this machine.
+    pub fn is_installed(&self) -> bool {
+        let Source::AsteriskPrompts { prompts, transcript, .. } = self.source() else { return false };
+        prompts.is_dir() && transcript.is_file()
+    }
+
+    fn source(&self) -> Source {
+        let Self { code, voice, speaker, .. } = *self;
+        Source::AsteriskPrompts {
+            prompts: format!("/usr/share/asterisk/sounds/{voice}").into(),
+            transcript: format!("/usr/share/doc/asterisk-core-sounds-{code}/core-sounds-{code}.txt.gz")
+                .into(),
+            speaker: speaker.to_owned(),
+        }
+    }
 }
 
 /// The languages of Debian's packages, with voice and licence as their copyright files have them.
@@ -216,6 +229,8 @@ pub enum Reason {
     Silent,
     /// It is too soft to be speech: its active level in dBov.
     Soft(f64),
+    /// It is too faint to be any noise but that of its microphone: its level in dBov.
+    Faint(f64),
     /// It was clipped: which share of it lies at full scale.
     Clipped(f64),
     /// Its text cannot be said in that time: characters a second.
@@ -236,6 +251,7 @@ impl fmt::Display for Reason {
             Self::Soft(level) => {
                 write!(f, "is near-silent: its active level is {level:.1} dBov, below {SILENCE_DBOV}")
             }
+            Self::Faint(level) => write!(f, "is near-silent: its level is {level:.1} dBov"),
             Self::Clipped(share) => write!(f, "was clipped: {:.2} % of it lie at full scale", 100.0 * share),
             Self::TooFast(rate) => {
                 write!(f, "has {rate:.0} characters a second: its text is not what was said in it")
@@ -274,7 +290,7 @@ pub fn import(what: &Import, destination: &Path, progress: Progress) -> Result<I
     Ok(selection.report())
 }
 
-fn describe(description: &Description) -> Result<String, Error> {
+pub(super) fn describe(description: &Description) -> Result<String, Error> {
     #[derive(Serialize)]
     struct CorpusFile<'a> {
         #[serde(flatten)]
@@ -371,11 +387,7 @@ impl Selection {
         if level < SILENCE_DBOV {
             return Err(Reason::Soft(level));
         }
-        let clipped = samples.iter().filter(|&&sample| sample == i16::MAX || sample == i16::MIN).count();
-        let share = clipped as f64 / samples.len() as f64;
-        if share > CLIPPED_SHARE {
-            return Err(Reason::Clipped(share));
-        }
+        judge_clipping(samples)?;
         let rate = text.chars().filter(|character| character.is_alphanumeric()).count() as f64 / seconds;
         if rate > FASTEST_CHARACTERS { Err(Reason::TooFast(rate)) } else { Ok(()) }
     }
@@ -391,8 +403,14 @@ impl Selection {
     }
 }
 
+pub(super) fn judge_clipping(samples: &[i16]) -> Result<(), Reason> {
+    let clipped = samples.iter().filter(|&&sample| sample == i16::MAX || sample == i16::MIN).count();
+    let share = clipped as f64 / samples.len() as f64;
+    if share > CLIPPED_SHARE { Err(Reason::Clipped(share)) } else { Ok(()) }
+}
+
 /// Words alone, without case and punctuation: two texts that sound the same.
-fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     let letters = text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' });
     letters.collect::<String>().to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -7,11 +7,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use acoustics::drawing::{Embedding, plan};
 use rayon::prelude::*;
 
-use super::{JobResult, Plan, ReleaseManifest, ReleaseSpec, Workshop};
-use crate::{Error, Progress, RoomModel, corpus::Recordings, staging::Staging};
+use super::{JobResult, Material, Plan, ReleaseManifest, ReleaseSpec, Workshop, portrait::draw_room};
+use crate::{Error, Progress, RoomModel, staging::Staging};
 
 /// Builds a release of `items` utterances a track into the new directory `destination` (layout: see
 /// [the crate](crate)), on all cores.
@@ -22,9 +21,9 @@ use crate::{Error, Progress, RoomModel, corpus::Recordings, staging::Staging};
 ///
 /// # Errors
 /// If the specification contradicts itself, the corpus is damaged or too small, or `destination` exists.
-pub fn build(
+pub fn build<'a>(
     spec: &ReleaseSpec,
-    corpus: &Path,
+    material: impl Into<Material<'a>>,
     destination: &Path,
     items: usize,
     progress: Progress,
@@ -32,8 +31,9 @@ pub fn build(
     if destination.exists() {
         return Err(Error::Exists(destination.to_owned()));
     }
-    let plan = Plan::new(spec, corpus, items)?;
-    let workshop = Workshop::open(&work_directory(destination), Recordings::of_corpora([corpus]))?;
+    let material = material.into();
+    let plan = Plan::new(spec, material, items)?;
+    let workshop = Workshop::open(&work_directory(destination), material.recordings())?;
     let (done, total) = (AtomicUsize::new(0), plan.items.len());
     let count = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
     let jobs = plan.jobs();
@@ -52,21 +52,6 @@ fn work_directory(destination: &Path) -> PathBuf {
     destination.with_file_name(name)
 }
 
-/// What a page shows of a room: `rooms/<name>.json`, and its plan as `rooms/<name>.svg` if it is furnished. Not part of the
-/// hash: it follows from the specification.
-fn about_room(room: &RoomModel, staging: &Staging) -> Result<(), Error> {
-    let failed = |problem: String| Error::Simulation { what: room.name().to_owned(), problem };
-    let summary = room.summary().map_err(failed)?;
-    let json = serde_json::to_vec_pretty(&summary).map_err(|error| failed(error.to_string()))?;
-    staging.write(&format!("rooms/{}.json", room.name()), &json)?;
-    if let RoomModel::Furnished(furnished) = room {
-        let model = furnished.furnished_room().map_err(failed)?;
-        let drawing = plan(&model, Embedding::Standalone);
-        staging.write(&format!("rooms/{}.svg", room.name()), drawing.as_bytes())?;
-    }
-    Ok(())
-}
-
 impl ReleaseManifest {
     /// Writes a release directory, its audio taken from a [workshop](Workshop)'s directory or wherever else it lies
     /// in `audio/`. The directory appears complete or not at all.
@@ -74,6 +59,8 @@ impl ReleaseManifest {
     /// # Errors
     /// If audio is missing, or `destination` exists.
     pub fn write(&self, audio: &Path, destination: &Path) -> Result<(), Error> {
+        let responses = audio.join("responses");
+        fs::create_dir_all(&responses).map_err(Error::io(&responses))?;
         let staging = Staging::start(destination)?;
         for item in &self.items {
             for file in item.files() {
@@ -88,7 +75,7 @@ impl ReleaseManifest {
             .iter()
             .flat_map(|it| [RoomModel::Measured(it.measured), RoomModel::Furnished(it.twin.clone())]);
         for room in spec.room_models().into_iter().chain(laboratory) {
-            about_room(&room, &staging)?;
+            draw_room(&room, &audio.join("responses"), &staging)?;
         }
         staging.finish()
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, Laboratory, Listener, RoomModel, SAMPLE_RATE, SnrRange, SpeechPath, Track,
-    corpus::{Corpus, Utterance},
+    corpus::{Corpus, NoiseCorpus, Utterance},
     venue::Venue,
 };
 
@@ -23,19 +23,25 @@ const REPEAT_LEVEL_DB: f64 = 0.1;
 /// … and begins up to this much later, in samples (200 ms).
 const REPEAT_LEAD_IN: usize = SAMPLE_RATE as usize / 5;
 
-/// Chooses utterances and draws a recipe for each item: scored ones track by track, then warm-up, then repeats.
+/// Chooses utterances and draws a recipe for each item: scored ones track by track, then warm-up, canaries and repeats.
 ///
 /// An utterance keeps its room, its positions and its noise through all tracks for which its room will do, so that two
 /// far tracks differ in the signal-to-noise ratio alone, and `reverb-only`, `noise-only` and `silence` are the `far-mid`
 /// item with something left out.
-pub(super) fn draw(spec: &ReleaseSpec, corpus: &Corpus, items: usize) -> Result<Vec<PlannedItem>, Error> {
+pub(super) fn draw(
+    spec: &ReleaseSpec,
+    corpus: &Corpus,
+    recorded: Option<&NoiseCorpus>,
+    items: usize,
+) -> Result<Vec<PlannedItem>, Error> {
     let rooms = spec.room_models().iter().map(Site::new).collect::<Result<Vec<_>, Error>>()?;
     let chosen = choose(spec, &rooms, corpus, items)?;
-    let (scored, warm_up) = chosen.split_at(items);
+    let (scored, others) = chosen.split_at(items);
+    let (warm_up, canaries) = others.split_at(spec.speed.warm_up);
     let unranked = spec.unranked_items.map_or(items, |most| most.min(items));
     let mut planned = Vec::new();
     let mut plan = |cast: &Cast<'_, '_>, company: &[Cast<'_, '_>], track, role| -> Result<(), Error> {
-        planned.push(Draw { spec, rooms: &rooms, cast, company, track, role }.item()?);
+        planned.push(Draw { spec, rooms: &rooms, recorded, cast, company, track, role }.item()?);
         Ok(())
     };
     for &track in &spec.tracks {
@@ -50,6 +56,10 @@ pub(super) fn draw(spec: &ReleaseSpec, corpus: &Corpus, items: usize) -> Result<
     let tracks: Vec<Track> = if ranked.is_empty() { for_all.collect() } else { ranked };
     for (cast, &track) in warm_up.iter().zip(tracks.iter().cycle()) {
         plan(cast, warm_up, track, Role::WarmUp)?;
+    }
+    // On tracks that every model runs, or nobody would meet them.
+    for (cast, &track) in canaries.iter().zip(tracks.iter().cycle()) {
+        plan(cast, canaries, track, Role::Canary)?;
     }
     let repeated = tracks.iter().flat_map(|&track| (0..spec.speed.items_per_track).map(move |_| track));
     let repeated: Vec<Track> = repeated.collect();
@@ -92,11 +102,12 @@ fn choose<'a, 's>(
     corpus: &'a Corpus,
     items: usize,
 ) -> Result<Vec<Cast<'a, 's>>, Error> {
-    let needed = items + spec.speed.warm_up;
+    let needed = items + spec.speed.warm_up + spec.canaries;
     let mut fit: Vec<&Utterance> =
         corpus.utterances.iter().filter(|utterance| fits(spec, utterance)).collect();
     if items == 0 || fit.len() < needed {
-        let asked = format!("{items} items and {} to warm up", spec.speed.warm_up);
+        let asked =
+            format!("{items} items, {} to warm up and {} canaries", spec.speed.warm_up, spec.canaries);
         return Err(Error::TooFewUtterances { needed, asked, found: fit.len() });
     }
     // The order of the manifest must not matter.
@@ -119,7 +130,8 @@ fn choose<'a, 's>(
 
 fn fits(spec: &ReleaseSpec, utterance: &Utterance) -> bool {
     let speech = spec.speech;
-    utterance.words() >= speech.min_words
+    spec.talkers.is_none_or(|split| split.has(&utterance.speaker))
+        && utterance.words() >= speech.min_words
         && (speech.min_seconds..=speech.max_seconds).contains(&utterance.duration)
 }
 
@@ -137,6 +149,7 @@ fn take_turns(utterances: &mut [&Utterance]) {
 struct Draw<'d> {
     spec: &'d ReleaseSpec,
     rooms: &'d [Site],
+    recorded: Option<&'d NoiseCorpus>,
     cast: &'d Cast<'d, 'd>,
     /// Utterances of which others in the scene may be taken: those of the same part of the release.
     company: &'d [Cast<'d, 'd>],
@@ -150,7 +163,7 @@ impl Draw<'_> {
         let id = item_id(spec, cast.utterance, track, role);
         // A repeat draws its noise from its own id; all else draws from the utterance, whatever the track.
         let (take, lead_in, level_offset) = match role {
-            Role::Scored | Role::WarmUp => (cast.utterance.id.clone(), 0, 0.0),
+            Role::Scored | Role::WarmUp | Role::Canary => (cast.utterance.id.clone(), 0, 0.0),
             Role::Repeat { .. } => {
                 let mut rng = stream(spec, &["repeat", &id.to_string()]);
                 let level = rng.random_range(-REPEAT_LEVEL_DB..=REPEAT_LEVEL_DB);
@@ -172,7 +185,11 @@ impl Draw<'_> {
         let spoken = if track == Track::MultiTalker { self.conversation(&first)? } else { vec![first] };
         let several = spoken.len() > 1;
         let segments = if several { spoken.iter().map(|it| it.segment(id)).collect() } else { Vec::new() };
-        let words: Vec<&str> = spoken.iter().map(|it| it.utterance.text.as_str()).collect();
+        let mut words: Vec<&str> = spoken.iter().map(|it| it.utterance.text.as_str()).collect();
+        let made_up = made_up_word(&mut stream(spec, &["canary", &id.to_string()]));
+        if role == Role::Canary {
+            words.push(&made_up);
+        }
         let recipe = Recipe {
             turns: spoken.iter().map(Spoken::turn).collect(),
             level_dbov: rounded(spec.level_dbov + level_offset),
@@ -216,6 +233,7 @@ impl Draw<'_> {
         let level = rounded(places.random_range(low..=high));
         let mut noise = |kinds: &[NoiseKind], positions: usize, relative_level_db: f64| NoiseRecipe {
             kind: kinds[places.random_range(0..kinds.len())],
+            recording_sha256: None,
             position: places.random_range(0..positions),
             relative_level_db,
             seed: seed(&mut sounds),
@@ -224,6 +242,9 @@ impl Draw<'_> {
             noise(&spec.noise.continuous, venue.continuous.len(), 0.0),
             noise(&spec.noise.transient, venue.transient.len(), level),
         ];
+        for (number, noise) in noises.iter_mut().enumerate() {
+            noise.recording_sha256 = self.recording(take, number, noise.kind)?;
+        }
         // Drawn all the same, so that an utterance's positions do not depend on the track.
         if snr_db.is_none() {
             noises.clear();
@@ -240,6 +261,21 @@ impl Draw<'_> {
         let far_end = if track == Track::Echo { Some(self.far_end(venue)?) } else { None };
         let speech = setting.speech;
         Ok((talker, SceneRecipe { room: name.clone(), listener, speech, snr_db, noises, far_end }))
+    }
+
+    /// One of the recordings of its kind; nothing where it is synthesised.
+    fn recording(&self, take: &str, number: usize, kind: NoiseKind) -> Result<Option<String>, Error> {
+        let Some(class) = kind.recorded() else { return Ok(None) };
+        let choice: Vec<&str> =
+            self.recorded.iter().flat_map(|corpus| corpus.of(class)).map(|it| it.sha256.as_str()).collect();
+        if choice.is_empty() {
+            return Err(Error::Specification(format!(
+                "noise of the kind `{}` is asked for: name a corpus of noise that has some",
+                class.name()
+            )));
+        }
+        let mut rng = stream(self.spec, &["recording", take, &number.to_string()]);
+        Ok(Some(choice[rng.random_range(0..choice.len())].to_owned()))
     }
 
     /// The same source of the same room, measured or simulated.
@@ -387,6 +423,7 @@ fn item_id(spec: &ReleaseSpec, utterance: &Utterance, track: Track, role: Role) 
     let role = match role {
         Role::Scored => "scored".to_owned(),
         Role::WarmUp => "warm-up".to_owned(),
+        Role::Canary => "canary".to_owned(),
         Role::Repeat { pass } => format!("repeat {pass}"),
     };
     let mut bytes = [0; 16];
@@ -407,6 +444,13 @@ fn digest(spec: &ReleaseSpec, purpose: &[&str]) -> [u8; 32] {
         hash.update(part);
     }
     hash.finalize().into()
+}
+
+/// Five syllables that are no word of any language, out of 60⁵ ways to say them: nobody writes it by chance.
+fn made_up_word(rng: &mut ChaCha8Rng) -> String {
+    let mut letter = |of: &[u8]| char::from(of[rng.random_range(0..of.len())]);
+    let syllables = (0..5).flat_map(|_| [letter(b"bdfgklmnprtv"), letter(b"aeiou")]);
+    syllables.collect()
 }
 
 /// 32 bits, so that a seed survives every JSON reader.

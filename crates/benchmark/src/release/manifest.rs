@@ -33,6 +33,9 @@ pub struct Header {
     pub renderer: String,
     /// The speech, its licence and whom to name.
     pub corpus: corpus::Description,
+    /// Recorded noise, its licence and whom to name; nothing where all noise is synthesised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_corpus: Option<corpus::Description>,
     /// What was asked for.
     pub spec: ReleaseSpec,
 }
@@ -101,6 +104,9 @@ pub enum Role {
     Scored,
     /// Transcribed before the clock counts.
     WarmUp,
+    /// Transcribed among the scored items, never scored: the last word of its reference is made up and said nowhere, so
+    /// that whoever writes it has seen the references.
+    Canary,
     /// Timed again, never scored.
     Repeat {
         /// Which pass, from 1.
@@ -177,6 +183,11 @@ impl ReleaseManifest {
     /// The items that warm a model up.
     pub fn warm_up(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| item.role == Role::WarmUp)
+    }
+
+    /// The items that tell whether references have leaked.
+    pub fn canaries(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| item.role == Role::Canary)
     }
 
     /// The items of one repeat pass, counted from 1.

@@ -13,7 +13,10 @@ use super::{
     job::{RENDERER, address},
     manifest::FORMAT,
 };
-use crate::{Error, Track, corpus::Corpus};
+use crate::{
+    Error, Track,
+    corpus::{Corpus, NoiseCorpus, Recordings},
+};
 
 /// Most items of one job: some minutes of work, so that a worker that dies loses little.
 const ITEMS_PER_JOB: usize = 64;
@@ -50,19 +53,49 @@ pub struct PlannedItem {
     pub recipe: Recipe,
 }
 
+/// Corpus directories that a release is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Material<'a> {
+    /// Speech.
+    pub speech: &'a Path,
+    /// Recorded noise, where the specification asks for it.
+    pub noise: Option<&'a Path>,
+}
+
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Material<'a> {
+    fn from(speech: &'a P) -> Self {
+        Self { speech: speech.as_ref(), noise: None }
+    }
+}
+
+impl Material<'_> {
+    /// Its recordings.
+    pub fn recordings(&self) -> Recordings {
+        Recordings::of_corpora(std::iter::once(self.speech).chain(self.noise))
+    }
+}
+
 impl Plan {
-    /// Plans a release of `items` utterances a track. Reads the corpus's manifest, none of its audio.
+    /// Plans a release of `items` utterances a track. Reads the manifests of the corpora, none of their audio.
     ///
     /// # Errors
-    /// If the specification contradicts itself, or the corpus is damaged or too small.
-    pub fn new(spec: &ReleaseSpec, corpus: &Path, items: usize) -> Result<Self, Error> {
+    /// If the specification contradicts itself, or a corpus is missing, damaged or too small.
+    pub fn new<'a>(
+        spec: &ReleaseSpec,
+        material: impl Into<Material<'a>>,
+        items: usize,
+    ) -> Result<Self, Error> {
         spec.validate()?;
-        let corpus = Corpus::open(corpus)?;
-        let items = draw(spec, &corpus, items)?;
+        let material = material.into();
+        let corpus = Corpus::open(material.speech)?;
+        let noise = material.noise.map(NoiseCorpus::open).transpose()?;
+        let items = draw(spec, &corpus, noise.as_ref(), items)?;
+        let is_used = spec.noise.kinds().any(|kind| kind.recorded().is_some());
         let header = Header {
             format: FORMAT,
             renderer: RENDERER.to_owned(),
             corpus: corpus.description,
+            noise_corpus: noise.filter(|_| is_used).map(|noise| noise.description),
             spec: spec.clone(),
         };
         Ok(Self { header, items })

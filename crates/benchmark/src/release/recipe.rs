@@ -56,6 +56,9 @@ pub struct SceneRecipe {
 pub struct NoiseRecipe {
     /// What it is.
     pub kind: NoiseKind,
+    /// SHA-256 of the recording, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_sha256: Option<String>,
     /// Index into the room's positions for its kind.
     pub position: usize,
     /// Level at the microphone relative to the other sources, in decibels.
@@ -84,6 +87,8 @@ impl Recipe {
     pub fn recordings(&self) -> impl Iterator<Item = &str> {
         let far_end = self.scene.iter().filter_map(|scene| scene.far_end.as_ref());
         let turns = self.turns.iter().map(|turn| turn.speech_sha256.as_str());
-        turns.chain(far_end.map(|far_end| far_end.speech_sha256.as_str()))
+        let noises = self.scene.iter().flat_map(|scene| &scene.noises);
+        let noises = noises.filter_map(|noise| noise.recording_sha256.as_deref());
+        turns.chain(far_end.map(|far_end| far_end.speech_sha256.as_str())).chain(noises)
     }
 }

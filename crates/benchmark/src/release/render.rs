@@ -85,7 +85,11 @@ impl<'a> Renderer<'a> {
             (Some(setting), Some(room)) => {
                 let far_end = setting.far_end.as_ref();
                 let far_end = far_end.map(|it| self.recordings.read(&it.speech_sha256)).transpose()?;
-                let rendered = room.render(recipe, setting, &speech, far_end.as_deref())?;
+                let noise = |noise: &NoiseRecipe| {
+                    noise.recording_sha256.as_ref().map(|it| self.recordings.read(it)).transpose()
+                };
+                let recorded = setting.noises.iter().map(noise).collect::<Result<Vec<_>, Error>>()?;
+                let rendered = room.render(recipe, setting, &speech, &recorded, far_end.as_deref())?;
                 let conditions = room.conditions(recipe, setting, &speech, &rendered)?;
                 (rendered, Some(conditions))
             }
@@ -175,6 +179,7 @@ impl Room {
         recipe: &Recipe,
         setting: &SceneRecipe,
         speech: &[Vec<f32>],
+        recorded: &[Option<Vec<f32>>],
         far_end: Option<&[f32]>,
     ) -> Result<Rendered, Error> {
         let dry = [Rir::identity(SAMPLE_RATE).map_err(|problem| self.failed(&problem))?];
@@ -216,9 +221,14 @@ impl Room {
             });
         }
         let mut sounds = Vec::new();
-        for noise in &setting.noises {
+        for (noise, recording) in setting.noises.iter().zip(recorded) {
             let transfer = Transfer::Still(self.responses((place(noise), setting.listener))?);
-            sounds.push((synthesise(noise, scene.noise_length(transfer)), transfer));
+            let samples = scene.noise_length(transfer);
+            let sound = match recording {
+                Some(recording) => play(noise, recording, samples),
+                None => synthesise(noise, samples).ok_or_else(|| self.failed(&"a noise has no recording"))?,
+            };
+            sounds.push((sound, transfer));
         }
         let sources = setting.noises.iter().zip(&sounds).map(|(noise, (signal, transfer))| NoiseSource {
             signal,
@@ -334,10 +344,21 @@ fn place(noise: &NoiseRecipe) -> Place {
     }
 }
 
-fn synthesise(recipe: &NoiseRecipe, samples: usize) -> Vec<f32> {
+/// Nothing for a kind that is recorded.
+fn synthesise(recipe: &NoiseRecipe, samples: usize) -> Option<Vec<f32>> {
     match recipe.kind {
-        NoiseKind::Ventilation => noise::ventilation(SAMPLE_RATE, samples, recipe.seed),
-        NoiseKind::Coughs => noise::coughs(SAMPLE_RATE, samples, recipe.seed),
+        NoiseKind::Ventilation => Some(noise::ventilation(SAMPLE_RATE, samples, recipe.seed)),
+        NoiseKind::Coughs => Some(noise::coughs(SAMPLE_RATE, samples, recipe.seed)),
+        NoiseKind::RecordedContinuous | NoiseKind::RecordedTransient | NoiseKind::Babble => None,
+    }
+}
+
+/// A recording for as long as it is needed, as its recipe's seed has it.
+fn play(recipe: &NoiseRecipe, recording: &[f32], samples: usize) -> Vec<f32> {
+    if recipe.kind.is_continuous() {
+        noise::continued(SAMPLE_RATE, recording, samples, recipe.seed)
+    } else {
+        noise::now_and_then(SAMPLE_RATE, recording, samples, recipe.seed)
     }
 }
 

@@ -4,10 +4,15 @@ use std::{fs, ops::RangeInclusive, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Furnished, Laboratory, Model, Room, RoomModel, Track, venue::Venue};
+use crate::{
+    Error, Furnished, Laboratory, Model, Room, RoomModel, Track, corpus::NoiseClass, staging::sha256,
+    venue::Venue,
+};
 
 /// The demo's specification, compiled in.
 const DEMO: &str = include_str!("../../releases/demo.toml");
+/// That of small releases in other languages.
+const DEMO_LANGUAGE: &str = include_str!("../../releases/language.toml");
 
 /// The specification of a release. With a corpus and a number of items it determines every byte of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +33,9 @@ pub struct ReleaseSpec {
     pub level_dbov: f64,
     /// Which utterances of the corpus may be used.
     pub speech: Speech,
+    /// Which of the corpus's talkers may be heard; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talkers: Option<TalkerSplit>,
     /// What is rendered beside the scored items, for the measurement of speed.
     pub speed: Speed,
     /// What disturbs the speech in the far tracks.
@@ -35,6 +43,10 @@ pub struct ReleaseSpec {
     /// At most so many utterances on tracks that are not ranked; all of them when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unranked_items: Option<usize>,
+    /// Items whose references on file end with a made-up word: whoever writes it has seen the references. No score
+    /// counts them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub canaries: usize,
     /// How talkers overlap on the `multi-talker` track.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_talker: Option<MultiTalker>,
@@ -99,6 +111,37 @@ pub struct Speech {
     pub max_seconds: f64,
 }
 
+/// One side of a corpus that is split by talkers. Which side a talker is on follows from the name alone, so that two
+/// releases of one corpus with one share, one of each side, never have a talker in common.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TalkerSplit {
+    /// The side.
+    pub side: Side,
+    /// Share of the talkers who are on the public side, above 0 and below 1.
+    pub dev_share: f64,
+}
+
+/// A side of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// For a public dev set.
+    Dev,
+    /// Held out.
+    Test,
+}
+
+impl TalkerSplit {
+    /// Whether a talker is on this side.
+    pub fn has(self, talker: &str) -> bool {
+        let digest = sha256(talker.as_bytes());
+        // 52 bits: exact as a real number.
+        let place = u64::from_str_radix(&digest[..13], 16).unwrap_or_default() as f64 / (1_u64 << 52) as f64;
+        (place < self.dev_share) == (self.side == Side::Dev)
+    }
+}
+
 /// Items that are timed or warm a model up, and never scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,7 +168,14 @@ pub struct Noise {
     pub transient_level_db: [f64; 2],
 }
 
-/// A kind of noise. All are synthesised; none is a recording.
+impl Noise {
+    /// Every kind it names.
+    pub fn kinds(&self) -> impl Iterator<Item = NoiseKind> {
+        self.continuous.iter().chain(&self.transient).copied()
+    }
+}
+
+/// A kind of noise: synthesised, or a recording of a corpus of noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoiseKind {
@@ -133,14 +183,30 @@ pub enum NoiseKind {
     Ventilation,
     /// A person who coughs now and then: transient.
     Coughs,
+    /// A recording of something that goes on.
+    RecordedContinuous,
+    /// A recording of something that comes and goes.
+    RecordedTransient,
+    /// A recording of many voices: continuous.
+    Babble,
 }
 
 impl NoiseKind {
     /// Whether it goes on all the time.
     pub const fn is_continuous(self) -> bool {
         match self {
-            Self::Ventilation => true,
-            Self::Coughs => false,
+            Self::Ventilation | Self::RecordedContinuous | Self::Babble => true,
+            Self::Coughs | Self::RecordedTransient => false,
+        }
+    }
+
+    /// Of which recordings it is drawn; nothing if it is synthesised.
+    pub const fn recorded(self) -> Option<NoiseClass> {
+        match self {
+            Self::Ventilation | Self::Coughs => None,
+            Self::RecordedContinuous => Some(NoiseClass::Continuous),
+            Self::RecordedTransient => Some(NoiseClass::Transient),
+            Self::Babble => Some(NoiseClass::Babble),
         }
     }
 }
@@ -152,6 +218,19 @@ impl ReleaseSpec {
     /// Never in a build that passes its tests.
     pub fn demo() -> Result<Self, Error> {
         Self::from_toml(DEMO)
+    }
+
+    /// A small release of another language's prompts: four tracks in one room.
+    ///
+    /// # Errors
+    /// Never for a language code of two letters in a build that passes its tests.
+    pub fn demo_in(language: &str) -> Result<Self, Error> {
+        let spec = Self::from_toml(DEMO_LANGUAGE)?;
+        let slug = format!("{}-{language}", spec.slug);
+        let title = format!("{}: {language}, four tracks, one furnished room", spec.title);
+        let spec = Self { slug, title, ..spec };
+        spec.validate()?;
+        Ok(spec)
     }
 
     /// Reads and validates a specification.
@@ -220,6 +299,9 @@ impl ReleaseSpec {
             format!("transient_level_db {transient_low} to {transient_high} is no range")
         })?;
         require(self.unranked_items != Some(0), || "unranked_items is 0: leave out the tracks".to_owned())?;
+        require(self.talkers.is_none_or(|split| split.dev_share > 0.0 && split.dev_share < 1.0), || {
+            "talkers.dev_share must be above 0 and below 1".to_owned()
+        })?;
         self.validate_noise()?;
         self.validate_rooms()?;
         self.validate_track_sections()
@@ -353,4 +435,9 @@ fn is_slug(text: &str) -> bool {
 
 fn all_differ<T: PartialEq>(values: &[T]) -> bool {
     values.iter().enumerate().all(|(index, value)| !values[..index].contains(value))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

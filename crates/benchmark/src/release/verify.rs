@@ -8,8 +8,8 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{Item, ReleaseManifest, Workshop, plan::jobs};
-use crate::{Demand, Error, Listener, Track, audio, corpus::Recordings, staging::sha256};
+use super::{Item, Material, ReleaseManifest, Workshop, plan::jobs};
+use crate::{Demand, Error, Listener, Track, audio, staging::sha256};
 
 /// The ratio asked for and the ratio measured agree to this, in decibels.
 const SNR_TOLERANCE_DB: f64 = 0.05;
@@ -56,12 +56,16 @@ pub fn verify(directory: &Path) -> Result<Report, Error> {
 /// # Errors
 /// [`Error::Unsound`] names every item that came out otherwise; other errors if something cannot be rendered, among them
 /// [`Error::OtherRenderer`] for a release of another version.
-pub fn verify_by_rendering(directory: &Path, corpus: &Path, sample: usize) -> Result<usize, Error> {
+pub fn verify_by_rendering<'a>(
+    directory: &Path,
+    material: impl Into<Material<'a>>,
+    sample: usize,
+) -> Result<usize, Error> {
     let manifest = ReleaseManifest::read(directory)?;
     let step = manifest.items.len().div_ceil(sample.max(1)).max(1);
     let chosen: Vec<&Item> = manifest.items.iter().step_by(step).collect();
     let work = tempfile::tempdir().map_err(Error::io(directory))?;
-    let workshop = Workshop::open(work.path(), Recordings::of_corpora([corpus]))?;
+    let workshop = Workshop::open(work.path(), material.into().recordings())?;
     let mut problems = Vec::new();
     for job in jobs(&manifest.release, chosen.iter().map(|item| (item.id, &item.recipe))) {
         for again in workshop.render(&job, &|| ())?.items {

@@ -14,7 +14,7 @@ use std::{
 
 use benchmark::{
     corpus::Recordings,
-    release::{JobResult, Plan, RENDERER, RenderJob, RenderedItem},
+    release::{Heard, JobResult, Material, Plan, RENDERER, RenderJob, RenderedItem},
 };
 use clap::Args;
 use protocol::BuildId;
@@ -39,6 +39,13 @@ pub(crate) struct Arguments {
     /// Corpus directory, made by `ffasr corpus import`.
     #[arg(long)]
     corpus: PathBuf,
+    /// Corpus of noise, where the specification asks for recorded kinds.
+    #[arg(long)]
+    noise: Option<PathBuf>,
+    /// Another release (its directory) with which it must have nothing in common: no talker, no recording, no text. May be
+    /// given more than once.
+    #[arg(long)]
+    apart_from: Vec<PathBuf>,
     /// Specification (TOML); the demo's when not given.
     #[arg(long)]
     spec: Option<PathBuf>,
@@ -52,16 +59,18 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { corpus, spec, items, destination, backend } = arguments;
+    let Arguments { corpus, noise, apart_from, spec, items, destination, backend } = arguments;
     if destination.exists() {
         return Err(Failure::input(format!("{} exists already", destination.display())));
     }
     let spec = crate::release::specification(spec.as_deref())?;
-    let plan = Plan::new(&spec, corpus, *items).map_err(Failure::input)?;
+    let material = Material { speech: corpus, noise: noise.as_deref() };
+    let plan = Plan::new(&spec, material, *items).map_err(Failure::input)?;
+    crate::release::expect_all_apart(&Heard::from(&plan), apart_from)?;
     let backend = Backend::start(backend, Ownership::Guest).await?;
     let bar = Bar::new();
     let jobs = plan.jobs();
-    store_recordings(&backend, &Recordings::of_corpora([corpus.as_path()]), &jobs, &bar).await?;
+    store_recordings(&backend, &material.recordings(), &jobs, &bar).await?;
     let build = start(&backend, &plan, &jobs).await?;
     wait(&backend, build, &bar).await?;
     let results = results(&backend, build, &jobs).await?;

@@ -3,7 +3,9 @@
 //! The models are submitted over the API, a worker process claims them over HTTP with its own token, and the board is
 //! read back over the API. What is there from an earlier run is used again.
 
+mod dev_set;
 mod language_model;
+mod languages;
 
 use std::{
     ffi::OsString,
@@ -166,9 +168,9 @@ async fn run_to_the_end(
     let data = &arguments.backend.data;
     let (admin, password) = admin_account(backend, secrets).await?;
     let directory = rendered(data, arguments.items).await?;
-    let release = frozen(backend, &directory).await?;
+    let release = frozen(backend, data, &directory).await?;
 
-    let settings = arguments.service.settings(&arguments.backend, true)?;
+    let settings = arguments.service.settings(backend, true);
     let service = Service::new(backend.pool.clone(), backend.objects.clone(), settings).await?;
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;
@@ -276,6 +278,7 @@ async fn rendered(data: &Path, items: usize) -> Result<PathBuf, Failure> {
         spec.version = format!("{}-{items}-items", spec.version);
     }
     let directory = release.clone();
+    let place = data.to_owned();
     let work = move || -> Result<(), Failure> {
         if Corpus::open(&corpus).is_err() {
             step("importing recorded speech (Debian package asterisk-core-sounds-en-g722)");
@@ -287,7 +290,7 @@ async fn rendered(data: &Path, items: usize) -> Result<PathBuf, Failure> {
             step(&format!("rendering the demo release: {items} utterances, {} tracks", spec.tracks.len()));
             build(&spec, &corpus, &release, items, &percent("rendering")).map_err(Failure::failed)?;
         }
-        Ok(())
+        languages::build_all(&place)
     };
     tokio::task::spawn_blocking(work).await.map_err(Failure::failed)??;
     Ok(directory)
@@ -314,13 +317,16 @@ fn corpus_directory(data: &Path) -> PathBuf {
 }
 
 /// Name of the release (`slug@version`), frozen now if it is not.
-async fn frozen(backend: &Backend, directory: &Path) -> Result<String, Failure> {
+async fn frozen(backend: &Backend, data: &Path, directory: &Path) -> Result<String, Failure> {
     let manifest = ReleaseManifest::read(directory).map_err(Failure::failed)?;
     let sha256 = manifest.sha256().map_err(Failure::failed)?;
     let present = releases::frozen(&backend.pool).await?;
     if !present.iter().any(|release| release.manifest_sha256 == sha256) {
+        let (data, release) = (data.to_owned(), directory.to_owned());
+        let made = tokio::task::spawn_blocking(move || dev_set::made(&data, &release));
+        let dev = made.await.map_err(Failure::failed)??;
         step("freezing the release");
-        publish::publish(backend, directory, &percent("storing")).await.map_err(|failure| {
+        publish::publish(backend, directory, Some(&dev), &percent("storing")).await.map_err(|failure| {
             Failure::failed(format!("{failure}\nthe demo has changed since it was run here; remove its data directory to start over"))
         })?;
     }

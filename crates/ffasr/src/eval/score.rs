@@ -1,23 +1,15 @@
 //! Scoring of one local run: the board's profile, bootstrap and definitions, called from `scoring` directly.
 //!
-//! Where several talk the rate is cpWER (concatenated minimum-permutation WER). A model with one stream of words is
-//! scored on that stream: it is matched with the talker with whom it makes fewest errors, and all words of the others are
-//! deletions.
-//!
 //! The service's scorer reads references from its database and checks a worker it need not trust; here both sides are
-//! this process. What they share, they share through `scoring` and the types of `store::scores`.
+//! this process. What makes the figures of the counts is one crate, `run_summary`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use benchmark::{Demand, Track, dev::DevItem, dev::DevSet, release::Role};
-use protocol::{AttemptResults, ItemId, ItemResult, ModelManifest, Outcome};
-use scoring::{
-    Bootstrap, Counts, Interval, Normalizer, Replicates, Sample, ScoringProfile, Segment, Timing, Unit,
-    cluster_bootstrap,
-    meeting::{TimeConstraint, cp_wer},
-};
+use benchmark::{Track, dev::DevItem, dev::DevSet, release::Role};
+use protocol::{AttemptResults, DemandingTrack, ItemId, ItemResult, ModelManifest, SpokenSegment};
+use run_summary::Summary;
+use scoring::{Bootstrap, Counts, Normalizer, ScoringProfile, Timing};
 use serde::Serialize;
-use store::scores::{Latency, Summary, TrackSummary};
 
 /// As the board scores; languages other than English with the normaliser that fits them all.
 fn profile(set: &DevSet) -> ScoringProfile {
@@ -55,24 +47,16 @@ pub(super) fn leave_out_demanding(
     set: &mut DevSet,
     model: &ModelManifest,
 ) -> BTreeMap<&'static str, &'static str> {
-    let declared = |track: Track| model.tracks.iter().any(|it| it.name() == track.name());
     let mut left_out = BTreeMap::new();
-    set.items.retain(|item| match item.track.demand().filter(|_| !declared(item.track)) {
-        None => true,
-        Some(demand) => {
-            left_out.insert(item.track.name(), reason(demand));
-            false
+    set.items.retain(|item| {
+        let track = item.track.name();
+        let runs = model.runs(track);
+        if let Some(demanding) = DemandingTrack::named(track).filter(|_| !runs) {
+            left_out.insert(track, demanding.reason());
         }
+        runs
     });
     left_out
-}
-
-fn reason(demand: Demand) -> &'static str {
-    match demand {
-        Demand::Talkers => "it asks for a stream of words for each talker",
-        Demand::Channels => "it asks for several channels",
-        Demand::FarEnd => "it asks for the far end beside the microphone",
-    }
 }
 
 /// Scores the results of `set`, which are complete and in its order.
@@ -83,111 +67,39 @@ pub(super) fn score(
 ) -> Result<Scores, scoring::LengthMismatch> {
     let items: Vec<&DevItem> = set.items.iter().filter(|item| item.role == Role::Scored).collect();
     let profile = profile(set);
-    let scored: Vec<Scored<'_>> =
-        items.iter().zip(&results.items).map(|(item, result)| Scored::of(profile, item, result)).collect();
-    let sample = Sample::new(items.iter().map(|item| Unit {
-        group: item.track.name(),
-        utterance: &item.utterance,
-        talker: &item.speaker,
-        room: item.conditions.as_ref().map(|it| it.room.as_str()),
-    }));
+    let counted: Vec<run_summary::Item<'_>> =
+        items.iter().zip(&results.items).map(|(item, result)| counted(profile, item, result)).collect();
     let plan = Bootstrap { seed: BOOTSTRAP_SEED, ..Bootstrap::default() };
-    let counts: Vec<Counts> = scored.iter().map(|it| it.counts).collect();
-    let draws = cluster_bootstrap(&sample, &counts, plan)?;
-    let interval = |it: Option<&Replicates>| it.and_then(Replicates::interval).map(limits);
-
-    let present: BTreeSet<Track> = items.iter().map(|item| item.track).collect();
-    let tracks: BTreeMap<String, TrackSummary> = present
-        .iter()
-        .map(|track| {
-            (track.name().to_owned(), track_summary(*track, &scored, interval(draws.group(track.name()))))
-        })
-        .collect();
-    let average = draws.mean(&Track::PRIMARY.map(Track::name));
-    let ranked: Vec<&Scored<'_>> = scored.iter().filter(|it| it.item.track.is_ranked()).collect();
-    let headline = rtfx(ranked.iter().copied());
-    let timings = repeat_timings(set, results);
-    // One clip a pass: the subset is fixed, so passes are what varies.
-    let speed = scoring::rtfx(&timings.iter().map(|pass| vec![*pass]).collect::<Vec<_>>(), plan);
-    let summary = Summary {
-        avg_wer: average.as_ref().map(|it| it.estimate),
-        avg_wer_interval: interval(average.as_ref()),
-        tracks,
-        rtfx: headline,
-        rtfx_interval: headline.zip(speed).map(|(headline, speed)| {
-            (headline * speed.interval.low / speed.rtfx, headline * speed.interval.high / speed.rtfx)
-        }),
-        rtfx_stable: speed.is_some_and(|it| it.stable),
-        repeat_passes: timings.len() as u32,
-        latency: latency(&ranked),
-    };
+    let draws = run_summary::resample(&counted, plan)?;
+    let ranked = Track::PRIMARY.map(Track::name);
+    let summary = run_summary::summarise(&counted, &draws, &ranked, &repeat_timings(set, results), plan);
     Ok(Scores { scorer: profile.scorer(), summary, not_run })
 }
 
-/// One item with its counts and time.
-struct Scored<'a> {
-    item: &'a DevItem,
-    counts: Counts,
-    failed: bool,
-    seconds: f64,
-}
-
-impl<'a> Scored<'a> {
-    fn of(profile: ScoringProfile, item: &'a DevItem, result: &ItemResult) -> Self {
-        // An item the model gave up on counts as an empty hypothesis.
-        let (hypothesis, failed) = match &result.outcome {
-            Outcome::Text(text) => (text.as_str(), false),
-            Outcome::Error(_) => ("", true),
-        };
-        let counts = if item.segments.is_empty() {
-            profile.score(&item.text, hypothesis).words
-        } else {
-            one_stream(profile, item, hypothesis)
-        };
-        Self { item, counts, failed, seconds: result.seconds }
+fn counted<'a>(profile: ScoringProfile, item: &'a DevItem, result: &ItemResult) -> run_summary::Item<'a> {
+    run_summary::Item {
+        track: item.track.name(),
+        utterance: &item.utterance,
+        talker: &item.speaker,
+        room: item.conditions.as_ref().map(|it| it.room.as_str()),
+        audio_seconds: item.duration,
+        seconds: result.seconds,
+        counts: counts(profile, item, result),
+        failed: result.outcome.is_error(),
     }
 }
 
-/// cpWER of one stream of words against several talkers.
-fn one_stream(profile: ScoringProfile, item: &DevItem, hypothesis: &str) -> Counts {
-    let segment = |speaker: &str, words: &str| Segment {
-        session_id: String::new(),
-        speaker: speaker.to_owned(),
-        start_time: None,
-        end_time: None,
-        words: profile.normalizer.normalize(words),
-    };
-    let reference: Vec<Segment> =
-        item.segments.iter().map(|said| segment(&said.speaker, &said.words)).collect();
-    let errors = cp_wer(&reference, &[segment("model", hypothesis)], TimeConstraint::None);
-    errors.expect("without a time constraint no segment can be wrong").counts
-}
-
-fn limits(interval: Interval) -> (f64, f64) {
-    (interval.low, interval.high)
-}
-
-fn track_summary(track: Track, scored: &[Scored<'_>], interval: Option<(f64, f64)>) -> TrackSummary {
-    let of_track = || scored.iter().filter(|it| it.item.track == track);
-    let total: Counts = of_track().map(|it| it.counts).sum();
-    TrackSummary {
-        wer: total.rate(),
-        interval,
-        substitutions: total.substitutions,
-        deletions: total.deletions,
-        insertions: total.insertions,
-        ref_words: total.ref_words(),
-        items: of_track().count() as u32,
-        failed: of_track().filter(|it| it.failed).count() as u32,
-        rtfx: rtfx(of_track()),
+fn counts(profile: ScoringProfile, item: &DevItem, result: &ItemResult) -> Counts {
+    if item.segments.is_empty() {
+        return profile.score(&item.text, &result.outcome.text()).words;
     }
-}
-
-/// Σ audio seconds / Σ item seconds.
-fn rtfx<'a>(items: impl Iterator<Item = &'a Scored<'a>>) -> Option<f64> {
-    let (audio, time) =
-        items.fold((0.0, 0.0), |(audio, time), it| (audio + it.item.duration, time + it.seconds));
-    (time > 0.0).then(|| audio / time)
+    let said = item.segments.iter().map(|said| SpokenSegment {
+        speaker: said.speaker.clone(),
+        words: said.words.clone(),
+        start_time: Some(said.start_time),
+        end_time: Some(said.end_time),
+    });
+    run_summary::speaker_errors(profile.normalizer, &said.collect::<Vec<_>>(), &result.outcome)
 }
 
 fn repeat_timings(set: &DevSet, results: &AttemptResults) -> Vec<Timing> {
@@ -197,11 +109,4 @@ fn repeat_timings(set: &DevSet, results: &AttemptResults) -> Vec<Timing> {
         wall_s: pass.iter().map(|it| it.seconds).sum(),
     };
     results.repeats.iter().map(timing).collect()
-}
-
-fn latency(items: &[&Scored<'_>]) -> Latency {
-    let mut seconds: Vec<f64> = items.iter().map(|it| it.seconds).collect();
-    seconds.sort_unstable_by(f64::total_cmp);
-    let at = |probability| scoring::quantile(&seconds, probability).unwrap_or(0.0);
-    Latency { p50: at(0.50), p90: at(0.90), p95: at(0.95), p99: at(0.99) }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use benchmark::{dev::DevItem, dev::DevSet, release::Role};
-use protocol::{ModelManifest, Outcome};
+use protocol::ModelManifest;
 use sandbox::Streamed;
 use scoring::{Counts, ScoringProfile, quantile};
 use serde::Serialize;
@@ -58,7 +58,7 @@ fn track(items: &[(&DevItem, &Streamed)]) -> TrackReport {
     let total: Counts = items
         .iter()
         .map(|(item, streamed)| {
-            let text = if let Outcome::Text(text) = &streamed.outcome { text.as_str() } else { "" };
+            let text = &*streamed.outcome.text();
             PROFILE.score(&item.text, text).words
         })
         .sum();

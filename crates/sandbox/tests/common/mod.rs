@@ -89,6 +89,7 @@ impl Case {
             training_data: String::new(),
             notes: format!("marker-{}-{attack}", std::process::id()),
             tracks: Vec::new(),
+            multichannel: false,
             hub: None,
             decoding: [("attack".to_owned(), DecodingValue::Text(attack.to_owned()))].into(),
         };
@@ -146,8 +147,8 @@ pub(crate) fn texts(result: &RunResult) -> Vec<String> {
 
 pub(crate) fn text(outcome: &protocol::Outcome) -> String {
     match outcome {
-        protocol::Outcome::Text(text) => text.clone(),
         protocol::Outcome::Error(error) => format!("error: {error}"),
+        said => said.text().into_owned(),
     }
 }
 

@@ -610,6 +610,7 @@ fn manifest(model: &str) -> ModelManifest {
         training_data: format!("60 000 h of read and conversational English; no simulated rooms. {model}"),
         notes: format!("Beam search, no external language model. {model}"),
         tracks: Vec::new(),
+        multichannel: false,
         hub: None,
         decoding: [
             ("beam".to_owned(), DecodingValue::Real(1e-48)),
@@ -696,6 +697,7 @@ fn model_page(model: &str) -> ModelPage {
         on_front: true,
         front_probability: Probability(0.93),
         avg_wer: Estimate::new(0.134, Some((0.127, 0.141))),
+        not_run: [("array", "it asks for several channels")].into(),
         tracks: vec![
             track("near", true, 0.039, 0),
             track("far-high", true, 0.072, 0),

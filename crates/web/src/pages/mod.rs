@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod admin;
 pub(crate) mod board;
 pub(crate) mod compare;
+pub(crate) mod conditions;
 pub(crate) mod external;
 pub(crate) mod live;
 pub(crate) mod method;

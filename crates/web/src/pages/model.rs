@@ -18,7 +18,7 @@ use crate::{
     board::{Board, Row, Snapshot},
     error::AppError,
     extract::{Path, Query},
-    runtimes, scorer,
+    runtimes, scorer, tracks,
     views::{
         Bytes, Choice, Count, Estimate, FrontEnd, Interval, Measured, ModelPage, Params, Probability,
         Provenance, Rank, Rtfx, ScorerResult, Seconds, Section, TRACKS, Timestamp, Timing, TrackResult,
@@ -71,7 +71,8 @@ pub(crate) async fn show(
         on_front: row.on_front,
         front_probability: Probability(row.front_probability),
         avg_wer: average(row),
-        tracks: tracks(row),
+        tracks: track_results(row),
+        not_run: tracks::not_run(release, &row.result.summary),
         timing: timing(row),
         measured: Measured::new(&row.result.measurements),
         scoring: scoring_view(&snapshot, Some(board.release), profile),
@@ -171,7 +172,7 @@ pub(super) fn estimate(track: Option<&TrackSummary>) -> Estimate {
     )
 }
 
-fn tracks(row: &Row) -> Vec<TrackResult> {
+fn track_results(row: &Row) -> Vec<TrackResult> {
     let tracks = &row.result.summary.tracks;
     let ranked =
         TRACKS.iter().filter_map(|track| tracks.get_key_value(track.name).map(|entry| (entry, true)));

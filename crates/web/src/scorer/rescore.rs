@@ -9,6 +9,7 @@ use store::{
     objects::{self, ObjectStore},
     releases::{self, Reference, Release},
     scores::{self, ItemCounts, Kept, NewScores, Published},
+    sealed::SealingKey,
 };
 
 use super::{RESULTS_LIMIT, score_apart};
@@ -25,6 +26,8 @@ pub struct Rescoring {
     pub release: Option<String>,
     /// Compute everything, store nothing.
     pub dry_run: bool,
+    /// The operator's key, where references are sealed.
+    pub key: Option<SealingKey>,
 }
 
 /// What came of it.
@@ -134,7 +137,7 @@ impl Work {
         request: &Rescoring,
         kept: &Kept,
     ) -> Result<Result<(), String>, StoreError> {
-        let references = self.references(pool, kept.release).await?;
+        let references = self.references(pool, kept.release, request.key.as_ref()).await?;
         let content = match objects.get(&objects::results_key(kept.attempt), RESULTS_LIMIT).await {
             Ok(content) => content,
             Err(error) => return Ok(Err(format!("its kept results cannot be read: {error}"))),
@@ -142,7 +145,7 @@ impl Work {
         let profiles = vec![request.scorer];
         let scored = score_apart(content, kept.results_sha256.clone(), references.clone(), profiles).await;
         for scores in match scored {
-            Ok(scores) => scores,
+            Ok(outcomes) => outcomes.scores,
             Err(failure) => return Ok(Err(failure.message)),
         } {
             if request.dry_run {
@@ -159,11 +162,12 @@ impl Work {
         &mut self,
         pool: &PgPool,
         release: ReleaseId,
+        key: Option<&SealingKey>,
     ) -> Result<Arc<Vec<Reference>>, StoreError> {
         match &self.references {
             Some((of, references)) if *of == release => Ok(references.clone()),
             _ => {
-                let references = Arc::new(releases::references(pool, release).await?);
+                let references = Arc::new(releases::references(pool, release, key).await?);
                 self.references = Some((release, references.clone()));
                 Ok(references)
             }

@@ -11,6 +11,7 @@ mod account;
 mod admin;
 mod board;
 mod compare;
+mod conditions;
 mod error;
 mod external;
 mod layout;
@@ -42,6 +43,9 @@ pub use board::{
 };
 pub use compare::{
     ComparePage, ComparedModel, Comparison, PairRow, Seat, Several, SeveralTrack, TrackComparison,
+};
+pub use conditions::{
+    ConditionsPage, Octave, RoomPage, Sample, SimToReal, TRACK_DEFINITIONS, TrackDefinition, TrackPage,
 };
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};

@@ -1,6 +1,6 @@
 //! A model's page: one published attempt in full.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use askama::Template;
 use protocol::{AttemptId, ModelManifest, NodeFingerprint, SubmissionId};
@@ -63,6 +63,8 @@ pub struct ModelPage {
     pub avg_wer: Estimate,
     /// Every track, ranked ones first.
     pub tracks: Vec<TrackResult>,
+    /// Tracks on which the model was not run, and why.
+    pub not_run: BTreeMap<&'static str, &'static str>,
     /// How fast.
     pub timing: Timing,
     /// What else was measured.

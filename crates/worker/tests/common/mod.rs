@@ -253,7 +253,7 @@ impl World {
 
     pub(crate) fn audio(&self, name: &str, content: &str) -> AudioItem {
         let (url, sha256) = self.store(name, content);
-        AudioItem { id: ItemId::new(), url, sha256, seconds: 1.0 }
+        AudioItem { id: ItemId::new(), url, sha256, seconds: 1.0, channels: 1 }
     }
 
     /// A job with one model file, a warm-up item and three items that say `a`, `b` and `c`.
@@ -270,6 +270,7 @@ impl World {
                 training_data: String::new(),
                 notes: String::new(),
                 tracks: Vec::new(),
+                multichannel: false,
                 hub: None,
                 decoding: [("attack".to_owned(), DecodingValue::Text(attack.to_owned()))].into(),
             },

@@ -1,0 +1,240 @@
+//! The conditions of a release: its tracks by definition and to listen to, its rooms in figures and pictures.
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use store::{
+    objects,
+    releases::{self, PageFile, Release},
+};
+
+use super::{Page, layout, page};
+use crate::{
+    Service,
+    auth::Visitor,
+    error::AppError,
+    extract::{Path, Query},
+    sim_to_real,
+    views::{
+        ConditionsPage, Octave, RoomPage, Sample, Section, SimToReal, TRACK_DEFINITIONS, TrackPage,
+        url_component,
+    },
+};
+
+/// Most bytes of a file that a page shows.
+const FILE_LIMIT: u64 = 32 * 1024 * 1024;
+
+#[derive(Deserialize)]
+pub(crate) struct View {
+    release: Option<String>,
+}
+
+/// What a page of one release needs.
+struct Shown {
+    release: Release,
+    files: Vec<PageFile>,
+}
+
+impl Shown {
+    async fn of(service: &Service, name: Option<&str>) -> Result<Self, AppError> {
+        let name = name.filter(|name| !name.is_empty());
+        let missing = || AppError::NotFound(format!("release \u{201c}{}\u{201d}", name.unwrap_or("newest")));
+        let release = service.board().release(name).cloned().ok_or_else(missing)?;
+        let files = releases::page_files(&service.pool, release.id).await?;
+        Ok(Self { release, files })
+    }
+
+    fn name(&self) -> String {
+        format!("{}@{}", self.release.slug, self.release.version)
+    }
+
+    fn href(&self, path: &str) -> Option<String> {
+        self.files
+            .iter()
+            .any(|file| file.path == path)
+            .then(|| format!("/release-files/{}/{path}", url_component(&self.name())))
+    }
+
+    async fn json(&self, service: &Service, path: &str) -> Result<Option<Value>, AppError> {
+        let Some(file) = self.files.iter().find(|file| file.path == path) else { return Ok(None) };
+        let content = service.objects.get(&objects::page_key(&file.sha256), FILE_LIMIT).await?;
+        Ok(serde_json::from_slice(&content).ok())
+    }
+
+    /// Samples by track, and whose voice they are.
+    async fn samples(&self, service: &Service) -> Result<(Vec<Sample>, String), AppError> {
+        let Some(json) = self.json(service, "samples.json").await? else { return Ok(Default::default()) };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let items = json["items"].as_array().cloned().unwrap_or_default();
+        let samples = items.iter().filter_map(|item| {
+            let track = item["track"].as_str()?;
+            Some(Sample {
+                track: track.to_owned(),
+                text: text(&item["text"]),
+                href: self.href(&format!("samples/{track}.wav"))?,
+                room: item["conditions"]["room"].as_str().map(str::to_owned),
+                snr: item["conditions"]["snr_db"].as_f64().map(|it| format!("{it:.1} dB")),
+                t30: item["conditions"]["t30_s"].as_f64().map(|it| format!("{it:.2} s")),
+                distance: item["conditions"]["distance_m"].as_f64().map(|it| format!("{it:.2} m")),
+                channels: item["channels"].as_u64().unwrap_or(1),
+            })
+        });
+        let licence = format!("{} {}", text(&json["attribution"]), text(&json["licence"]));
+        Ok((samples.collect(), licence))
+    }
+
+    fn rooms(&self) -> Vec<(String, String)> {
+        let rooms = self.release.about["rooms"].as_array().into_iter().flatten();
+        let room = |room: &Value| {
+            let name = room["name"].as_str()?;
+            Some((name.to_owned(), room["title"].as_str().unwrap_or(name).to_owned()))
+        };
+        let laboratory = &self.release.about["laboratory"];
+        let laboratory = [&laboratory["measured"], &laboratory["twin"]["name"]];
+        let laboratory = laboratory.into_iter().filter_map(Value::as_str);
+        rooms.filter_map(room).chain(laboratory.map(|name| (name.to_owned(), name.to_owned()))).collect()
+    }
+
+    fn tracks(&self) -> Vec<String> {
+        let tracks = self.release.about["tracks"].as_array().into_iter().flatten();
+        tracks.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+}
+
+/// `GET /conditions`: every track and every room of a release.
+pub(crate) async fn show(
+    State(service): State<Service>,
+    Visitor(user): Visitor,
+    Query(view): Query<View>,
+) -> Page {
+    let shown = Shown::of(&service, view.release.as_deref()).await?;
+    let (samples, credit) = shown.samples(&service).await?;
+    let tracks = shown.tracks();
+    let defined = TRACK_DEFINITIONS.iter().filter(|track| tracks.iter().any(|name| name == track.name));
+    let panel = sim_to_real::of(&service, &shown.release).await?.map(SimToReal::from);
+    page(&ConditionsPage {
+        layout: layout(&service, Section::Method, user.as_ref()),
+        release: shown.name(),
+        title: shown.release.title.clone(),
+        tracks: defined
+            .map(|track| (track, samples.iter().find(|sample| sample.track == track.name).cloned()))
+            .collect(),
+        rooms: shown.rooms(),
+        credit,
+        panel,
+    })
+}
+
+/// `GET /conditions/{track}`: one track.
+pub(crate) async fn track(
+    State(service): State<Service>,
+    Visitor(user): Visitor,
+    Path(name): Path<String>,
+    Query(view): Query<View>,
+) -> Page {
+    let shown = Shown::of(&service, view.release.as_deref()).await?;
+    let missing = || AppError::NotFound(format!("track \u{201c}{name}\u{201d} in this release"));
+    let track = TRACK_DEFINITIONS.iter().find(|track| track.name == name).ok_or_else(missing)?;
+    if !shown.tracks().contains(&name) {
+        return Err(missing());
+    }
+    let (samples, credit) = shown.samples(&service).await?;
+    let find = |name: &str| samples.iter().find(|sample| sample.track == name).cloned();
+    page(&TrackPage {
+        layout: layout(&service, Section::Method, user.as_ref()),
+        release: shown.name(),
+        track,
+        dry: find("near").filter(|_| name != "near"),
+        sample: find(&name),
+        rooms: shown.rooms(),
+        credit,
+    })
+}
+
+/// `GET /rooms/{room}`: one room.
+pub(crate) async fn room(
+    State(service): State<Service>,
+    Visitor(user): Visitor,
+    Path(name): Path<String>,
+    Query(view): Query<View>,
+) -> Page {
+    let shown = Shown::of(&service, view.release.as_deref()).await?;
+    let about = shown.json(&service, &format!("rooms/{name}.json")).await?;
+    let about =
+        about.ok_or_else(|| AppError::NotFound(format!("room \u{201c}{name}\u{201d} in this release")))?;
+    let octaves = about["response"]["octaves"].as_array().cloned().unwrap_or_default();
+    let number = |value: &Value, digits: usize| value.as_f64().map(|it| format!("{it:.digits$}"));
+    let picture = |kind: &str| shown.href(&format!("rooms/{name}{kind}.svg"));
+    page(&RoomPage {
+        layout: layout(&service, Section::Method, user.as_ref()),
+        release: shown.name(),
+        title: about["title"].as_str().unwrap_or(&name).to_owned(),
+        method: about["method"].as_str().unwrap_or_default().to_owned(),
+        attribution: about["attribution"].as_str().map(str::to_owned),
+        volume: number(&about["volume_m3"], 0),
+        distance: number(&about["response"]["distance_m"], 2),
+        octaves: octaves
+            .iter()
+            .map(|octave| Octave {
+                centre: number(&octave["centre_hz"], 0).unwrap_or_default(),
+                values: [
+                    number(&octave["t30_s"], 2),
+                    number(&octave["edt_s"], 2),
+                    number(&octave["c50_db"], 1),
+                    number(&octave["drr_db"], 1),
+                ],
+            })
+            .collect(),
+        pictures: [
+            ("Plan", picture("")),
+            ("Section", picture("-section")),
+            ("Decay of one response", picture("-decay")),
+            ("Its spectrogram", picture("-spectrogram")),
+        ]
+        .into_iter()
+        .filter_map(|(title, href)| Some((title, href?)))
+        .collect(),
+    })
+}
+
+/// `GET /release-files/{release}/{path}`: a picture, figures or a sample.
+pub(crate) async fn file(
+    State(service): State<Service>,
+    Path((release, path)): Path<(String, String)>,
+) -> Result<Response, AppError> {
+    let shown = Shown::of(&service, Some(&release)).await?;
+    let missing = || AppError::NotFound("file of this release".to_owned());
+    let file = shown.files.iter().find(|file| file.path == path).ok_or_else(missing)?;
+    let content = service.objects.get(&objects::page_key(&file.sha256), FILE_LIMIT).await?;
+    let media_type = HeaderValue::from_str(&file.media_type)
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    // A picture as a file brings its style along, which the policy of the pages would refuse.
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+    // A frozen release never changes, but a name without a version goes on to the next one.
+    let cache = if release.contains('@') { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+    ];
+    Ok((headers, content).into_response())
+}
+
+/// `GET /api/v1/boards/{release}/sim-to-real`: measured against simulated, by model and across models.
+pub(crate) async fn sim_to_real_json(
+    State(service): State<Service>,
+    Path(release): Path<String>,
+) -> Result<Response, AppError> {
+    let shown = Shown::of(&service, Some(&release)).await?;
+    let panel = sim_to_real::of(&service, &shown.release).await?;
+    let missing = || {
+        AppError::NotFound(
+            "result on both the measured and the simulated laboratory of this release".to_owned(),
+        )
+    };
+    Ok(axum::Json(panel.ok_or_else(missing)?).into_response())
+}
