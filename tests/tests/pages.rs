@@ -419,6 +419,74 @@ async fn a_result_is_scored_ranked_and_shown_with_its_provenance() {
 }
 
 #[tokio::test]
+async fn a_board_is_filtered_weighed_limited_and_drawn_over_other_axes() {
+    let site = open_site().await;
+    let half = evaluated(&site, "half", "the quick brown fox").await;
+    let none = evaluated(&site, "none", "zzz").await;
+    until("both are on the board", || async {
+        let (_, page) = site.get("/").await;
+        (texts(&page, "table.board tbody tr").len() == 2).then_some(())
+    })
+    .await;
+    let names = "table.board tbody th[scope=row] a";
+
+    let (_, found) = site.get("/?q=HALF").await;
+    assert_eq!(texts(&found, names), ["half"]);
+    assert!(found.contains("1 of 2 models are shown"));
+    let (_, nothing) = site.get("/?q=whisper").await;
+    assert!(nothing.contains("None of the 2 models"));
+
+    // A form sends its empty fields along; the address of what it asks for is shorter.
+    let sent = "/?release=tiny&q=&runtime=&columns=near&columns=rtfx&for=own&w-near=1&w-far-low=0";
+    assert_eq!(site.get(sent).await.0, 303);
+    let (_, own) = site.get("/?release=tiny&weights=near:1&columns=near,rtfx").await;
+    assert!(own.contains("Your own weights") && own.contains("near 100 %"));
+    assert_eq!(
+        texts(&own, "table.board thead tr:last-child th").len(),
+        6,
+        "rank, model, score, ranking, two columns"
+    );
+
+    let (_, car) = site.get("/?for=car").await;
+    assert!(car.contains("far-low 75 %"));
+    // Both took half a second for two seconds of audio: RTFx 4.
+    let (_, fast) = site.get("/?min-rtfx=5").await;
+    assert_eq!(texts(&fast, "table.board .reasons"), ["RTFx below 5", "RTFx below 5"]);
+    let json: Value =
+        serde_json::from_str(&site.get("/api/v1/boards/tiny?weights=near:1&min-rtfx=5").await.1).unwrap();
+    assert_eq!(
+        (&json["rows"][0]["place"], json["rows"][0]["no_place"].as_str()),
+        (&Value::Null, Some("RTFx below 5"))
+    );
+    assert!((json["rows"][0]["score"].as_f64().unwrap() - 5.0 / 9.0).abs() < 1e-12);
+    let (_, csv) = site.get("/api/v1/boards/tiny/csv?q=half").await;
+    assert!(csv.lines().count() == 2 && csv.lines().next().unwrap().ends_with("no_place"));
+
+    let (_, chart) = site.get("/pareto?x=latency-p50&y=near").await;
+    assert!(chart.contains("Median latency, s (← better)") && chart.contains("WER on near, %"));
+    assert_eq!(texts(&chart, "table.data tbody th a"), ["half", "none"]);
+    let (_, svg) = site.get("/api/v1/boards/tiny/pareto.svg?x=latency-p50&y=near").await;
+    assert!(svg.starts_with("<svg") && svg.contains("WER on near"));
+
+    let (status, room) = site.get("/my-room?volume=120&t30=0.5&distance=2&noise=40&effort=raised").await;
+    // Two results of nine words have no response, and the page says so.
+    assert!(status == 200 && room.contains("None of the 2 results"));
+    let (_, both) = site.get(&format!("/compare?a={half}&b={none}&c={half}")).await;
+    assert_eq!(texts(&both, ".compared dd a"), ["half", "none"], "each once");
+    for bad in [
+        "/?min-rtfx=fast",
+        "/?for=fun",
+        "/pareto?x=price",
+        "/my-room?t30=-1",
+        "/compare?a=me",
+        "/?weights=near",
+    ] {
+        assert_eq!(site.get(bad).await.0, 400, "{bad}");
+    }
+    assert_eq!(site.get("/my-room?release=none").await.0, 404);
+}
+
+#[tokio::test]
 async fn results_that_do_not_fit_the_release_are_our_fault_and_are_tried_again() {
     let site = open_site().await;
     let token = site.api_token("sam").await;

@@ -228,7 +228,7 @@ fn a_whisper_model_converted_to_ctranslate2_says_what_the_original_says() {
 /// One after the other: two at once would load the library twice on a small machine.
 #[test]
 fn language_models_that_hear_answer_what_the_library_answers() {
-    for kind in ["granite", "qwen2-audio", "qwen3-asr"] {
+    for kind in ["granite", "qwen2-audio", "qwen3-asr", "voxtral"] {
         let world = World::new(kind);
         let batch = ("batch", DecodingValue::Integer(2));
         let result = done(world.run("transformers", &world.model(), &[batch]));

@@ -8,6 +8,7 @@ its window of 30 s in windows one after the other, as the library does it.
 An answer depends on its own item alone: nothing is drawn at random and nothing is carried over.
 """
 
+import inspect
 import os
 import sys
 
@@ -140,7 +141,7 @@ class Recogniser:
 
     def answered(self, recordings):
         if self.prompt is None:
-            asked = self.processor.apply_transcription_request(audio=recordings, language=self.language())
+            asked = self.transcription_request(recordings)
         else:
             prompts = [self.prompt] * len(recordings)
             asked = self.processor(text=prompts, audio=recordings, padding=True, return_tensors="pt")
@@ -148,6 +149,13 @@ class Recogniser:
         said = self.model.generate(**asked, **self.generation)
         # The answer follows the request.
         return self.spelled(said[:, asked["input_ids"].shape[1] :])
+
+    def transcription_request(self, recordings):
+        request, more = self.processor.apply_transcription_request, {"language": self.language()}
+        if "model_id" in inspect.signature(request).parameters:
+            # Voxtral's passes audio on as a file, and a name that says nothing here.
+            more |= {"model_id": "model", "sampling_rate": RATE, "format": ["WAV"] * len(recordings)}
+        return request(audio=list(recordings), **more)
 
     def spelled(self, tokens):
         texts = self.processor.batch_decode(tokens, skip_special_tokens=True)

@@ -5,9 +5,10 @@ adapter must give too. KIND is `wav2vec2` (CTC over letters), `whisper` (encoder
 `ctranslate2` (the same Whisper, converted; the package `ctranslate2` must be on the path), `onnx` (the first Whisper again,
 exported to ONNX under the names that Optimum uses; its texts are those of the PyTorch model, searched greedily after the
 prompt of openai/whisper's `decoding.py` without time stamps), or a language model that hears: `granite`,
-`qwen2-audio`, `qwen3-asr`, of which the texts are those of the calls on the library's pages about them.
+`qwen2-audio`, `qwen3-asr`, `voxtral`, of which the texts are those of the calls on the library's pages about them.
 """
 
+import base64
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TRANSFORMERS_VER
 import numpy  # noqa: E402
 import torch  # noqa: E402
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
+from mistral_common.tokens.tokenizers.base import SpecialTokens  # noqa: E402
 from transformers import (  # noqa: E402
     AutoModelForMultimodalLM,
     AutoProcessor,
@@ -34,6 +36,9 @@ from transformers import (  # noqa: E402
     Qwen3ASRFeatureExtractor,
     Qwen3ASRForConditionalGeneration,
     Qwen3ASRProcessor,
+    VoxtralConfig,
+    VoxtralForConditionalGeneration,
+    VoxtralProcessor,
     Wav2Vec2Config,
     Wav2Vec2CTCTokenizer,
     Wav2Vec2FeatureExtractor,
@@ -46,6 +51,8 @@ from transformers import (  # noqa: E402
     WhisperTokenizer,
     pipeline,
 )
+
+from transformers.tokenization_mistral_common import MistralCommonBackend  # noqa: E402
 
 SPECIAL = ["<|endoftext|>", "<|startoftranscript|>", "<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
 # Time stamps from 0 to 30 s, every 20 ms.
@@ -152,7 +159,7 @@ GRANITE_TEMPLATE = "{% for message in messages %}<|start_of_role|>{{ message['ro
 QWEN3_TEMPLATE = "{% for message in messages %}<|im_start|>{{ message['role'] }}\\n{% for part in message['content'] %}{% if part['type'] == 'audio' %}<|audio_start|><|audio_pad|><|audio_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% if not loop.last %}<|im_end|>\\n{% endif %}{% endfor %}"
 
 
-def granite():
+def granite(_):
     tokenizer = letters(["<|end_of_text|>", "<|audio|>", "<|start_of_role|>", "<|end_of_role|>"])
     config = GraniteSpeechConfig(
         text_config={"model_type": "granite", "vocab_size": len(tokenizer), **TEXT},
@@ -167,7 +174,7 @@ def granite():
     return GraniteSpeechForConditionalGeneration(config), processor
 
 
-def qwen2_audio():
+def qwen2_audio(_):
     tokenizer = letters(["<|im_end|>", "<|im_start|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"])
     config = Qwen2AudioConfig(
         text_config={"model_type": "qwen2", "vocab_size": len(tokenizer), **TEXT},
@@ -180,7 +187,7 @@ def qwen2_audio():
     return Qwen2AudioForConditionalGeneration(config), Qwen2AudioProcessor(WhisperFeatureExtractor(), tokenizer)
 
 
-def qwen3_asr():
+def qwen3_asr(_):
     tokenizer = letters(
         ["<|im_end|>", "<|im_start|>", "<|audio_pad|>", "<|audio_start|>", "<|audio_end|>", "<asr_text>"],
         audio_token="<|audio_pad|>", audio_bos_token="<|audio_start|>", audio_eos_token="<|audio_end|>", timestamp_token="<timestamp>",
@@ -198,7 +205,42 @@ def qwen3_asr():
     return Qwen3ASRForConditionalGeneration(config), processor
 
 
-CHATS = {"granite": granite, "qwen2-audio": qwen2_audio, "qwen3-asr": qwen3_asr}
+def voxtral(directory):
+    """Its tokenizer is Mistral's own file: bytes, with all special tokens of that family, and how audio becomes tokens."""
+    first = ["<unk>", "<s>", "</s>"]
+    special = first + [it.value for it in SpecialTokens if it.value not in first]
+    tekken = {
+        "config": {
+            "pattern": r"\S+|\s+", "num_vocab_tokens": 256, "default_vocab_size": 256 + len(special),
+            "default_num_special_tokens": len(special), "version": "v13",
+        },
+        "vocab": [{"rank": it, "token_bytes": base64.b64encode(bytes([it])).decode(), "token_str": None} for it in range(256)],
+        "special_tokens": [{"rank": rank, "token_str": it, "is_control": True} for rank, it in enumerate(special)],
+        "audio": {
+            "sampling_rate": 16_000, "frame_rate": 12.5, "chunk_length_s": 30.0,
+            "audio_encoding_config": {"num_mel_bins": 128, "hop_length": 160, "window_size": 400},
+        },
+    }
+    with open(f"{directory}/tekken.json", "w", encoding="utf-8") as file:
+        json.dump(tekken, file)
+    config = VoxtralConfig(
+        text_config={"model_type": "llama", "vocab_size": 256 + len(special), "head_dim": 16, **TEXT},
+        audio_config={
+            "model_type": "voxtral_encoder", "num_mel_bins": 128, "hidden_size": 32, "intermediate_size": 128,
+            "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 8,
+        },
+        audio_token_id=special.index("[AUDIO]"),
+    )
+    processor = VoxtralProcessor(WhisperFeatureExtractor(feature_size=128), MistralCommonBackend.from_pretrained(directory))
+    model = VoxtralForConditionalGeneration(config)
+    # What it hears moves this one less than the others; without more, it says one letter whatever it hears.
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            parameter.data *= 2
+    return model, processor
+
+
+CHATS = {"granite": granite, "qwen2-audio": qwen2_audio, "qwen3-asr": qwen3_asr, "voxtral": voxtral}
 QUESTION = "can you transcribe the speech into a written format?"
 
 
@@ -206,6 +248,9 @@ def asked(kind, processor, samples):
     """The request as the library's pages about these models write it."""
     if kind == "qwen3-asr":
         return processor.apply_transcription_request(audio=samples, language="en")
+    if kind == "voxtral":
+        more = {"model_id": "voxtral", "sampling_rate": 16_000, "format": ["WAV"]}
+        return processor.apply_transcription_request(audio=[samples], language="en", **more)
     content = f"<|audio|>{QUESTION}"
     if kind == "qwen2-audio":
         content = [{"type": "audio", "audio_url": "file"}, {"type": "text", "text": QUESTION}]
@@ -282,7 +327,7 @@ def greedy(model, processor, samples):
 
 def make(kind, directory):
     if kind in CHATS:
-        model, processor = CHATS[kind]()
+        model, processor = CHATS[kind](directory)
         only_letters(model, processor.tokenizer)
         return model, processor
     return wav2vec2(directory) if kind == "wav2vec2" else whisper("whisper" if kind == "onnx" else kind)
