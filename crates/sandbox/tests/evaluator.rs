@@ -104,7 +104,10 @@ fn an_error_in_one_file_is_that_items_and_its_story_is_in_the_log() {
     assert!(result.log_tail.contains("Traceback"), "{}", result.log_tail);
     let code = "def evaluate(file):\n    return 7\n";
     let result = evaluate(&[("evaluator.py", code)], None).unwrap();
-    assert_eq!(text(&result.items[0].outcome), "error: TypeError: evaluate returned int, neither str nor a list of segments");
+    assert_eq!(
+        text(&result.items[0].outcome),
+        "error: TypeError: evaluate returned int, neither str nor a list of segments"
+    );
 }
 
 #[test]
