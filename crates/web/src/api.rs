@@ -193,7 +193,7 @@ struct ComparisonJson<'a> {
 /// `GET /api/v1/compare?a=…&b=…`: two published results on the same items.
 pub(crate) async fn compare(
     State(service): State<Service>,
-    Query(asked): Query<pages::compare::Asked>,
+    Query(asked): Query<pages::compare::Chosen>,
 ) -> Result<Response, AppError> {
     let snapshot = service.board();
     let (_, rows) = asked.rows(&snapshot)?;

@@ -22,7 +22,7 @@ use crate::{
 
 /// Who is compared: up to four submissions, each once.
 #[derive(Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct Chosen {
     a: Option<String>,
     b: Option<String>,
     c: Option<String>,
@@ -34,7 +34,7 @@ pub(crate) struct Asked {
 /// The letters, in the order of the parameters.
 const LETTERS: [char; 4] = ['A', 'B', 'C', 'D'];
 
-impl Asked {
+impl Chosen {
     /// The submissions named, without repetitions.
     fn submissions(&self) -> Result<Vec<SubmissionId>, AppError> {
         let mut ids = Vec::new();
@@ -78,11 +78,11 @@ impl Asked {
 pub(crate) async fn show(
     State(service): State<Service>,
     Visitor(user): Visitor,
-    Query(asked): Query<Asked>,
+    Query(chosen): Query<Chosen>,
 ) -> Page {
     let snapshot = service.board();
-    let profile = scorer::profile(asked.profile.as_deref())?;
-    let (board, rows) = asked.rows(&snapshot)?;
+    let profile = scorer::profile(chosen.profile.as_deref())?;
+    let (board, rows) = chosen.rows(&snapshot)?;
     let release =
         board.and_then(|board| snapshot.releases.iter().find(|release| release.id == board.release));
     let results: Vec<_> = rows.iter().map(|row| &row.result).collect();
