@@ -68,6 +68,16 @@ impl Base {
         self.cluster = Some(Cluster::start(&place).await.unwrap());
     }
 
+    /// Stops the database in good order.
+    pub fn stop_database(&mut self) {
+        drop(self.cluster.take());
+    }
+
+    /// Starts it again over the same files.
+    pub async fn start_database(&mut self) {
+        self.cluster = Some(Cluster::start(&self.directory().join("postgres")).await.unwrap());
+    }
+
     /// The database as `DATABASE_URL` names it.
     pub fn database_url(&self) -> String {
         self.pool.connect_options().to_url_lossy().to_string()

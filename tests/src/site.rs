@@ -1,6 +1,9 @@
 //! The service in this process.
 
-use std::{ops::Deref, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
 use protocol::Limits;
 use reqwest::{Client, Response, multipart::Form, redirect};
@@ -24,6 +27,12 @@ impl Deref for Site {
 
     fn deref(&self) -> &Base {
         &self.base
+    }
+}
+
+impl DerefMut for Site {
+    fn deref_mut(&mut self) -> &mut Base {
+        &mut self.base
     }
 }
 

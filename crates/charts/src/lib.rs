@@ -14,12 +14,14 @@ mod response;
 mod scale;
 mod strip;
 mod svg;
+mod timeline;
 
 pub use curves::{Curve, CurvesChart, MOST_CURVES, curves};
 pub use deviations::deviations;
 pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};
 pub use response::{Decay, Spectrogram, decay, spectrogram};
 pub use strip::interval_strip;
+pub use timeline::{MOST_LINES, Measure, TimeLine, TimeSpan, Timeline, timeline};
 
 /// The looks of every chart, to be linked by a page that shows charts inline.
 pub const STYLESHEET: &str = include_str!("../chart.css");

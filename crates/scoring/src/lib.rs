@@ -30,7 +30,9 @@ mod significance;
 mod speed;
 
 pub use align::{Step, align, count_chars, count_words, counts, path_of, split_words, steps_of};
-pub use board::{Standing, standings};
+pub use board::{
+    DrawTable, PAIRED_ROWS, Standing, TooFewDraws, standings, standings_by_pairs, standings_from_mean,
+};
 pub use bootstrap::{
     Difference, Draws, FEWEST_CLUSTERS, LengthMismatch, Replicates, Sample, Scheme, Unit, cluster_bootstrap,
     paired_difference,

@@ -24,6 +24,30 @@ pub fn front(points: &[(f64, f64)]) -> Vec<bool> {
     on_front
 }
 
+/// Which rows can be on the front in some draw, from the smallest and largest draw of their error and of their speed: all
+/// but those that one row beats even at its own worst and their best. Leaving the others out changes no [`membership`].
+pub fn contenders(ranges: &[((f64, f64), (f64, f64))]) -> Vec<bool> {
+    let mut by_worst: Vec<(f64, f64)> =
+        ranges.iter().map(|((_, worst), (slowest, _))| (*worst, *slowest)).collect();
+    by_worst.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    // The best of the slowest draws among the rows that are no worse than a given error in every draw.
+    let mut fastest = f64::NEG_INFINITY;
+    let surely_as_fast: Vec<f64> = by_worst
+        .iter()
+        .map(|(_, slowest)| {
+            fastest = fastest.max(*slowest);
+            fastest
+        })
+        .collect();
+    ranges
+        .iter()
+        .map(|((best, _), (_, fastest))| {
+            let no_worse = by_worst.partition_point(|(worst, _)| worst < best);
+            no_worse == 0 || surely_as_fast[no_worse - 1] < *fastest
+        })
+        .collect()
+}
+
 /// For every row of (error, speed), the share of replications in which it is on the front. Errors and speeds are
 /// taken replication by replication, as many as all rows have.
 pub fn membership(rows: &[(Replicates, Replicates)]) -> Vec<f64> {
@@ -64,6 +88,35 @@ mod tests {
         let first = (replicates(&[0.1, 0.1, 0.2, 0.1]), replicates(&[9.0, 9.0, 9.0, 9.0]));
         let second = (replicates(&[0.2, 0.2, 0.1, 0.1]), replicates(&[5.0, 10.0, 5.0, 5.0]));
         assert_eq!(membership(&[first, second]), [1.0, 0.5]);
+    }
+
+    #[test]
+    fn rows_that_are_beaten_in_every_draw_are_no_contenders_and_change_nothing() {
+        let drawn: Vec<(Replicates, Replicates)> = (0..200)
+            .map(|system| {
+                let spread = |middle: f64, way: f64| {
+                    replicates(&[middle - way, middle, middle + way, middle + way / 2.0])
+                };
+                let place = f64::from(system);
+                (
+                    spread(0.1 + (place * 0.37).fract(), 0.02),
+                    spread(10.0 + 90.0 * (place * 0.71).fract(), 3.0),
+                )
+            })
+            .collect();
+        let range = |of: &Replicates| {
+            let (low, high) = (f64::min, f64::max);
+            (of.values.iter().copied().fold(f64::INFINITY, low), of.values.iter().copied().fold(0.0, high))
+        };
+        let ranges: Vec<_> = drawn.iter().map(|(error, speed)| (range(error), range(speed))).collect();
+        let keeps = contenders(&ranges);
+        let kept: Vec<_> =
+            drawn.iter().zip(&keeps).filter(|(_, keep)| **keep).map(|(row, _)| row.clone()).collect();
+        assert!(kept.len() < 100, "{}", kept.len());
+        let mut of_kept = membership(&kept).into_iter();
+        let again: Vec<f64> =
+            keeps.iter().map(|keep| if *keep { of_kept.next().unwrap() } else { 0.0 }).collect();
+        assert_eq!(again, membership(&drawn));
     }
 
     #[test]

@@ -5,8 +5,9 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use scoring::{
-    Bootstrap, Counts, Interval, Replicates, Sample, Scheme, Step, Timing, Unit, cluster_bootstrap, mapsswe,
-    mcnemar, paired_difference, permutation_test, rtfx, standings,
+    Bootstrap, Counts, DrawTable, Interval, Replicates, Sample, Scheme, Step, Timing, Unit,
+    cluster_bootstrap, mapsswe, mcnemar, paired_difference, permutation_test, rtfx, standings,
+    standings_by_pairs, standings_from_mean,
 };
 use serde_json::Value;
 
@@ -196,15 +197,15 @@ fn a_board_separates_what_differs_and_ties_what_does_not() {
     };
     let rows = [row(0.200), row(0.101), row(0.100), row(0.150)];
     let rows = [rows[0].clone(), rows[1].clone(), rows[2].clone(), rows[3].clone(), rows[2].clone()];
-    let places = standings(&rows);
+    let places = standings(&DrawTable::of(&rows));
     assert_eq!(places.iter().map(|p| p.rank).collect::<Vec<_>>(), [5, 3, 1, 4, 1]);
     assert_eq!(places.iter().map(|p| p.tie_group).collect::<Vec<_>>(), [3, 1, 1, 2, 1]);
     assert_eq!(
         places.iter().map(|p| p.rank_interval).collect::<Vec<_>>(),
         [[5, 5], [1, 3], [1, 3], [4, 4], [1, 3]]
     );
-    assert!(standings(&[]).is_empty());
-    assert_eq!(standings(&rows[..1])[0].rank_interval, [1, 1]);
+    assert!(standings(&DrawTable::default()).is_empty());
+    assert_eq!(standings(&DrawTable::of(&rows[..1]))[0].rank_interval, [1, 1]);
 }
 
 #[test]
@@ -221,10 +222,59 @@ fn equally_good_systems_are_seldom_called_different() {
                     cluster_bootstrap(&sample, &counts, plan).unwrap().group("all").unwrap().clone()
                 })
                 .collect();
-            standings(&rows).iter().all(|place| place.rank_interval == [1, 6])
+            standings(&DrawTable::of(&rows)).iter().all(|place| place.rank_interval == [1, 6])
         })
         .count();
     assert!(untouched * 100 >= boards * 92, "{untouched} of {boards}");
+}
+
+#[test]
+fn without_pairs_equally_good_systems_are_seldom_called_different_either() {
+    // Forty equal systems that err together and apart: all rank intervals should be [1, 40] in 95 of 100 boards. The
+    // estimate is one more draw of the same distribution.
+    let mut random = ChaCha8Rng::seed_from_u64(12);
+    let boards = 200;
+    let untouched = (0..boards)
+        .filter(|_| {
+            let shared: Vec<f64> = (0..=400).map(|_| normal(&mut random)).collect();
+            let rows: Vec<Replicates> = (0..40)
+                .map(|_| {
+                    let draw = |shared: &f64| 0.2 + 0.02 * shared + 0.005 * normal(&mut random);
+                    let drawn: Vec<f64> = shared.iter().map(draw).collect();
+                    let estimate = drawn[0];
+                    // Draws around the estimate, as a bootstrap makes them.
+                    Replicates { estimate, values: drawn[1..].iter().map(|v| v - 0.2 + estimate).collect() }
+                })
+                .collect();
+            standings_from_mean(&DrawTable::of(&rows)).iter().all(|place| place.rank_interval == [1, 40])
+        })
+        .count();
+    assert!(untouched * 100 >= boards * 92, "{untouched} of {boards}");
+}
+
+#[test]
+fn a_board_without_pairs_calls_nothing_real_that_differs_less_than_by_pairs_and_tells_far_rows_apart() {
+    let mut random = ChaCha8Rng::seed_from_u64(13);
+    let shared: Vec<f64> = (0..1000).map(|_| normal(&mut random) * 0.01).collect();
+    let rows: Vec<Replicates> = (0..60)
+        .map(|place| {
+            let estimate = 0.05 + 0.002 * f64::from(place);
+            let values = shared.iter().map(|s| estimate + s + normal(&mut random) * 0.004).collect();
+            Replicates { estimate, values }
+        })
+        .collect();
+    let table = DrawTable::of(&rows);
+    let (pairs, mean) = (standings_by_pairs(&table), standings_from_mean(&table));
+    for (place, (pairs, mean)) in pairs.iter().zip(&mean).enumerate() {
+        assert_eq!((pairs.rank, mean.rank), (place + 1, place + 1));
+        let [low, high] = mean.rank_interval;
+        assert!(low <= mean.rank && mean.rank <= high);
+        // Twelve rows further on are six standard errors of the difference away.
+        assert!(low + 25 > mean.rank && high < mean.rank + 25, "{mean:?}");
+        let wider = (high - low) as f64 / (pairs.rank_interval[1] - pairs.rank_interval[0]) as f64;
+        assert!((0.9..1.5).contains(&wider), "{pairs:?} {mean:?}");
+    }
+    assert!(mean[59].tie_group > 2);
 }
 
 #[test]

@@ -73,6 +73,22 @@ impl Covariance {
         Self { tracks, lower }
     }
 
+    /// From numbers that were kept: rows of the lower triangle, diagonal included, for these tracks. `None` if they do not
+    /// go together.
+    pub fn from_parts(tracks: Arc<[String]>, lower: Vec<f64>) -> Option<Self> {
+        (lower.len() == tracks.len() * (tracks.len() + 1) / 2).then_some(Self { tracks, lower })
+    }
+
+    /// The tracks and the rows of the lower triangle, as [`Covariance::from_parts`] takes them.
+    pub fn parts(&self) -> (&[String], &[f64]) {
+        (&self.tracks, &self.lower)
+    }
+
+    /// The tracks, shared by those that were made for the same ones.
+    pub fn tracks(&self) -> &Arc<[String]> {
+        &self.tracks
+    }
+
     /// The covariance of two tracks; `None` if one of them is not in it or has no spread that is known.
     pub fn of(&self, one: &str, other: &str) -> Option<f64> {
         let place = |name: &str| self.tracks.iter().position(|track| track == name);

@@ -25,4 +25,4 @@ pub use licence::is_open;
 pub use limits::{Limits, Unmet};
 pub use purpose::{PURPOSES, Purpose, UseCase, Weights};
 pub use query::{BadQuery, url_component};
-pub use view::{Answer, Answered, Standing, View};
+pub use view::{Answer, Answered, PAGE_ROWS, Page, Standing, View};

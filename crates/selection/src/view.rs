@@ -38,6 +38,34 @@ pub struct View {
     pub accuracy: Accuracy,
     /// The horizontal axis of the chart.
     pub cost: Cost,
+    /// Which page of the table, from 1.
+    pub page: Page,
+}
+
+/// Rows of the table on one page: more than most boards have.
+pub const PAGE_ROWS: usize = 100;
+
+/// A page of the table, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page(pub usize);
+
+impl Default for Page {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Page {
+    /// The places of its rows among `rows`; the last page there is, if this one lies beyond.
+    pub fn of(self, rows: usize) -> std::ops::Range<usize> {
+        let start = (self.0.min(Self::last(rows)) - 1) * PAGE_ROWS;
+        start..rows.min(start + PAGE_ROWS)
+    }
+
+    /// The last page of `rows`.
+    pub fn last(rows: usize) -> usize {
+        rows.div_ceil(PAGE_ROWS).max(1)
+    }
 }
 
 /// What a [`View`] makes of the models of a board.
@@ -125,6 +153,7 @@ impl View {
                 "max-params" => view.limits.max_params = Some(millions(number(key, value)?)),
                 "y" => view.accuracy = accuracy(value),
                 "x" => view.cost = cost(value)?,
+                "page" => view.page = page(value)?,
                 _ => match key.strip_prefix(WEIGHT) {
                     Some(track) => weights.push((track.to_owned(), weight(key, value)?)),
                     None => continue,
@@ -199,6 +228,7 @@ impl View {
                 },
             ),
             ("x", (self.cost != Cost::default()).then(|| self.cost.name().to_owned())),
+            ("page", (self.page != Page::default()).then(|| self.page.0.to_string())),
         ];
         pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
@@ -220,7 +250,13 @@ impl View {
     /// This view in the order that a click on the head of a column gives.
     #[must_use]
     pub fn sorted_by(&self, column: &Column) -> Self {
-        Self { sort: self.sort.clicked(column), ..self.clone() }
+        Self { sort: self.sort.clicked(column), page: Page::default(), ..self.clone() }
+    }
+
+    /// This view at another page of its table.
+    #[must_use]
+    pub fn at_page(&self, page: usize) -> Self {
+        Self { page: Page(page), ..self.clone() }
     }
 
     /// What a model must keep: the limits of the purpose and the visitor's own.
@@ -351,6 +387,11 @@ fn cost(value: &str) -> Result<Cost, BadQuery> {
         value: value.to_owned(),
         choices: Cost::ALL.map(Cost::name).join(", "),
     })
+}
+
+fn page(value: &str) -> Result<Page, BadQuery> {
+    let bad = || BadQuery::Number { key: "page".to_owned(), value: value.to_owned() };
+    value.parse().ok().filter(|page| *page > 0).map(Page).ok_or_else(bad)
 }
 
 fn accuracy(value: &str) -> Accuracy {

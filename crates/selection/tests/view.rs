@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
 use selection::{
-    BadQuery, Candidate, Column, Cost, Covariance, Estimate, Filter, LicenceChoice, Limits, PURPOSES,
+    BadQuery, Candidate, Column, Cost, Covariance, Estimate, Filter, LicenceChoice, Limits, PURPOSES, Page,
     Purpose, SizeClass, Sort, Standing, Unmet, View, Weights,
 };
 
@@ -114,6 +114,19 @@ fn filters_hide_and_count_what_they_hide_and_leave_places_alone() {
 }
 
 #[test]
+fn a_page_is_part_of_the_address_and_another_order_begins_at_the_first() {
+    let view = parsed("sort=rtfx&page=3").unwrap();
+    assert_eq!((view.page, view.query()), (Page(3), "sort=rtfx&dir=desc&page=3".to_owned()));
+    assert_eq!(view.sorted_by(&Column::Params).page, Page(1));
+    assert_eq!(view.at_page(1).query(), "sort=rtfx&dir=desc");
+    assert_eq!(Page(3).of(250), 200..250);
+    assert_eq!(Page(9).of(250), 200..250, "the last there is");
+    assert_eq!(Page(1).of(0), 0..0);
+    assert_eq!((Page::last(0), Page::last(100), Page::last(101)), (1, 1, 2));
+    assert!(parsed("page=0").is_err() && parsed("page=x").is_err());
+}
+
+#[test]
 fn every_column_sorts_and_ties_keep_the_ranking() {
     let models = three();
     assert_eq!(names(&parsed("sort=rtfx").unwrap(), &models), ["closed", "noisy", "quiet"]);
@@ -203,6 +216,7 @@ prop_compose! {
         columns in prop::option::of(prop::collection::vec(track(), 1..4)),
         accuracy in prop::option::of(track()),
         cost in prop::sample::select(Cost::ALL.to_vec()),
+        page in 1usize..1000,
     ) -> View {
         View {
             release: names[0].clone(),
@@ -226,6 +240,7 @@ prop_compose! {
             columns: columns.map(|names| names.into_iter().map(Column::Track).collect()),
             accuracy: accuracy.map_or(selection::Accuracy::Score, selection::Accuracy::Track),
             cost,
+            page: Page(page),
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct ExternalRow {
 }
 
 /// A table published elsewhere.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExternalBoard {
     /// What it is.
     pub label: String,

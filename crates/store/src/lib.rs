@@ -10,11 +10,13 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod draws;
 pub mod embedded;
 mod error;
 pub mod estimate;
 pub mod external;
 pub mod findings;
+pub mod history;
 pub mod inbox;
 pub mod kept;
 pub mod mail;

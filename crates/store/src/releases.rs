@@ -235,7 +235,7 @@ pub async fn page_files(pool: &PgPool, release: ReleaseId) -> Result<Vec<PageFil
 }
 
 /// A release, as a visitor may know it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Release {
     /// Which.
     pub id: ReleaseId,

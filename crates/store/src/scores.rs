@@ -228,20 +228,82 @@ struct PublishedRow {
     surface: Option<Value>,
 }
 
+/// Which result stands on a board: enough to tell whether the board has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedKey {
+    /// Whose result.
+    pub submission: SubmissionId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// On which release.
+    pub release: ReleaseId,
+    /// On which hardware class.
+    pub hardware_class: String,
+    /// When it was scored.
+    pub scored_at: OffsetDateTime,
+}
+
+/// What is on the boards under this scorer version, in the order of the submissions, without the results themselves.
+///
+/// # Errors
+/// When the database fails.
+pub async fn published_keys(pool: &PgPool, scorer: &str) -> Result<Vec<PublishedKey>, StoreError> {
+    type Row = (Uuid, Uuid, Uuid, String, OffsetDateTime);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT s.id, c.attempt_id, s.release_id, s.hardware_class, c.created_at
+         FROM submissions s JOIN jobs j ON j.submission_id = s.id AND j.kind = 'evaluate'
+              JOIN scores c ON c.attempt_id = j.id
+         WHERE s.state = 'published' AND c.scorer = $1 ORDER BY s.id",
+    )
+    .bind(scorer)
+    .fetch_all(pool)
+    .await?;
+    let key = |(submission, attempt, release, hardware_class, scored_at): Row| PublishedKey {
+        submission: SubmissionId(submission),
+        attempt: AttemptId(attempt),
+        release: ReleaseId(release),
+        hardware_class,
+        scored_at,
+    };
+    Ok(rows.into_iter().map(key).collect())
+}
+
 /// Everything that is on a board under this scorer version.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn published(pool: &PgPool, scorer: &str) -> Result<Vec<Published>, StoreError> {
+    published_among(pool, scorer, None).await
+}
+
+/// Of some attempts, those that are on a board under this scorer version.
+///
+/// # Errors
+/// When the database fails.
+pub async fn published_of(
+    pool: &PgPool,
+    scorer: &str,
+    attempts: &[AttemptId],
+) -> Result<Vec<Published>, StoreError> {
+    published_among(pool, scorer, Some(attempts)).await
+}
+
+async fn published_among(
+    pool: &PgPool,
+    scorer: &str,
+    attempts: Option<&[AttemptId]>,
+) -> Result<Vec<Published>, StoreError> {
     let rows = sqlx::query_as::<_, PublishedRow>(
         "SELECT s.id AS submission_id, c.attempt_id, s.release_id, s.hardware_class, s.manifest, c.scorer, c.summary,
                 c.report, m.measurements, j.seed, s.created_at AS submitted_at, j.started_at, j.finished_at, c.created_at AS scored_at,
                 c.analysis -> 'surface' AS surface
          FROM submissions s JOIN jobs j ON j.submission_id = s.id AND j.kind = 'evaluate'
               JOIN scores c ON c.attempt_id = j.id LEFT JOIN measurements m ON m.attempt_id = j.id
-         WHERE s.state = 'published' AND c.scorer = $1 ORDER BY s.id",
+         WHERE s.state = 'published' AND c.scorer = $1 AND ($2::uuid[] IS NULL OR c.attempt_id = ANY($2))
+         ORDER BY s.id",
     )
     .bind(scorer)
+    .bind(attempts.map(|attempts| attempts.iter().map(|attempt| attempt.0).collect::<Vec<Uuid>>()))
     .fetch_all(pool)
     .await?;
     // A row of an older shape must not take the whole board down.

@@ -1,7 +1,5 @@
 //! What the query of a request asks of the board: the view, found in a snapshot and answered.
 
-use std::collections::BTreeSet;
-
 use scoring::ScoringProfile;
 use selection::{Answer, Answered, Standing, View};
 use store::releases::Release;
@@ -74,10 +72,9 @@ impl<'a> Asked<'a> {
 
     /// Tracks that some model of the board ran: the ranked ones first.
     pub(crate) fn tracks(&self) -> Vec<String> {
-        let rows = self.board.map(|board| board.rows.as_slice()).unwrap_or_default();
-        let ran: BTreeSet<&String> = rows.iter().flat_map(|row| row.candidate.tracks.keys()).collect();
+        let ran = self.board.into_iter().flat_map(Board::tracks);
         let ranked = TRACKS.iter().map(|track| track.name.to_owned());
-        let others = ran.into_iter().filter(|name| TRACKS.iter().all(|track| track.name != **name));
+        let others = ran.filter(|name| TRACKS.iter().all(|track| track.name != **name));
         ranked.chain(others.cloned()).collect()
     }
 }

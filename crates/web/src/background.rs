@@ -135,13 +135,35 @@ async fn remark_on_canaries(
     store::audit::remark(&service.pool, job.submission, "canary", &reason).await
 }
 
+/// Writes the boards that have changed into their history.
+async fn remember(service: &Service, before: &Snapshot, now: &Snapshot) -> Result<(), store::StoreError> {
+    for board in now.changed_since(before) {
+        let key = (board.release, board.hardware_class.as_str());
+        store::history::record(&service.pool, key, &board.profile.scorer(), &board.history()).await?;
+    }
+    for board in before.gone_in(now) {
+        let key = (board.release, board.hardware_class.as_str());
+        store::history::record(&service.pool, key, &board.profile.scorer(), &[]).await?;
+    }
+    Ok(())
+}
+
 async fn keep_board(service: Service) {
     let mut changed = service.board_changed.subscribe();
+    // What the service began with may be news; writing down what is known already writes nothing.
+    if let Err(error) = remember(&service, &Snapshot::empty(), &service.board()).await {
+        tracing::warn!("the history of the board could not be written: {error}");
+    }
     loop {
         changed.mark_unchanged();
         let previous = service.board();
         match Snapshot::build(&service.pool, Some(&previous)).await {
-            Ok(snapshot) => service.set_board(snapshot),
+            Ok(snapshot) => {
+                if let Err(error) = remember(&service, &previous, &snapshot).await {
+                    tracing::warn!("the history of the board could not be written: {error}");
+                }
+                service.set_board(snapshot);
+            }
             Err(error) => {
                 // The last snapshot stays; pages carry a banner saying so.
                 tracing::warn!("the board could not be rebuilt: {error}");

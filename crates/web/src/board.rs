@@ -1,6 +1,9 @@
 //! The board: one immutable snapshot in memory, built from the database, read by every page and by the API.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use protocol::{AttemptId, ReleaseId, SubmissionId};
 use scoring::ScoringProfile;
@@ -9,7 +12,8 @@ use serde::Serialize;
 use store::{
     PgPool, StoreError,
     external::{self, ExternalBoard},
-    releases::{self, Release, Size},
+    history::Place,
+    releases::{self, PageFile, Release, Size},
     scores::{self, ByScorer, Published},
     self_reports::{self, SelfReport},
 };
@@ -19,6 +23,9 @@ use crate::{
     asked::{Asked, no_place},
     ranking, scorer, tracks,
 };
+
+/// Results read from the database at once.
+const RESULTS_AT_ONCE: usize = 256;
 
 /// Everything a visitor can see, at one moment.
 pub struct Snapshot {
@@ -33,6 +40,8 @@ pub struct Snapshot {
     /// Results that their senders vouch for alone.
     pub self_reports: Vec<SelfReport>,
     sizes: Vec<(ReleaseId, Size)>,
+    /// What the pages of each release show: pictures, figures and samples, by name.
+    files: BTreeMap<ReleaseId, Arc<[PageFile]>>,
     by_scorer: BTreeMap<AttemptId, Vec<ByScorer>>,
     unscored: BTreeMap<(ReleaseId, &'static str), usize>,
 }
@@ -48,6 +57,10 @@ pub struct Board {
     pub hardware_class: String,
     /// Best first.
     pub rows: Vec<Row>,
+    /// Names of the tracks that some row ran.
+    ran: BTreeSet<String>,
+    /// Where the row of a submission is.
+    places: HashMap<SubmissionId, usize>,
     /// What it was made from: attempts and when they were scored. The same makes the same board.
     made_from: Vec<(AttemptId, OffsetDateTime)>,
 }
@@ -66,7 +79,7 @@ pub struct Row {
     /// Share of the bootstrap draws of accuracy and speed in which that holds.
     pub front_probability: f64,
     /// The result.
-    pub result: Published,
+    pub result: Arc<Published>,
     /// The model as a visitor chooses by it.
     pub candidate: Candidate,
 }
@@ -83,8 +96,16 @@ impl Snapshot {
     pub(crate) async fn build(pool: &PgPool, previous: Option<&Self>) -> Result<Self, StoreError> {
         let releases = releases::frozen(pool).await?;
         let mut sizes = Vec::with_capacity(releases.len());
+        let mut files = BTreeMap::new();
         for release in &releases {
             sizes.push((release.id, releases::size(pool, release.id).await?));
+            // A frozen release never changes.
+            let known = previous.and_then(|previous| previous.files.get(&release.id)).cloned();
+            let shown = match known {
+                Some(shown) => shown,
+                None => releases::page_files(pool, release.id).await?.into(),
+            };
+            files.insert(release.id, shown);
         }
         let mut boards = Vec::new();
         let mut unscored = BTreeMap::new();
@@ -92,27 +113,39 @@ impl Snapshot {
             for kept in scores::unscored(pool, &profile.scorer(), None).await? {
                 *unscored.entry((kept.release, profile.name)).or_default() += 1;
             }
-            let mut groups: BTreeMap<(ReleaseId, String), Vec<Published>> = BTreeMap::new();
-            for result in scores::published(pool, &profile.scorer()).await? {
-                groups.entry((result.release, result.hardware_class.clone())).or_default().push(result);
+            let mut groups: BTreeMap<(ReleaseId, String), Vec<(AttemptId, OffsetDateTime)>> = BTreeMap::new();
+            for key in scores::published_keys(pool, &profile.scorer()).await? {
+                groups
+                    .entry((key.release, key.hardware_class))
+                    .or_default()
+                    .push((key.attempt, key.scored_at));
             }
-            for ((release, hardware_class), results) in groups {
-                let made_from: Vec<_> =
-                    results.iter().map(|result| (result.attempt, result.scored_at)).collect();
-                let same = previous.and_then(|previous| {
+            for ((release, hardware_class), made_from) in groups {
+                let before = previous.and_then(|previous| {
                     previous.boards.iter().find(|board| {
                         board.release == release
                             && board.profile == profile
                             && board.hardware_class == hardware_class
-                            && board.made_from == made_from
                     })
                 });
-                if let Some(board) = same {
+                if let Some(board) = before.filter(|board| board.made_from == made_from) {
                     boards.push(Arc::clone(board));
-                } else {
-                    let rows = ranking::rank(pool, results).await?;
-                    boards.push(Arc::new(Board { release, profile, hardware_class, rows, made_from }));
+                    continue;
                 }
+                let results = results(pool, profile, &made_from, before.map(Arc::as_ref)).await?;
+                let rows = ranking::rank(pool, results).await?;
+                let ran = rows.iter().flat_map(|row| row.candidate.tracks.keys().cloned()).collect();
+                let places =
+                    rows.iter().enumerate().map(|(place, row)| (row.result.submission, place)).collect();
+                boards.push(Arc::new(Board {
+                    release,
+                    profile,
+                    hardware_class,
+                    rows,
+                    ran,
+                    places,
+                    made_from,
+                }));
             }
         }
         let mut by_scorer: BTreeMap<AttemptId, Vec<ByScorer>> = BTreeMap::new();
@@ -127,9 +160,53 @@ impl Snapshot {
             external,
             self_reports: self_reports::list(pool).await?,
             sizes,
+            files,
             by_scorer,
             unscored,
         })
+    }
+
+    /// Whether a visitor would read the same in both. What was not ranked anew is the same board.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        let same_boards = self.boards.len() == other.boards.len()
+            && self.boards.iter().zip(&other.boards).all(|(board, other)| Arc::ptr_eq(board, other));
+        same_boards
+            && self.releases == other.releases
+            && self.external == other.external
+            && self.self_reports.iter().map(|it| it.id).eq(other.self_reports.iter().map(|it| it.id))
+            && self.sizes == other.sizes
+            && self.by_scorer == other.by_scorer
+            && self.unscored == other.unscored
+    }
+
+    /// A snapshot of nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            built_at: OffsetDateTime::UNIX_EPOCH,
+            releases: Vec::new(),
+            boards: Vec::new(),
+            external: Vec::new(),
+            self_reports: Vec::new(),
+            sizes: Vec::new(),
+            files: BTreeMap::new(),
+            by_scorer: BTreeMap::new(),
+            unscored: BTreeMap::new(),
+        }
+    }
+
+    /// The ranking boards that were ranked anew since another snapshot.
+    pub(crate) fn changed_since(&self, before: &Self) -> impl Iterator<Item = &Board> {
+        let is_new = |board: &&Arc<Board>| {
+            board.profile == scorer::RANKING && !before.boards.iter().any(|it| Arc::ptr_eq(it, board))
+        };
+        self.boards.iter().filter(is_new).map(Arc::as_ref)
+    }
+
+    /// The ranking boards that are no more in another snapshot.
+    pub(crate) fn gone_in(&self, now: &Self) -> impl Iterator<Item = &Board> {
+        let ranking = self.each_board().filter(|board| board.profile == scorer::RANKING);
+        ranking
+            .filter(|board| !now.boards_of(board.release).any(|it| it.hardware_class == board.hardware_class))
     }
 
     /// The release of this name: `slug` is its newest version, `slug@version` one of them; nothing is the newest of
@@ -147,6 +224,11 @@ impl Snapshot {
     /// How large a release is.
     pub(crate) fn size(&self, release: ReleaseId) -> Option<Size> {
         self.sizes.iter().find(|(id, _)| *id == release).map(|(_, size)| *size)
+    }
+
+    /// Files of the pages of a release.
+    pub(crate) fn files(&self, release: ReleaseId) -> Arc<[PageFile]> {
+        self.files.get(&release).cloned().unwrap_or_default()
     }
 
     /// Every board.
@@ -190,10 +272,57 @@ impl Snapshot {
     }
 }
 
+/// The results of a board: what stood on it before is taken over, the rest is read.
+async fn results(
+    pool: &PgPool,
+    profile: ScoringProfile,
+    made_from: &[(AttemptId, OffsetDateTime)],
+    before: Option<&Board>,
+) -> Result<Vec<Arc<Published>>, StoreError> {
+    let mut known: HashMap<AttemptId, Arc<Published>> = before
+        .into_iter()
+        .flat_map(|board| &board.rows)
+        .map(|row| (row.result.attempt, row.result.clone()))
+        .collect();
+    let is_known = |(attempt, scored_at): &&(AttemptId, OffsetDateTime)| {
+        known.get(attempt).is_some_and(|result| result.scored_at == *scored_at)
+    };
+    let new: Vec<AttemptId> =
+        made_from.iter().filter(|key| !is_known(key)).map(|(attempt, _)| *attempt).collect();
+    for some in new.chunks(RESULTS_AT_ONCE) {
+        for result in scores::published_of(pool, &profile.scorer(), some).await? {
+            known.insert(result.attempt, Arc::new(result));
+        }
+    }
+    // What left the board in between, or cannot be read, is left out.
+    Ok(made_from.iter().filter_map(|(attempt, _)| known.remove(attempt)).collect())
+}
+
 impl Board {
     /// The row of a submission.
     pub(crate) fn row(&self, submission: SubmissionId) -> Option<&Row> {
-        self.rows.iter().find(|row| row.result.submission == submission)
+        self.places.get(&submission).map(|place| &self.rows[*place])
+    }
+
+    /// Its places, to be written down.
+    pub(crate) fn history(&self) -> Vec<Place> {
+        let narrow = |place: u32| i32::try_from(place).unwrap_or(i32::MAX);
+        self.rows
+            .iter()
+            .map(|row| Place {
+                submission: row.result.submission,
+                attempt: row.result.attempt,
+                place: narrow(row.rank),
+                interval: (narrow(row.rank_interval.0), narrow(row.rank_interval.1)),
+                wer: row.candidate.average.value,
+                wer_interval: row.candidate.average.interval,
+            })
+            .collect()
+    }
+
+    /// Names of the tracks that some row ran.
+    pub(crate) fn tracks(&self) -> &BTreeSet<String> {
+        &self.ran
     }
 }
 

@@ -138,7 +138,12 @@ impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         self.log();
         let mut response = self.status().into_response();
-        if let Self::QuotaSpent(_, Some(seconds)) = self {
+        let retry_after = match self {
+            Self::QuotaSpent(_, seconds) => seconds,
+            Self::Unavailable(_) => Some(60),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(Arc::new(self));

@@ -21,6 +21,7 @@ mod hub;
 mod items;
 mod mail;
 mod pages;
+mod prepared;
 mod ranking;
 mod routes;
 mod runtimes;
@@ -37,12 +38,13 @@ use std::{
     future::{Future, IntoFuture},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
+use axum::ServiceExt as _;
 use board::Snapshot;
 use protocol::Limits;
 pub use scorer::{BoardChange, RankChange, RescoreError, Rescored, Rescoring, rescore};
@@ -51,6 +53,7 @@ use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
 };
+use tower_layer::Layer as _;
 
 /// How long requests in progress may take when the service stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
@@ -155,6 +158,9 @@ pub struct Service {
     hub: Arc<hub::Hub>,
     board: Arc<ArcSwap<Snapshot>>,
     board_is_stale: Arc<AtomicBool>,
+    /// Counts what changes every page: another board, or a database that goes away or comes back.
+    generation: Arc<AtomicU64>,
+    prepared: Arc<prepared::Prepared>,
     jobs_changed: watch::Sender<()>,
     board_changed: watch::Sender<()>,
     stopping: watch::Sender<bool>,
@@ -178,6 +184,8 @@ impl Service {
             settings: Arc::new(settings),
             board: Arc::new(ArcSwap::from_pointee(snapshot)),
             board_is_stale: Arc::new(AtomicBool::new(false)),
+            generation: Arc::default(),
+            prepared: Arc::default(),
             jobs_changed: watch::Sender::new(()),
             board_changed: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
@@ -190,17 +198,30 @@ impl Service {
         self.board.load_full()
     }
 
+    /// Takes a newly built board; one that says the same as the board there is changes nothing.
     fn set_board(&self, snapshot: Snapshot) {
-        self.board.store(Arc::new(snapshot));
-        self.board_is_stale.store(false, Ordering::Relaxed);
+        let was_stale = self.board_is_stale.swap(false, Ordering::AcqRel);
+        let is_new = !snapshot.says_the_same_as(&self.board.load());
+        if is_new {
+            self.board.store(Arc::new(snapshot));
+        }
+        if is_new || was_stale {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     fn mark_board_stale(&self) {
-        self.board_is_stale.store(true, Ordering::Relaxed);
+        if !self.board_is_stale.swap(true, Ordering::AcqRel) {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     fn board_is_stale(&self) -> bool {
-        self.board_is_stale.load(Ordering::Relaxed)
+        self.board_is_stale.load(Ordering::Acquire)
     }
 
     fn is_stopping(&self) -> bool {
@@ -226,7 +247,9 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let mut loops = background::start(&service);
     let stopping = service.clone();
-    let server = axum::serve(listener, routes::router(service.clone()))
+    let keeping = axum::middleware::from_fn_with_state(service.clone(), prepared::answer);
+    let router = keeping.layer(routes::router(service.clone()));
+    let server = axum::serve(listener, router.into_make_service())
         .with_graceful_shutdown(async move { stopping.stopped().await })
         .into_future();
     let mut server = std::pin::pin!(server);

@@ -1,7 +1,10 @@
 //! Example data: invented models with invented numbers, and every page made of them.
 
 use askama::Template;
-use charts::{Axis, Curve, CurvesChart, Embedding, Layout as ChartLayout, ParetoChart, ParetoPoint, pareto};
+use charts::{
+    Axis, Curve, CurvesChart, Embedding, Layout as ChartLayout, Measure, ParetoChart, ParetoPoint, TimeLine,
+    TimeSpan, Timeline, pareto, timeline,
+};
 use protocol::{
     AttemptId, BuildId, Calibration, DecodingValue, FailureClass, Flag, FlagKind, ItemId, LatencyBucket,
     LatencyByDuration, LatencyPercentiles, Measurements, ModelManifest, NodeFingerprint, Stage,
@@ -11,20 +14,21 @@ use selection::{Column, Purpose, Sort, View};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
-    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, BuildRow, Bytes, Cell, Chart, Choice,
-    ClassRow, ComparePage, ComparedModel, Comparison, ConditionRow, ConfusionRow, Corpus, Count, Curves,
-    Deadline, Details, Difference, Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage,
-    ExternalRow, ExternalSource, Failure, FaultRow, FieldErrors, FileRow, Filter, FindingView, FrontEnd,
-    HistoryRow, InboxEntry, InboxPage, Interval, Layout, LeaseRow, Link, LiveProgress, LoginPage, Makeup,
-    Measured, MessageView, MethodPage, ModelPage, MyRoomPage, NamedAction, NodePage, Notice, ObjectionView,
-    Offer, OpenObjection, PaceRow, PairRow, Params, ParetoPage, ParetoRow, Piece, PredictionRow, Preview,
+    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, BuildRow, Bytes, Cell, ChangeRow,
+    ChangesPage, Chart, Choice, ClassRow, ComparePage, ComparedModel, Comparison, ConditionRow, ConfusionRow,
+    Corpus, Count, Curves, Deadline, Details, Difference, Elsewhere, EntityRow, ErrorPage, Estimate,
+    Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaqPage, FaultRow, FieldErrors, FileRow,
+    Filter, FindingView, FrontEnd, HistoryPage, HistoryRow, InboxEntry, InboxPage, Interval, LadderRow,
+    Layout, LeaseRow, Link, LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage,
+    MomentRow, MyRoomPage, NamedAction, NodePage, Notice, ObjectionView, Offer, OpenObjection, OwnHistory,
+    PaceRow, Paging, PairRow, Params, ParetoPage, ParetoRow, Piece, PlaceRow, PredictionRow, Preview,
     Probability, Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow,
-    ReasonTemplate, RecordPage, ReleaseFacts, ReleaseRow, ReleasesPage, ResponseRow, ResponseTable,
-    ReviewPage, Revised, RoomForm, RoomView, RowStanding, Rtfx, ScorerResult, Scoring, Seat, Seconds,
-    Section, Several, SeveralTrack, SourceLine, SourceView, StateCount, SubmissionPage, SubmissionRow,
-    SubmissionsPage, SubmitForm, SubmitPage, TRACKS, TimelineEvent, Timestamp, Timing, TokenMove,
-    TrackComparison, TrackResult, User, Weakness, WebhookRow, WebhooksPage, WeightField, Why, WorkerRow,
-    WorkersPage,
+    ReasonTemplate, RecordPage, ReleaseFacts, ReleaseNote, ReleaseRow, ReleasesPage, ResponseRow,
+    ResponseTable, ReviewPage, Revised, RoomCell, RoomForm, RoomRow, RoomView, RowStanding, Rtfx,
+    ScorerResult, Scoring, Seat, Seconds, Section, Several, SeveralTrack, SnapshotPage, SourceLine,
+    SourceView, StateCount, StayRow, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage,
+    TRACKS, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness,
+    WebhookRow, WebhooksPage, WeightField, Why, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -90,6 +94,14 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
         page("record", record(model).render()),
         page("webhooks", webhooks(model).render()),
         page("method", method(model).render()),
+        page("history", history(model).render()),
+        page(
+            "history-empty",
+            HistoryPage { moments: Vec::new(), chart: String::new(), ..history(model) }.render(),
+        ),
+        page("snapshot", snapshot(model).render()),
+        page("changes", changes(model).render()),
+        page("faq", FaqPage { layout: layout(Section::Elsewhere), release: "demo-1".to_owned() }.render()),
         page("error-404", error(404, "There is no such address here.").render()),
         page("error-400", error(400, format!("There is no release called “{model}”.")).render()),
         page("error-401", error(401, "This page needs an account: log in first.").render()),
@@ -112,6 +124,111 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
 /// The chart as a file.
 pub(crate) fn standalone_chart(model: &str) -> String {
     pareto(&chart_of(&points(model), ChartLayout::Wide, Embedding::Standalone))
+}
+
+fn moment(id: i64, minutes: i64) -> MomentRow {
+    MomentRow {
+        id,
+        at: ago(minutes),
+        models: Count(12),
+        scorer: "ffasr@1/whisper-en@1".to_owned(),
+        before: (id > 1).then_some(id - 1),
+    }
+}
+
+/// Places of a few models over time.
+fn places(model: &str, is_named: bool) -> String {
+    let line = |label: &str, steps: [f64; 3]| TimeLine {
+        label: if is_named { label.to_owned() } else { String::new() },
+        href: is_named.then(|| "/models/1".to_owned()),
+        spans: steps
+            .into_iter()
+            .zip([(0.0, 0.4), (0.4, 0.7), (0.7, 1.0)])
+            .map(|(value, time)| TimeSpan {
+                time,
+                value,
+                band: (!is_named).then_some((value.min(2.0), value + 1.0)),
+            })
+            .collect(),
+    };
+    let lines = [(model, [2.0, 1.0, 1.0]), ("Wav2vec small", [1.0, 2.0, 3.0]), ("Echo", [3.0, 3.0, 2.0])];
+    let lines = lines.into_iter().take(if is_named { 3 } else { 1 });
+    timeline(&Timeline {
+        id: format!("places-{is_named}"),
+        title: "Places over time".to_owned(),
+        description: "Each step is a change of the board.".to_owned(),
+        measure: Measure::Place,
+        times: vec![(0.0, "3 May 2026".to_owned()), (1.0, "now".to_owned())],
+        lines: lines.map(|(label, steps)| line(label, steps)).collect(),
+    })
+}
+
+fn history(model: &str) -> HistoryPage {
+    HistoryPage {
+        layout: layout(Section::Elsewhere),
+        release: "demo-1".to_owned(),
+        hardware_class: "cpu-2core".to_owned(),
+        releases: vec![choice("demo-1", "Demo 1", true)],
+        hardware_classes: vec![choice("cpu-2core", "cpu-2core", true)],
+        chart: places(model, true),
+        drawn: 3,
+        moments: vec![moment(3, 4), moment(2, 600), moment(1, 2_000)],
+        has_more: false,
+        benchmarks: vec![ReleaseNote {
+            name: "demo-1 1".to_owned(),
+            title: "Demo release".to_owned(),
+            frozen_at: ago(3_000),
+            manifest_sha256: "ab".repeat(32),
+            size: Some((Count(2_000), Count(48), Count(14))),
+            notes: Some("The first.".to_owned()),
+            href: "/method#release-demo-1-1".to_owned(),
+        }],
+    }
+}
+
+fn snapshot(model: &str) -> SnapshotPage {
+    let row = |model: &str, place: u32, since| PlaceRow {
+        model: model.to_owned(),
+        href: "/models/1".to_owned(),
+        organisation: "Acme".to_owned(),
+        rank: Rank { place, low: 1, high: 3 },
+        wer: Estimate::new(0.1 + f64::from(place) / 50.0, Some((0.1, 0.2))),
+        since,
+    };
+    SnapshotPage {
+        layout: layout(Section::Elsewhere),
+        release: "demo-1 1".to_owned(),
+        hardware_class: "cpu-2core".to_owned(),
+        moment: moment(2, 600),
+        after: Some(3),
+        latest: 3,
+        rows: vec![row(model, 1, None), row("Echo", 2, Some("Withdrawn"))],
+    }
+}
+
+fn changes(model: &str) -> ChangesPage {
+    let rank = |place| Rank { place, low: place, high: place + 1 };
+    let row = |before: Option<u32>, after: Option<u32>, why: &str| ChangeRow {
+        model: model.to_owned(),
+        href: "/models/1".to_owned(),
+        before: before.map(rank),
+        after: after.map(rank),
+        difference: before.zip(after).map(|_| Difference(-0.012)),
+        why: why.to_owned(),
+    };
+    ChangesPage {
+        layout: layout(Section::Elsewhere),
+        release: "demo-1 1".to_owned(),
+        hardware_class: "cpu-2core".to_owned(),
+        from: moment(1, 2_000),
+        to: moment(3, 4),
+        changes: vec![
+            row(Some(3), Some(1), "Run again."),
+            row(None, Some(2), "New on the board."),
+            row(Some(2), None, "Quarantined. The reference of three items was wrong."),
+        ],
+        unmoved: 9,
+    }
 }
 
 fn ago(minutes: i64) -> Timestamp {
@@ -322,6 +439,7 @@ fn chart(points: &[ParetoPoint]) -> Chart {
         compact: pareto(&chart_of(points, ChartLayout::Compact, Embedding::Inline)),
         svg_href: Some("/pareto.svg?release=demo-1".to_owned()),
         reading: "Down is more accurate, right is better.".to_owned(),
+        undrawn: 0,
     }
 }
 
@@ -359,6 +477,12 @@ fn board(model: &str, sort: Sort) -> BoardPage {
         columns: usual_columns(),
         models: Count(rows.len() as u64),
         hidden: 0,
+        paging: Paging { first: 1, last: rows.len(), of: rows.len(), ..Paging::default() },
+        full_scale: rows
+            .iter()
+            .filter_map(|row| row.score)
+            .map(|score| score.interval.map_or(score.value.0, |interval| interval.high.0))
+            .fold(0.0, f64::max),
         chart: Some(chart(&points(model))),
         rows,
     }
@@ -448,6 +572,7 @@ fn pareto_page(model: &str) -> ParetoPage {
         chart: Some(chart(&points(model))),
         axes: ("Avg WER, %".to_owned(), "RTFx, times real time".to_owned()),
         rows,
+        paging: Paging::default(),
         left_out: 2,
     }
 }
@@ -746,6 +871,18 @@ fn model_page(model: &str) -> ModelPage {
         }),
         scoring: scoring("ffasr"),
         weakness: Some(weakness()),
+        history: OwnHistory {
+            rates: String::new(),
+            places: places(model, false),
+            stays: vec![StayRow {
+                from: ago(600),
+                until: None,
+                snapshot: 2,
+                rank: Rank { place: 2, low: 1, high: 3 },
+                wer: Estimate::new(0.124, Some((0.118, 0.131))),
+                is_rerun: true,
+            }],
+        },
         by_scorer: vec![
             scorer_result("ffasr@1/whisper-en@1", "ranks", 0.134, true),
             scorer_result("open-asr@1/open-asr-en@1", "profile", 0.129, false),
@@ -810,7 +947,43 @@ fn weakness() -> Weakness {
         count: Count(count),
         utterances: Count(count / 2),
     };
+    let cell =
+        |items: u64, wer: f64| RoomCell { items: Count(items), wer: (items >= 5).then_some(Rate(wer)) };
+    let room = |name: &str, rates: [f64; 6]| RoomRow {
+        room: name.to_owned(),
+        cells: rates.into_iter().zip([0, 96, 3, 88, 12, 41]).map(|(rate, items)| cell(items, rate)).collect(),
+        all: cell(240, rates[1]),
+    };
+    let rung = |step: &str, track: &str, wer: f64, more: f64| LadderRow {
+        step: step.to_owned(),
+        track: track.to_owned(),
+        from: (more > 0.0).then(|| "near".to_owned()),
+        wer: Rate(wer),
+        increment: (more > 0.0).then_some((
+            Difference(more),
+            Difference(more - 0.011),
+            Difference(more + 0.012),
+        )),
+        strip: if more > 0.0 {
+            charts::interval_strip(more, Some((more - 0.011, more + 0.012)), 0.2)
+        } else {
+            String::new()
+        },
+    };
     Weakness {
+        ladder: vec![
+            rung("dry speech", "near", 0.031, 0.0),
+            rung("reverberation", "reverb-only", 0.062, 0.031),
+            rung("noise", "noise-only", 0.084, 0.053),
+            rung("both", "far-mid", 0.139, 0.108),
+            rung("motion", "moving-mid", 0.151, 0.012),
+        ],
+        snr_bins: vec!["below \u{2212}4", "\u{2212}4 to 7", "7 to 13", "13 to 24", "24 and more", "no noise"],
+        rooms: vec![
+            room("restaurant", [0.9, 0.412, 0.231, 0.112, 0.081, 0.07]),
+            room("bathroom", [0.9, 0.301, 0.187, 0.092, 0.061, 0.05]),
+        ],
+        fewest_items: 5,
         far_near: Some(("4.22".to_owned(), Some("3.71–4.80".to_owned()))),
         chars: pair(0.021, 0.108),
         punctuation: pair(0.211, 0.324),

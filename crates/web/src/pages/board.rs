@@ -1,6 +1,6 @@
 //! The board: ranked table and Pareto chart.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use axum::{
     extract::State,
@@ -9,7 +9,7 @@ use axum::{
 use charts::{Axis, Better, Embedding, ParetoChart, ParetoPoint};
 use scoring::ScoringProfile;
 use selection::{
-    Accuracy, Answered, Column, Cost, LicenceChoice, PURPOSES, Purpose, SizeClass, Standing, View,
+    Accuracy, Answered, Column, Cost, LicenceChoice, PURPOSES, Page, Purpose, SizeClass, Standing, View,
 };
 
 use super::{layout, method, model};
@@ -23,12 +23,16 @@ use crate::{
     fronts::Front,
     scorer,
     views::{
-        BoardPage, BoardRow, Cell, Chart, Choice, Count, Elsewhere, Estimate, Link, Offer, Params,
+        BoardPage, BoardRow, Cell, Chart, Choice, Count, Elsewhere, Estimate, Link, Offer, Paging, Params,
         Probability, PurposeView, Rate, ReleaseFacts, RowStanding, Rtfx, Scoring, Seconds, Section, TRACKS,
         WeightField, Why, url_component,
     },
 };
 
+/// Most words to choose from in a list; others are found by typing.
+pub(super) const MOST_CHOICES: usize = 200;
+/// Most points of a chart.
+const MOST_POINTS: usize = 200;
 /// The most a weight can be in the form.
 const MOST_WEIGHT: f64 = 5.0;
 
@@ -68,6 +72,7 @@ pub(crate) async fn show(
     let columns = columns(&asked);
     let fronts = asked.fronts();
     let chart = chart(&asked, &fronts, &scoring);
+    let shown = asked.view.page.of(asked.answer.rows.len());
     let page = BoardPage {
         facts: facts(&snapshot, &asked),
         corpus: asked.release.and_then(|release| method::corpus(&release.about)),
@@ -76,8 +81,12 @@ pub(crate) async fn show(
         rows: asked
             .rows()
             .zip(&fronts)
+            .skip(shown.start)
+            .take(shown.len())
             .map(|((answered, row), front)| row_view(&asked, answered, row, *front, &columns, &scoring))
             .collect(),
+        paging: Paging::new(&asked.view, asked.answer.rows.len(), "/"),
+        full_scale: full_scale(&asked),
         models: Count(asked.board.map_or(0, |board| board.rows.len() as u64)),
         hidden: asked.answer.hidden,
         hardware_class: asked.hardware_class.clone(),
@@ -91,10 +100,16 @@ pub(crate) async fn show(
     Ok(super::page(&page)?.into_response())
 }
 
+/// The upper end of the largest interval of a score.
+fn full_scale(asked: &Asked<'_>) -> f64 {
+    let scores = asked.answer.rows.iter().filter_map(|row| row.score);
+    scores.map(|score| estimate(score).upper()).fold(0.0, f64::max)
+}
+
 /// The view as a file: JSON, `/csv` or `/pareto.svg`.
 pub(super) fn file_href(asked: &Asked<'_>, suffix: &str) -> String {
     let release = asked.view.release.as_deref().unwrap_or_default();
-    let view = View { release: None, ..asked.view.clone() };
+    let view = View { release: None, page: Page::default(), ..asked.view.clone() };
     view.href(&format!("/api/v1/boards/{}{suffix}", url_component(release)))
 }
 
@@ -143,9 +158,7 @@ fn columns(asked: &Asked<'_>) -> Vec<Column> {
 fn offer(snapshot: &Snapshot, asked: &Asked<'_>, columns: &[Column]) -> Offer {
     let view = &asked.view;
     let rows = asked.board.map(|board| board.rows.as_slice()).unwrap_or_default();
-    let of_all = |word: fn(&Row) -> &str| -> Vec<&str> {
-        rows.iter().map(word).collect::<BTreeSet<_>>().into_iter().collect()
-    };
+    let of_all = |word: fn(&Row) -> &str| most_frequent(rows.iter().map(word));
     let words = |all: Vec<&str>, chosen: Option<&str>| -> Vec<Choice> {
         all.into_iter().map(|word| choice(word, word, chosen == Some(word))).collect()
     };
@@ -178,6 +191,21 @@ fn offer(snapshot: &Snapshot, asked: &Asked<'_>, columns: &[Column]) -> Offer {
     }
 }
 
+/// Words to choose from, in their order: all, or the most frequent if there are more than one can look through.
+fn most_frequent<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for word in words {
+        *counts.entry(word).or_default() += 1;
+    }
+    let mut chosen: Vec<(&str, usize)> = counts.into_iter().collect();
+    if chosen.len() > MOST_CHOICES {
+        chosen.sort_by_key(|(_, count)| Reverse(*count));
+        chosen.truncate(MOST_CHOICES);
+        chosen.sort_unstable();
+    }
+    chosen.into_iter().map(|(word, _)| word).collect()
+}
+
 pub(super) fn choice(value: &str, label: &str, selected: bool) -> Choice {
     Choice { value: value.to_owned(), label: label.to_owned(), selected }
 }
@@ -185,7 +213,8 @@ pub(super) fn choice(value: &str, label: &str, selected: bool) -> Choice {
 pub(super) fn purposes(view: &View, path: &str) -> Vec<Link> {
     let to = |purpose: Purpose, label: &str| Link {
         is_current: view.purpose == purpose,
-        href: View { purpose, sort: selection::Sort::default(), ..view.clone() }.href(path),
+        href: View { purpose, sort: selection::Sort::default(), page: Page::default(), ..view.clone() }
+            .href(path),
         label: label.to_owned(),
     };
     let ranking = to(Purpose::Ranking, "Ranking");
@@ -343,11 +372,11 @@ pub(super) fn href(row: &Row, scoring: &Scoring) -> String {
 
 /// The chart of a view, over its axes.
 pub(super) fn chart(asked: &Asked<'_>, fronts: &[Front], scoring: &Scoring) -> Option<Chart> {
-    let points = points(asked, fronts, |row| href(row, scoring));
+    let (points, undrawn) = points(asked, fronts, |row| href(row, scoring));
     let title = chart_title(&asked.view);
     (!points.is_empty()).then(|| {
         let svg = file_href(asked, "/pareto.svg");
-        both_layouts("pareto", &title, points, axes(&asked.view), Some(svg))
+        Chart { undrawn, ..both_layouts("pareto", &title, points, axes(&asked.view), Some(svg)) }
     })
 }
 
@@ -400,7 +429,7 @@ pub(super) fn both_layouts(
     let wide = charts::pareto(&chart);
     chart.id = format!("{id}-compact");
     chart.layout = charts::Layout::Compact;
-    Chart { wide, compact: charts::pareto(&chart), svg_href, reading }
+    Chart { wide, compact: charts::pareto(&chart), svg_href, reading, undrawn: 0 }
 }
 
 /// The chart of a view as a file of its own.
@@ -413,21 +442,36 @@ pub(crate) fn standalone_chart(asked: &Asked<'_>) -> String {
             .to_owned(),
         across,
         error_title,
-        points: points(asked, &asked.fronts(), |row| format!("/models/{}", row.result.submission)),
+        points: points(asked, &asked.fronts(), |row| format!("/models/{}", row.result.submission)).0,
         layout: charts::Layout::Wide,
         embedding: Embedding::Standalone,
     })
 }
 
-fn points(asked: &Asked<'_>, fronts: &[Front], href: impl Fn(&Row) -> String) -> Vec<ParetoPoint> {
+/// The points of a chart, and how many more there are: those that may be on the front, then those of the best places.
+fn points(asked: &Asked<'_>, fronts: &[Front], href: impl Fn(&Row) -> String) -> (Vec<ParetoPoint>, usize) {
     let (axis, errors) = axes(&asked.view);
     let errors = errors.trim_end_matches(", %");
     let (across, unit) = axis.title.split_once(", ").unwrap_or((&axis.title, ""));
     let unit = if asked.view.cost == Cost::Rtfx { String::new() } else { format!(" {unit}") };
-    asked
+    let mut placed: Vec<_> = asked
         .rows()
         .zip(fronts)
-        .filter(|((answered, _), _)| answered.standing.place().is_some())
+        .filter(|((answered, row), _)| {
+            answered.standing.place().is_some()
+                && asked.view.error(answered, &row.candidate).is_some()
+                && asked.view.cost.of(&row.candidate).is_some()
+        })
+        .collect();
+    let undrawn = placed.len().saturating_sub(MOST_POINTS);
+    if undrawn > 0 {
+        placed.sort_by_key(|((answered, _), front)| {
+            (!front.is_on, front.probability < 0.005, answered.standing.place())
+        });
+        placed.truncate(MOST_POINTS);
+    }
+    let points = placed
+        .into_iter()
         .filter_map(|((answered, row), front)| {
             let error = asked.view.error(answered, &row.candidate)?;
             let cost = asked.view.cost.of(&row.candidate)?;
@@ -447,7 +491,8 @@ fn points(asked: &Asked<'_>, fronts: &[Front], href: impl Fn(&Row) -> String) ->
                 on_front: front.is_on,
             })
         })
-        .collect()
+        .collect();
+    (points, undrawn)
 }
 
 /// The numbers of a point in words.

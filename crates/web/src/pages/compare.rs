@@ -5,7 +5,11 @@ use protocol::{ModelManifest, SubmissionId};
 use scoring::{Scheme, ScoringProfile};
 use serde::Deserialize;
 
-use super::{Page, board::scoring_view, layout, page, weakness};
+use super::{
+    Page,
+    board::{MOST_CHOICES, scoring_view},
+    layout, page, weakness,
+};
 use crate::{
     Service,
     auth::Visitor,
@@ -15,8 +19,8 @@ use crate::{
     extract::Query,
     runtimes, scorer,
     views::{
-        Choice, ComparePage, ComparedModel, Comparison, Count, Difference, Interval, PairRow, Params, Rate,
-        Rtfx, Seat, Section, Several, SeveralTrack, TRACKS, TrackComparison,
+        Choice, ComparePage, ComparedModel, Comparison, Count, Difference, Interval, Notice, PairRow, Params,
+        Rate, Rtfx, Seat, Section, Several, SeveralTrack, TRACKS, TrackComparison,
     },
 };
 
@@ -85,15 +89,22 @@ pub(crate) async fn show(
     let (board, rows) = chosen.rows(&snapshot)?;
     let release =
         board.and_then(|board| snapshot.releases.iter().find(|release| release.id == board.release));
-    let results: Vec<_> = rows.iter().map(|row| &row.result).collect();
-    let pairs = if rows.len() > 1 { comparison::compare_each(&service, &results).await? } else { Vec::new() };
+    let results: Vec<_> = rows.iter().map(|row| &*row.result).collect();
     let mut layout = layout(&service, Section::Board, user.as_ref());
+    let mut pairs = Vec::new();
+    if rows.len() > 1 && service.board_is_stale() {
+        let text = "Item by item they are compared from the database, which does not answer. What the board knows of them is below; \
+                    the comparison is here again as soon as the database is.";
+        layout.notice = Some(Notice { is_problem: true, text: text.to_owned() });
+    } else if rows.len() > 1 {
+        pairs = comparison::compare_each(&service, &results).await?;
+    }
     layout.scorer = Some(profile.scorer());
     if let [a, b] = rows.as_slice() {
         let (a, b) = (a.result.submission, b.result.submission);
         layout.json_href = Some(format!("/api/v1/compare?a={a}&b={b}&profile={}", profile.name));
     }
-    let named: Vec<_> = rows.iter().map(|row| (row.candidate.name.clone(), &row.result)).collect();
+    let named: Vec<_> = rows.iter().map(|row| (row.candidate.name.clone(), &*row.result)).collect();
     let curves = if rows.len() > 1 { weakness::overlaid(&service, &named).await } else { Vec::new() };
     page(&ComparePage {
         layout,
@@ -105,7 +116,7 @@ pub(crate) async fn show(
             ([a, b], [pair]) => Some(view(a, b, pair)),
             _ => None,
         },
-        several: (rows.len() > 2).then(|| several(&rows, &pairs)),
+        several: (rows.len() > 2 && !pairs.is_empty()).then(|| several(&rows, &pairs)),
         curves,
     })
 }
@@ -119,7 +130,10 @@ fn seats(board: Option<&Board>, chosen: &[&Row]) -> Vec<Seat> {
             label: row.candidate.name.clone(),
             selected: Some(row.result.submission) == here,
         };
-        rows.iter().map(choice).collect()
+        // Of a large board, the best; those chosen are always among them.
+        let is_chosen = |row: &&Row| chosen.iter().any(|it| it.result.submission == row.result.submission);
+        let (first, rest) = rows.split_at(rows.len().min(MOST_CHOICES));
+        first.iter().chain(rest.iter().filter(is_chosen)).map(choice).collect()
     };
     let seat = |(number, letter)| Seat { letter, choices: choices(number), is_optional: number > 1 };
     LETTERS.into_iter().enumerate().map(seat).collect()

@@ -6,6 +6,7 @@ pub(crate) mod board;
 pub(crate) mod compare;
 pub(crate) mod conditions;
 pub(crate) mod external;
+pub(crate) mod history;
 pub(crate) mod live;
 pub(crate) mod method;
 pub(crate) mod model;

@@ -11,7 +11,11 @@ use store::{
     submissions,
 };
 
-use super::{Page, board::scoring_view, layout, page, weakness};
+use super::{
+    Page,
+    board::{MOST_CHOICES, scoring_view},
+    layout, page, weakness,
+};
 use crate::{
     Service,
     auth::Visitor,
@@ -77,6 +81,7 @@ pub(crate) async fn show(
         measured: Measured::new(&row.result.measurements),
         scoring: scoring_view(&snapshot, Some(board.release), profile),
         weakness: shown,
+        history: super::history::of_model(&service, id).await,
         by_scorer,
         others: others(board, row),
         items_href: format!(
@@ -122,6 +127,9 @@ async fn without_front_end(
     row: &Row,
 ) -> Result<Option<FrontEnd>, AppError> {
     let Some(name) = runtimes::front_end(&row.result.manifest.decoding) else { return Ok(None) };
+    if service.board_is_stale() {
+        return Ok(None);
+    }
     let files = |of: &Row| {
         let id = of.result.submission;
         async move {
@@ -145,8 +153,12 @@ async fn without_front_end(
 }
 
 fn others(board: &Board, row: &Row) -> Vec<Choice> {
-    let others = board.rows.iter().filter(|other| other.result.submission != row.result.submission);
+    // Of a large board, those around its own place.
+    let place = board.rows.partition_point(|other| other.rank < row.rank);
+    let first = place.saturating_sub(MOST_CHOICES / 2);
+    let others = board.rows.iter().skip(first).take(MOST_CHOICES);
     others
+        .filter(|other| other.result.submission != row.result.submission)
         .map(|other| Choice {
             value: other.result.submission.to_string(),
             label: other.result.manifest.name.clone(),

@@ -16,7 +16,7 @@ use crate::{
     auth::Visitor,
     error::AppError,
     extract::Query,
-    views::{Estimate, Params, ParetoPage, ParetoRow, Probability, Rtfx, Seconds, Section},
+    views::{Estimate, Paging, Params, ParetoPage, ParetoRow, Probability, Rtfx, Seconds, Section},
 };
 
 pub(crate) async fn show(
@@ -60,6 +60,9 @@ pub(crate) async fn show(
         let by_error = left.error.value.0.total_cmp(&right.error.value.0);
         right.on_front.cmp(&left.on_front).then(by_error)
     });
+    let left_out = asked.answer.rows.len() - rows.len();
+    let paging = Paging::new(&asked.view, rows.len(), "/pareto");
+    let rows: Vec<ParetoRow> = rows.drain(asked.view.page.of(rows.len())).collect();
     let (across, up) = axes(&asked.view);
     let page = ParetoPage {
         release: asked.view.release.clone().unwrap_or_default(),
@@ -68,7 +71,8 @@ pub(crate) async fn show(
         purposes: purposes(&asked.view, "/pareto"),
         chart: chart(&asked, &fronts, &scoring),
         axes: (up, across.title),
-        left_out: asked.answer.rows.len() - rows.len(),
+        left_out,
+        paging,
         view: asked.view.clone(),
         rows,
         layout,

@@ -14,11 +14,11 @@ use crate::{
     Service,
     scorer::{
         self,
-        analysis::{Analysis, Response, SHOWN_FROM, TrackAnalysis},
+        analysis::{self, Analysis, Response, Rung, SHOWN_FROM, TrackAnalysis},
     },
     views::{
-        ClassRow, ConfusionRow, Count, Curves, EntityRow, FaultRow, Interval, Rate, ReachedRow, ResponseRow,
-        ResponseTable, TRACKS, Weakness,
+        ClassRow, ConfusionRow, Count, Curves, Difference, EntityRow, FaultRow, Interval, LadderRow, Rate,
+        ReachedRow, ResponseRow, ResponseTable, RoomCell, RoomRow, TRACKS, Weakness,
     },
 };
 
@@ -86,6 +86,10 @@ fn curves(
 }
 
 async fn analysis(service: &Service, result: &Published) -> Option<Analysis> {
+    if service.board_is_stale() {
+        // Asking would only make the reader wait.
+        return None;
+    }
     let stored = scores::analysis(&service.pool, result.attempt, &result.scorer)
         .await
         .inspect_err(|error| {
@@ -132,9 +136,68 @@ fn view(analysis: &Analysis) -> Weakness {
             .iter()
             .filter_map(|condition| Some(response_table(condition, analysis.responses.get(condition.0)?)))
             .collect(),
+        ladder: ladder_rows(analysis),
+        snr_bins: SNR_HEADS.to_vec(),
+        rooms: room_rows(analysis),
+        fewest_items: FEWEST_ITEMS,
         confusions: analysis.confusions.iter().map(confusion_row).collect(),
         shown_from: SHOWN_FROM,
     }
+}
+
+/// Heads of the bins of SNR in decibels, and of items without noise.
+const SNR_HEADS: [&str; 6] = ["below −4", "−4 to 7", "7 to 13", "13 to 24", "24 and more", "no noise"];
+/// Fewer items than this have no rate: one utterance more or less would move it by points.
+const FEWEST_ITEMS: u64 = 5;
+
+/// Dry speech, then what each step adds.
+fn ladder_rows(analysis: &Analysis) -> Vec<LadderRow> {
+    let Some(first) = analysis.ladder.iter().find(|rung| rung.from == "near") else { return Vec::new() };
+    let largest = analysis.ladder.iter().map(|rung| rung.interval.1.max(rung.increment)).fold(0.0, f64::max);
+    let dry = LadderRow {
+        step: "dry speech".to_owned(),
+        track: "near".to_owned(),
+        from: None,
+        wer: Rate(first.wer - first.increment),
+        increment: None,
+        strip: String::new(),
+    };
+    let row = |rung: &Rung| LadderRow {
+        step: rung.step.clone(),
+        track: rung.track.clone(),
+        from: Some(rung.from.clone()),
+        wer: Rate(rung.wer),
+        increment: Some((
+            Difference(rung.increment),
+            Difference(rung.interval.0),
+            Difference(rung.interval.1),
+        )),
+        strip: charts::interval_strip(rung.increment, Some(rung.interval), largest),
+    };
+    std::iter::once(dry).chain(analysis.ladder.iter().map(row)).collect()
+}
+
+fn room_rows(analysis: &Analysis) -> Vec<RoomRow> {
+    let view = |cell: &analysis::RoomCell| RoomCell {
+        items: Count(cell.items),
+        wer: (cell.items >= FEWEST_ITEMS && cell.words > 0)
+            .then(|| Rate(cell.errors as f64 / cell.words as f64)),
+    };
+    let mut rows: Vec<RoomRow> = analysis
+        .rooms
+        .iter()
+        .map(|(room, cells)| {
+            let all = cells.iter().fold(analysis::RoomCell::default(), |sum, cell| analysis::RoomCell {
+                items: sum.items + cell.items,
+                errors: sum.errors + cell.errors,
+                words: sum.words + cell.words,
+            });
+            RoomRow { room: room.clone(), cells: cells.iter().map(view).collect(), all: view(&all) }
+        })
+        .collect();
+    let rate = |row: &RoomRow| row.all.wer.map_or(0.0, |wer| wer.0);
+    rows.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+    rows
 }
 
 type Sides<'a> = [Vec<&'a TrackAnalysis>; 2];

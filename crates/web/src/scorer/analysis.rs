@@ -9,6 +9,7 @@ use scoring::{
     entities::{EntityErrors, WordClass, classify, entity_errors, errors_by_class, names},
     faults::{Fault, words_per_hour},
     formatting::{Formatting, formatting},
+    paired_difference,
     response::{Observation, fit},
 };
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,12 @@ pub(crate) struct Analysis {
     /// Errors as a function of all conditions of [`SURFACE`] together.
     #[serde(default)]
     pub(crate) surface: Option<Surface>,
+    /// What the room, the noise, both and motion cost, where the release has the tracks for it.
+    #[serde(default)]
+    pub(crate) ladder: Vec<Rung>,
+    /// Errors by room and by the bin of [`SNR_BINS`], of all items in which one talker is heard in a room.
+    #[serde(default)]
+    pub(crate) rooms: BTreeMap<String, [RoomCell; SNR_BINS.len() + 1]>,
     /// The most frequent errors that happen in [`SHOWN_FROM`] utterances or more.
     pub(crate) confusions: Vec<Confusion>,
 }
@@ -58,6 +65,43 @@ pub(crate) struct Surface {
     /// The fit.
     pub(crate) response: scoring::response::Response,
 }
+
+/// Ends of the bins of SNR in decibels: the ranked tracks' bins are whole ones. What has no noise comes last.
+pub(crate) const SNR_BINS: [(f64, f64); 5] =
+    [(f64::MIN, -4.0), (-4.0, 7.0), (7.0, 13.0), (13.0, 24.0), (24.0, f64::MAX)];
+
+/// Items of one room and one bin of SNR.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RoomCell {
+    pub(crate) items: u64,
+    pub(crate) errors: u64,
+    pub(crate) words: u64,
+}
+
+/// One step from a track to another with the same utterances.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rung {
+    /// What is added.
+    pub(crate) step: String,
+    /// The track.
+    pub(crate) track: String,
+    /// The track it is compared with.
+    pub(crate) from: String,
+    /// WER of the track.
+    pub(crate) wer: f64,
+    /// WER of the track less that of the other.
+    pub(crate) increment: f64,
+    /// 95 % interval of it, on the same draws of talkers and rooms.
+    pub(crate) interval: (f64, f64),
+}
+
+/// The steps of the ladder: what is added, the track that has it, and the track that lacks it.
+const STEPS: [(&str, &str, &str); 4] = [
+    ("reverberation", "reverb-only", "near"),
+    ("noise", "noise-only", "near"),
+    ("both", "far-mid", "near"),
+    ("motion", "moving-mid", "far-mid"),
+];
 
 /// Where an attempt fails on one track.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -151,6 +195,7 @@ pub(super) struct Collector {
     utterances: HashMap<String, usize>,
     observations: BTreeMap<&'static str, Vec<Observation>>,
     surface: Vec<Observation>,
+    rooms: BTreeMap<String, [RoomCell; SNR_BINS.len() + 1]>,
 }
 
 impl Collector {
@@ -165,6 +210,15 @@ impl Collector {
         let utterance = *self.utterances.entry(item.reference.utterance.clone()).or_insert(next);
         self.confusions.add(utterance, item.said, item.heard, item.steps);
         let words = item.counts.words;
+        if let Some(room) = &item.reference.room {
+            let snr = item.reference.conditions["snr_db"].as_f64();
+            let within = |snr: f64| SNR_BINS.iter().position(|(low, high)| (*low..*high).contains(&snr));
+            let bin = snr.and_then(within).unwrap_or(SNR_BINS.len());
+            let cell = &mut self.rooms.entry(room.clone()).or_default()[bin];
+            cell.items += 1;
+            cell.errors += words.errors();
+            cell.words += words.ref_words();
+        }
         let known: Option<Vec<f64>> =
             SURFACE.iter().map(|condition| item.reference.conditions[*condition].as_f64()).collect();
         let stands_still = super::ranked_tracks()[1..].contains(&item.reference.track.as_str())
@@ -200,6 +254,8 @@ impl Collector {
             far_near: far_near(draws),
             responses: responses.collect(),
             surface: surface(&self.surface),
+            ladder: ladder(draws),
+            rooms: self.rooms,
             confusions: self.confusions.top(MOST_CONFUSIONS, SHOWN_FROM),
         })
     }
@@ -237,6 +293,23 @@ fn far_near(draws: &Draws) -> Option<Ratio> {
     let interval = ratio.interval().map(|interval| (interval.low, interval.high));
     let is_number = |interval: &(f64, f64)| interval.0.is_finite() && interval.1.is_finite();
     ratio.estimate.is_finite().then(|| Ratio { ratio: ratio.estimate, interval: interval.filter(is_number) })
+}
+
+/// The steps that both tracks were run for.
+fn ladder(draws: &Draws) -> Vec<Rung> {
+    let rung = |&(step, track, from): &(&str, &str, &str)| {
+        let (with, without) = (draws.group(track)?, draws.group(from)?);
+        let difference = paired_difference(with, without)?;
+        Some(Rung {
+            step: step.to_owned(),
+            track: track.to_owned(),
+            from: from.to_owned(),
+            wer: with.estimate,
+            increment: difference.estimate,
+            interval: (difference.interval.low, difference.interval.high),
+        })
+    };
+    STEPS.iter().filter_map(rung).collect()
 }
 
 /// Fits the response to one condition; nothing without enough items, or if they do not determine it.
@@ -308,6 +381,15 @@ mod tests {
         for high in [0.003, 0.7, 4.1, 55.0, 9999.0] {
             assert!((3..=8).contains(&grid(0.0, high).len()), "{high}");
         }
+    }
+
+    #[test]
+    fn every_snr_has_one_bin_and_the_ranked_tracks_have_whole_ones() {
+        let bin = |snr: f64| SNR_BINS.iter().position(|(low, high)| (*low..*high).contains(&snr));
+        assert!(SNR_BINS.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        // Design §6: −4 to 6, 8 to 12 and 14 to 24 dB.
+        let bins = [-10.0, -4.0, 6.0, 8.0, 12.0, 14.0, 23.9, 30.0].map(bin);
+        assert_eq!(bins, [0, 1, 1, 2, 2, 3, 3, 4].map(Some));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The board: the ranked table and its Pareto chart.
 
 use askama::Template;
-use selection::{Column, View, url_component};
+use selection::{Column, PAGE_ROWS, Page, View, url_component};
 
 use super::{
     layout::{Choice, Layout},
@@ -62,10 +62,58 @@ pub struct BoardPage {
     pub models: Count,
     /// Models that the filter hides.
     pub hidden: usize,
+    /// Which of the rows that the filter admits are on this page.
+    pub paging: Paging,
+    /// The end of the scale on which scores are drawn: the upper end of the largest interval of the view.
+    pub full_scale: f64,
     /// Errors over cost; nothing for an empty board.
     pub chart: Option<Chart>,
     /// Where the speech comes from.
     pub corpus: Option<Corpus>,
+}
+
+/// A part of a long table, and the way to the others.
+#[derive(Debug, Clone, Default)]
+pub struct Paging {
+    /// Number of its first row, from 1.
+    pub first: usize,
+    /// Number of its last row.
+    pub last: usize,
+    /// Rows of the whole table.
+    pub of: usize,
+    /// The pages: the first, the last and those around this one.
+    pub pages: Vec<Link>,
+    /// The page before.
+    pub previous: Option<String>,
+    /// The page after.
+    pub next: Option<String>,
+}
+
+impl Paging {
+    /// The page that a view asks for, of a table of `rows` rows at `path`.
+    pub(crate) fn new(view: &View, rows: usize, path: &str) -> Self {
+        let range = view.page.of(rows);
+        let last = Page::last(rows);
+        let current = range.start / PAGE_ROWS + 1;
+        let near = |page: &usize| *page == 1 || *page == last || page.abs_diff(current) <= 2;
+        let href = |page: usize| view.at_page(page).href(path);
+        Self {
+            first: range.start + 1,
+            last: range.end,
+            of: rows,
+            pages: (1..=last)
+                .filter(near)
+                .map(|page| Link { href: href(page), label: page.to_string(), is_current: page == current })
+                .collect(),
+            previous: (current > 1).then(|| href(current - 1)),
+            next: (current < last).then(|| href(current + 1)),
+        }
+    }
+
+    /// There is more than this.
+    pub(crate) fn is_part(&self) -> bool {
+        self.next.is_some() || self.previous.is_some()
+    }
 }
 
 /// What a visitor can choose.
@@ -189,6 +237,8 @@ pub struct Chart {
     pub svg_href: Option<String>,
     /// What is said of its axes under it.
     pub reading: String,
+    /// Models of the view that are not drawn, since so many points could not be told apart.
+    pub undrawn: usize,
 }
 
 /// One model on the board.
@@ -378,7 +428,8 @@ impl BoardPage {
                 "columns",
             ],
         };
-        self.view.pairs().into_iter().filter(|(key, _)| !own.contains(key)).collect()
+        let is_kept = |(key, _): &(&'static str, String)| *key != "page" && !own.contains(key);
+        self.view.pairs().into_iter().filter(is_kept).collect()
     }
 
     /// A number of the visitor's limits as it stands in a field.
@@ -396,6 +447,7 @@ impl BoardPage {
         let view = View {
             filter: selection::Filter::default(),
             limits: selection::Limits::default(),
+            page: Page::default(),
             ..self.view.clone()
         };
         view.href("/")
@@ -403,13 +455,11 @@ impl BoardPage {
 
     /// The chart over other axes.
     pub(crate) fn pareto_href(&self) -> String {
-        self.view.href("/pareto")
+        self.view.at_page(1).href("/pareto")
     }
 
     /// The row's score and interval on the scale shared by all rows.
     pub(crate) fn strip(&self, score: &Estimate) -> String {
-        let scores = self.rows.iter().filter_map(|row| row.score);
-        let full_scale = scores.map(|score| score.upper()).fold(0.0, f64::max);
-        charts::interval_strip(score.value.0, score.limits(), full_scale)
+        charts::interval_strip(score.value.0, score.limits(), self.full_scale)
     }
 }

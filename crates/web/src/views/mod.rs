@@ -14,6 +14,7 @@ mod compare;
 mod conditions;
 mod error;
 mod external;
+mod history;
 mod layout;
 mod measured;
 mod method;
@@ -38,7 +39,7 @@ pub use admin::{
 };
 pub(crate) use board::heading;
 pub use board::{
-    BoardPage, BoardRow, Cell, Chart, Elsewhere, Link, Offer, PurposeView, ReleaseFacts, RowStanding,
+    BoardPage, BoardRow, Cell, Chart, Elsewhere, Link, Offer, Paging, PurposeView, ReleaseFacts, RowStanding,
     Scoring, TRACKS, Track, WeightField, Why,
 };
 pub use compare::{
@@ -49,6 +50,10 @@ pub use conditions::{
 };
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};
+pub use history::{
+    ChangeRow, ChangesPage, FaqPage, HistoryPage, MomentRow, OwnHistory, PlaceRow, ReleaseNote, SnapshotPage,
+    StayRow,
+};
 pub use layout::{Banner, Choice, Layout, Notice, Section, User};
 pub(crate) use measured::remarks;
 pub use measured::{Batches, LengthRow, Measured, Remark};
@@ -70,6 +75,7 @@ pub use submission::{
 };
 pub use submit::{FieldErrors, Preview, Revised, SubmitForm, SubmitPage};
 pub use weakness::{
-    ClassRow, ConfusionRow, EntityRow, FaultRow, ReachedRow, ResponseRow, ResponseTable, Weakness,
+    ClassRow, ConfusionRow, EntityRow, FaultRow, LadderRow, ReachedRow, ResponseRow, ResponseTable, RoomCell,
+    RoomRow, Weakness,
 };
 pub use webhooks::{WebhookRow, WebhooksPage};

@@ -7,6 +7,7 @@ use protocol::{AttemptId, ModelManifest, NodeFingerprint, SubmissionId};
 
 use super::{
     board::Scoring,
+    history::OwnHistory,
     layout::{Choice, Layout},
     measured::Measured,
     quantity::{Bytes, Count, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp},
@@ -73,6 +74,8 @@ pub struct ModelPage {
     pub scoring: Scoring,
     /// Where it fails; nothing if this scorer makes no such analysis or it cannot be read now.
     pub weakness: Option<Weakness>,
+    /// Where it stood over time.
+    pub history: OwnHistory,
     /// The result under every scorer that was applied, the oldest first.
     pub by_scorer: Vec<ScorerResult>,
     /// The other models of the board, to compare with.

@@ -4,7 +4,7 @@ use askama::Template;
 use selection::View;
 
 use super::{
-    board::{Chart, Link},
+    board::{Chart, Link, Paging},
     layout::{Choice, Layout},
     quantity::{Estimate, Probability},
 };
@@ -31,6 +31,8 @@ pub struct ParetoPage {
     pub axes: (String, String),
     /// The points of the chart, those on the front first, then by error.
     pub rows: Vec<ParetoRow>,
+    /// Which of the points are in the table.
+    pub paging: Paging,
     /// Models that have no place in the view or lack one of the numbers.
     pub left_out: usize,
 }
@@ -55,11 +57,11 @@ pub struct ParetoRow {
 impl ParetoPage {
     /// What the form keeps of this view besides its own fields.
     pub(crate) fn kept(&self) -> Vec<(&'static str, String)> {
-        self.view.pairs().into_iter().filter(|(key, _)| !["x", "y"].contains(key)).collect()
+        self.view.pairs().into_iter().filter(|(key, _)| !["x", "y", "page"].contains(key)).collect()
     }
 
     /// The table of the same view.
     pub(crate) fn board_href(&self) -> String {
-        self.view.href("/")
+        self.view.at_page(1).href("/")
     }
 }

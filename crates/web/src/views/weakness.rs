@@ -1,6 +1,6 @@
 //! Where a model fails: what the model's page shows of its analysis.
 
-use super::quantity::{Count, Interval, Rate};
+use super::quantity::{Count, Difference, Interval, Rate};
 
 /// Where a model fails on the ranked tracks. Rates of the three far tracks are those of their items together.
 #[derive(Debug, Clone, Default)]
@@ -25,10 +25,55 @@ pub struct Weakness {
     pub faults: Vec<FaultRow>,
     /// Errors as a function of the conditions.
     pub responses: Vec<ResponseTable>,
+    /// What room, noise, both and motion cost.
+    pub ladder: Vec<LadderRow>,
+    /// Heads of the bins of SNR.
+    pub snr_bins: Vec<&'static str>,
+    /// Errors by room, the worst room first.
+    pub rooms: Vec<RoomRow>,
+    /// Items from which a cell of the rooms has a rate.
+    pub fewest_items: u64,
     /// Frequent confusions of words.
     pub confusions: Vec<ConfusionRow>,
     /// Utterances in which a confusion must happen to be shown.
     pub shown_from: usize,
+}
+
+/// One step of the ladder from dry speech to a talker who walks through a noisy room.
+#[derive(Debug, Clone)]
+pub struct LadderRow {
+    /// What is added.
+    pub step: String,
+    /// The track that has it.
+    pub track: String,
+    /// The track that lacks it; nothing for the first.
+    pub from: Option<String>,
+    /// WER of the track.
+    pub wer: Rate,
+    /// How much more that is, and its interval.
+    pub increment: Option<(Difference, Difference, Difference)>,
+    /// The increment and its interval as a mark, as SVG from the `charts` crate.
+    pub strip: String,
+}
+
+/// One room.
+#[derive(Debug, Clone)]
+pub struct RoomRow {
+    /// Its name.
+    pub room: String,
+    /// Each bin of SNR.
+    pub cells: Vec<RoomCell>,
+    /// All bins together.
+    pub all: RoomCell,
+}
+
+/// Items of one room and one bin of SNR.
+#[derive(Debug, Clone, Copy)]
+pub struct RoomCell {
+    /// How many.
+    pub items: Count,
+    /// Their WER; nothing where they are too few for one.
+    pub wer: Option<Rate>,
 }
 
 /// Words of one class.

@@ -1,0 +1,2 @@
+DROP TABLE board_places;
+DROP TABLE board_snapshots;
