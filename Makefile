@@ -25,6 +25,7 @@ bench: ## Speed beside the tools in use elsewhere, one line a room (BENCH_LARGE=
 	@deploy/bench/run scene render
 	@deploy/bench/run store queue
 	@deploy/bench/run sandbox overhead
+	@deploy/bench/run web board
 
 lint: ## Format and lints alone.
 	cargo fmt --all --check

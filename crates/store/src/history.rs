@@ -61,7 +61,7 @@ pub struct Named {
     pub model: String,
     /// Who stands behind it.
     pub organisation: String,
-    /// The state of the submission today.
+    /// The state of the submission today, or `hidden`.
     pub state: String,
     /// Where it stood.
     pub place: Place,
@@ -275,7 +275,8 @@ struct NamedRow {
 pub async fn at(pool: &PgPool, moment: &Moment) -> Result<Vec<Named>, StoreError> {
     let rows: Vec<NamedRow> = sqlx::query_as(
         "SELECT p.submission_id, p.attempt_id, p.place, p.lowest, p.highest, p.wer, p.wer_low, p.wer_high,
-                s.model, coalesce(s.manifest ->> 'organisation', '') AS organisation, s.state
+                s.model, coalesce(s.manifest ->> 'organisation', '') AS organisation,
+                CASE WHEN s.state = 'published' AND s.hidden_at IS NOT NULL THEN 'hidden' ELSE s.state END AS state
          FROM board_places p JOIN submissions s ON s.id = p.submission_id
          WHERE p.release_id = $1 AND p.hardware_class = $2 AND p.first_snapshot <= $3
            AND (p.next_snapshot IS NULL OR p.next_snapshot > $3)

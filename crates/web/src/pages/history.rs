@@ -211,7 +211,7 @@ async fn compare(
 
 /// What became of a result that is on no board, in words.
 fn left(state: &str) -> &'static str {
-    if state == "published" { "Hidden from the board" } else { state_words(state).label }
+    if ["published", "hidden"].contains(&state) { "Hidden from the board" } else { state_words(state).label }
 }
 
 /// `GET /faq`.
