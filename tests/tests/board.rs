@@ -157,7 +157,7 @@ async fn a_page_is_compressed_and_whoever_has_it_gets_no_second_copy() {
     let etag = brotli.headers()["etag"].to_str().unwrap().to_owned();
     assert_ne!(etag, plain.headers()["etag"].to_str().unwrap(), "other bytes, another tag");
     let (plain, brotli) = (plain.bytes().await.unwrap(), brotli.bytes().await.unwrap());
-    assert!(brotli.len() * 3 < plain.len());
+    assert!(brotli.len() * 2 < plain.len());
     let known = vec![("accept-encoding", "br".to_owned()), ("if-none-match", etag)];
     let again = get(known.clone()).await.unwrap();
     assert_eq!((again.status(), again.bytes().await.unwrap().len()), (StatusCode::NOT_MODIFIED, 0));
@@ -247,7 +247,10 @@ async fn the_board_is_sorted_filtered_weighed_and_compared_without_a_mouse() {
 
     // A point of the chart leads to its model, and from there to a comparison.
     page.goto(&site.url).await.unwrap();
-    tab_to(page, "a point of the chart", |name| name.contains("on the front in")).await;
+    tab_to(page, "a point of the chart", |name| {
+        name.len() < 200 && name.contains("RTFx") && name.contains("on the front in")
+    })
+    .await;
     press(page, Key::Enter.into()).await;
     shows(page, "#weakness").await;
     page.goto(&format!("{}/compare?release=tiny", site.url)).await.unwrap();
@@ -289,6 +292,7 @@ async fn axe_finds_nothing_on_any_page_and_nothing_moves_while_it_loads() {
         "/queue",
         "/method",
         "/faq",
+        "/changelog",
         "/snapshots",
         "/login",
         "/nothing-here",
@@ -337,16 +341,17 @@ async fn look_at(page: &Client, site: &Site, paths: &[String]) {
         axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
            .then(found => done(found.violations.map(it => it.id + ': ' + it.nodes.map(node => node.html.slice(0, 200)).join(' | '))));";
     let shift = "const done = arguments[arguments.length - 1];
-        new PerformanceObserver(list => done(list.getEntries().reduce((sum, entry) => sum + entry.value, 0)))
+        new PerformanceObserver(list => done(list.getEntries().map(entry => entry.value.toFixed(4) + ' by ' +
+                entry.sources.map(it => it.node?.outerHTML?.slice(0, 120)).join(' | ')).join('; ')))
             .observe({type: 'layout-shift', buffered: true});
-        requestAnimationFrame(() => requestAnimationFrame(() => done(0)));";
+        requestAnimationFrame(() => requestAnimationFrame(() => done('')));";
     let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     let mut faults = Vec::new();
     for path in paths {
         page.goto(&format!("{}{path}", site.url)).await.unwrap();
-        let moved = page.execute_async(shift, Vec::new()).await.unwrap().as_f64().unwrap();
-        if moved > 0.0 {
-            faults.push(format!("{path}: shifts by {moved} while loading"));
+        let moved = page.execute_async(shift, Vec::new()).await.unwrap();
+        if moved != json!("") {
+            faults.push(format!("{path}: shifts while loading: {moved}"));
         }
         if page.execute(wide, Vec::new()).await.unwrap().as_i64() != Some(0) {
             faults.push(format!("{path}: scrolls sideways"));

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::{Service, auth::SESSION_COOKIE};
 
 /// What may be kept: all that a visitor reads and that is the same for all visitors.
-const KEPT: [&str; 13] = [
+const KEPT: [&str; 14] = [
     "/models/",
     "/pareto",
     "/my-room",
@@ -34,6 +34,7 @@ const KEPT: [&str; 13] = [
     "/snapshots",
     "/changes",
     "/faq",
+    "/changelog",
     "/static/",
     "/api/v1/boards",
 ];

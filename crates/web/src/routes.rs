@@ -72,6 +72,7 @@ fn for_people() -> Router<Service> {
         .route("/queue", get(pages::queue::show))
         .route("/method", get(pages::method::show))
         .route("/faq", get(pages::history::faq))
+        .route("/changelog", get(pages::history::changelog))
         .route("/snapshots", get(pages::history::list))
         .route("/snapshots/{snapshot}", get(pages::history::show))
         .route("/changes", get(pages::history::changes))

@@ -15,20 +15,20 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
     AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, BuildRow, Bytes, Cell, ChangeRow,
-    ChangesPage, Chart, Choice, ClassRow, ComparePage, ComparedModel, Comparison, ConditionRow, ConfusionRow,
-    Corpus, Count, Curves, Deadline, Details, Difference, Elsewhere, EntityRow, ErrorPage, Estimate,
-    Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaqPage, FaultRow, FieldErrors, FileRow,
-    Filter, FindingView, FrontEnd, HistoryPage, HistoryRow, InboxEntry, InboxPage, Interval, LadderRow,
-    Layout, LeaseRow, Link, LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage,
-    MomentRow, MyRoomPage, NamedAction, NodePage, Notice, ObjectionView, Offer, OpenObjection, OwnHistory,
-    PaceRow, Paging, PairRow, Params, ParetoPage, ParetoRow, Piece, PlaceRow, PredictionRow, Preview,
-    Probability, Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow,
-    ReasonTemplate, RecordPage, ReleaseFacts, ReleaseNote, ReleaseRow, ReleasesPage, ResponseRow,
-    ResponseTable, ReviewPage, Revised, RoomCell, RoomForm, RoomRow, RoomView, RowStanding, Rtfx,
-    ScorerResult, Scoring, Seat, Seconds, Section, Several, SeveralTrack, SnapshotPage, SourceLine,
+    ChangelogPage, ChangesPage, Chart, Choice, ClassRow, ComparePage, ComparedModel, Comparison,
+    ConditionRow, ConfusionRow, Corpus, Count, Curves, Deadline, Details, Difference, Elsewhere, EntityRow,
+    ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaqPage, FaultRow,
+    FieldErrors, FileRow, Filter, FindingView, FrontEnd, HistoryPage, HistoryRow, InboxEntry, InboxPage,
+    Interval, LadderRow, Layout, LeaseRow, Link, LiveProgress, LoginPage, Makeup, Measured, MessageView,
+    MethodPage, ModelPage, MomentRow, MyRoomPage, NamedAction, NodePage, Notice, ObjectionView, Offer,
+    OpenObjection, OwnHistory, PaceRow, Paging, PairRow, Params, ParetoPage, ParetoRow, Piece, PlaceRow,
+    PredictionRow, Preview, Probability, Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow,
+    Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseNote, ReleaseRow, ReleasesPage,
+    ResponseRow, ResponseTable, ReviewPage, Revised, RoomCell, RoomForm, RoomRow, RoomView, RowStanding,
+    Rtfx, ScorerResult, Scoring, Seat, Seconds, Section, Several, SeveralTrack, SnapshotPage, SourceLine,
     SourceView, StateCount, StayRow, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage,
-    TRACKS, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, Weakness,
-    WebhookRow, WebhooksPage, WeightField, Why, WorkerRow, WorkersPage,
+    TRACKS, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, VersionNotes,
+    Weakness, WebhookRow, WebhooksPage, WeightField, Why, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -101,6 +101,14 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
         ),
         page("snapshot", snapshot(model).render()),
         page("changes", changes(model).render()),
+        page(
+            "changelog",
+            ChangelogPage {
+                layout: layout(Section::Elsewhere),
+                sections: VersionNotes::read(include_str!("../../../../CHANGELOG.md")),
+            }
+            .render(),
+        ),
         page("faq", FaqPage { layout: layout(Section::Elsewhere), release: "demo-1".to_owned() }.render()),
         page("error-404", error(404, "There is no such address here.").render()),
         page("error-400", error(400, format!("There is no release called “{model}”.")).render()),

@@ -21,8 +21,9 @@ use crate::{
     error::AppError,
     extract::{Path, Query},
     views::{
-        ChangeRow, ChangesPage, Count, Difference, Estimate, FaqPage, HistoryPage, MomentRow, OwnHistory,
-        PlaceRow, Rank, ReleaseNote, Section, SnapshotPage, StayRow, Timestamp, state_words,
+        ChangeRow, ChangelogPage, ChangesPage, Count, Difference, Estimate, FaqPage, HistoryPage, MomentRow,
+        OwnHistory, PlaceRow, Rank, ReleaseNote, Section, SnapshotPage, StayRow, Timestamp, VersionNotes,
+        state_words,
     },
 };
 
@@ -220,6 +221,14 @@ pub(crate) async fn faq(State(service): State<Service>, Visitor(user): Visitor) 
     page(&FaqPage {
         layout: layout(&service, Section::Elsewhere, user.as_ref()),
         release: release.unwrap_or_else(|| "RELEASE".to_owned()),
+    })
+}
+
+/// `GET /changelog`.
+pub(crate) async fn changelog(State(service): State<Service>, Visitor(user): Visitor) -> Page {
+    page(&ChangelogPage {
+        layout: layout(&service, Section::Elsewhere, user.as_ref()),
+        sections: VersionNotes::read(include_str!("../../../../CHANGELOG.md")),
     })
 }
 

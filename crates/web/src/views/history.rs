@@ -161,6 +161,48 @@ pub struct FaqPage {
     pub release: String,
 }
 
+/// `GET /changelog`.
+#[derive(Debug, Template)]
+#[template(path = "changelog.html")]
+pub struct ChangelogPage {
+    /// The frame.
+    pub layout: Layout,
+    /// Versions, the newest first.
+    pub sections: Vec<VersionNotes>,
+}
+
+/// What changed with one version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VersionNotes {
+    /// The version and its day.
+    pub heading: String,
+    /// What changed.
+    pub entries: Vec<String>,
+}
+
+impl VersionNotes {
+    /// Reads a changelog: second-level headings with lists below them. Marks of code are taken off.
+    pub fn read(text: &str) -> Vec<Self> {
+        let mut sections: Vec<Self> = Vec::new();
+        for line in text.lines() {
+            if let Some(heading) = line.strip_prefix("## ") {
+                sections.push(Self { heading: heading.to_owned(), entries: Vec::new() });
+            } else if let Some(section) = sections.last_mut() {
+                let plain = line.trim().replace('`', "");
+                match (plain.strip_prefix("- "), section.entries.last_mut()) {
+                    (Some(entry), _) => section.entries.push(entry.to_owned()),
+                    (None, Some(entry)) if !plain.is_empty() => {
+                        entry.push(' ');
+                        entry.push_str(&plain);
+                    }
+                    (None, _) => {}
+                }
+            }
+        }
+        sections
+    }
+}
+
 /// A model's own history, on its page.
 #[derive(Debug, Clone, Default)]
 pub struct OwnHistory {
@@ -187,4 +229,20 @@ pub struct StayRow {
     pub wer: Estimate,
     /// The result is of another attempt than the one before.
     pub is_rerun: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changelog_is_read_by_version_with_entries_over_several_lines() {
+        let read =
+            VersionNotes::read("# Title\n\nabout\n\n## 2\n\n- one\n  and `more`\n- two\n\n## 1\n\n- old\n");
+        let notes = |heading: &str, entries: &[&str]| VersionNotes {
+            heading: heading.to_owned(),
+            entries: entries.iter().map(|entry| (*entry).to_owned()).collect(),
+        };
+        assert_eq!(read, [notes("2", &["one and more", "two"]), notes("1", &["old"])]);
+    }
 }

@@ -51,8 +51,8 @@ pub use conditions::{
 pub use error::ErrorPage;
 pub use external::{ExternalPage, ExternalRow, ExternalSource};
 pub use history::{
-    ChangeRow, ChangesPage, FaqPage, HistoryPage, MomentRow, OwnHistory, PlaceRow, ReleaseNote, SnapshotPage,
-    StayRow,
+    ChangeRow, ChangelogPage, ChangesPage, FaqPage, HistoryPage, MomentRow, OwnHistory, PlaceRow,
+    ReleaseNote, SnapshotPage, StayRow, VersionNotes,
 };
 pub use layout::{Banner, Choice, Layout, Notice, Section, User};
 pub(crate) use measured::remarks;
