@@ -49,6 +49,8 @@ impl Browser {
             "--disable-quic",
             "--disable-dev-shm-usage",
             "--no-first-run",
+            // Colours that are on their way to others would be measured as they are then.
+            "--force-prefers-reduced-motion",
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
