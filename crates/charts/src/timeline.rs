@@ -205,9 +205,10 @@ impl Frame {
         for span in &line.spans {
             let (from, until, y) = (self.across(span.time.0), self.across(span.time.1), self.up(span.value));
             let goes_on = end.is_some_and(|end: f64| (end - from).abs() < 0.5);
-            let _ = match goes_on {
-                true => write!(path, "V{y:.1}H{until:.1}"),
-                false => write!(path, "M{from:.1} {y:.1}H{:.1}", until.max(from + 1.0)),
+            let _ = if goes_on {
+                write!(path, "V{y:.1}H{until:.1}")
+            } else {
+                write!(path, "M{from:.1} {y:.1}H{:.1}", until.max(from + 1.0))
             };
             end = Some(until);
         }

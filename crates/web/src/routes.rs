@@ -76,6 +76,7 @@ fn for_people() -> Router<Service> {
         .route("/snapshots", get(pages::history::list))
         .route("/snapshots/{snapshot}", get(pages::history::show))
         .route("/changes", get(pages::history::changes))
+        .route("/runtimes", get(pages::runtimes::show))
         .route("/submissions", get(pages::submission::list))
         .route("/submissions/{submission}", get(pages::submission::show))
         .route("/submissions/{submission}/events", get(pages::live::events))

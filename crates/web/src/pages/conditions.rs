@@ -119,9 +119,10 @@ pub(crate) async fn show(
     let tracks = shown.tracks();
     let defined = TRACK_DEFINITIONS.iter().filter(|track| tracks.iter().any(|name| name == track.name));
     // Without the database the page stands, this panel does not.
-    let panel = match service.board_is_stale() {
-        true => None,
-        false => sim_to_real::of(&service, &shown.release).await?.map(SimToReal::from),
+    let panel = if service.board_is_stale() {
+        None
+    } else {
+        sim_to_real::of(&service, &shown.release).await?.map(SimToReal::from)
     };
     page(&ConditionsPage {
         layout: layout(&service, Section::Method, user.as_ref()),
