@@ -24,9 +24,12 @@ pub fn front(points: &[(f64, f64)]) -> Vec<bool> {
     on_front
 }
 
+/// Smallest and largest of some draws.
+pub type Range = (f64, f64);
+
 /// Which rows can be on the front in some draw, from the smallest and largest draw of their error and of their speed: all
 /// but those that one row beats even at its own worst and their best. Leaving the others out changes no [`membership`].
-pub fn contenders(ranges: &[((f64, f64), (f64, f64))]) -> Vec<bool> {
+pub fn contenders(ranges: &[(Range, Range)]) -> Vec<bool> {
     let mut by_worst: Vec<(f64, f64)> =
         ranges.iter().map(|((_, worst), (slowest, _))| (*worst, *slowest)).collect();
     by_worst.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));

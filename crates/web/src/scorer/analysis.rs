@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn every_snr_has_one_bin_and_the_ranked_tracks_have_whole_ones() {
         let bin = |snr: f64| SNR_BINS.iter().position(|(low, high)| (*low..*high).contains(&snr));
-        assert!(SNR_BINS.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        assert!(SNR_BINS.windows(2).all(|pair| pair[0].1.total_cmp(&pair[1].0).is_eq()));
         // Design §6: −4 to 6, 8 to 12 and 14 to 24 dB.
         let bins = [-10.0, -4.0, 6.0, 8.0, 12.0, 14.0, 23.9, 30.0].map(bin);
         assert_eq!(bins, [0, 1, 1, 2, 2, 3, 3, 4].map(Some));
