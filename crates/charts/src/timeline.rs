@@ -55,6 +55,8 @@ pub struct TimeSpan {
     pub band: Option<(f64, f64)>,
 }
 
+/// How neighbouring lines are told apart where they cross.
+const LOOKS: [&str; 4] = ["first", "second", "third", "fourth"];
 /// The most lines of a chart.
 pub const MOST_LINES: usize = 10;
 
@@ -95,7 +97,7 @@ pub fn timeline(chart: &Timeline) -> String {
     let _ = write!(
         svg,
         concat!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" class="curves timeline" font-size="12" viewBox="0 0 {} {}" role="{}" "#,
+            r#"<svg xmlns="http://www.w3.org/2000/svg" class="curves over-time" font-size="12" viewBox="0 0 {} {}" role="{}" "#,
             r#"aria-labelledby="{id}-title" aria-describedby="{id}-desc">"#,
             r#"<title id="{id}-title">{}</title><desc id="{id}-desc">{}</desc>"#
         ),
@@ -107,8 +109,8 @@ pub fn timeline(chart: &Timeline) -> String {
         id = id
     );
     frame.axes(&mut svg, &chart.times);
-    for line in &lines {
-        frame.line(&mut svg, line);
+    for (line, look) in lines.iter().zip(LOOKS.iter().cycle()) {
+        frame.line(&mut svg, line, look);
     }
     frame.names(&mut svg, &lines);
     svg.push_str("</svg>");
@@ -184,7 +186,7 @@ impl Frame {
         }
     }
 
-    fn line(&self, svg: &mut String, line: &TimeLine) {
+    fn line(&self, svg: &mut String, line: &TimeLine, look: &str) {
         for span in &line.spans {
             let Some((low, high)) = span.band else { continue };
             let (a, b) = (self.up(low), self.up(high));
@@ -212,7 +214,7 @@ impl Frame {
             };
             end = Some(until);
         }
-        let _ = write!(svg, r#"<path class="curve first" d="{path}"/>"#);
+        let _ = write!(svg, r#"<path class="curve {look}" d="{path}"/>"#);
     }
 
     /// Names at the right, where their lines end, moved apart where they would meet.
