@@ -293,6 +293,7 @@ async fn axe_finds_nothing_on_any_page_and_nothing_moves_while_it_loads() {
         "/method",
         "/faq",
         "/changelog",
+        "/runtimes",
         "/snapshots",
         "/login",
         "/nothing-here",

@@ -323,6 +323,7 @@ async fn a_hidden_result_stays_published_and_on_record_and_its_submitter_is_told
     let history = texts(&own, ".timeline li");
     assert!(history.last().unwrap().starts_with("Noted"), "{history:?}");
     assert!(own.contains("Hidden from the board: The name offends."));
+    assert!(own.contains("Staff keep the result from the board") && !own.contains("See the result"));
     let told: serde_json::Value =
         serde_json::from_str(&site.get(&format!("/api/v1/submissions/{id}")).await.1).unwrap();
     assert!(told["hidden_since"].is_string(), "{told}");
@@ -814,6 +815,42 @@ async fn every_runtime_has_its_settings_on_a_page_and_every_wrong_setting_is_nam
     assert_eq!(answer.status(), 422);
     let said = texts(&answer.text().await.unwrap(), "#decoding-error").concat();
     assert!(said.contains("beam must be a number") && said.contains("speed is not known"), "{said}");
+}
+
+#[tokio::test]
+async fn what_no_worker_online_can_run_says_so_to_its_submitter_and_to_staff() {
+    let site = open_site(Policy::default()).await;
+    let sam = site.signed_in("sam").await;
+    let id = submitted(&site, &sam, model("m")).await;
+    let own = format!("/submissions/{id}");
+    let nobody = "No worker that is online has the runtime";
+    assert!(page(&site, &sam, &own).await.1.contains(nobody), "no worker is there at all");
+    let ada = site.signed_in("ada").await;
+    let said = texts(&page(&site, &ada, "/admin/workers").await.1, ".notice li");
+    assert_eq!(said, ["1 for the runtime pocketsphinx on cpu-2core"]);
+
+    let node = Node::known(&site, "node").await;
+    let other = protocol::Claim { runtimes: vec!["onnx".to_owned()], ..Node::claim_now() };
+    assert!(node.claim(&other).await.is_none());
+    assert!(page(&site, &sam, &own).await.1.contains(nobody), "the one that is there has another runtime");
+    let check = model("n").text("check", "yes");
+    let preview = sam.post(format!("{}/submit", site.url)).multipart(check).send().await.unwrap();
+    assert!(preview.text().await.unwrap().contains("it would wait for one"), "told before handing in");
+
+    let job = node.claim(&Node::claim_now()).await.unwrap();
+    let fail = Fail {
+        attempt: job.attempt,
+        fencing_token: job.fencing_token,
+        class: FailureClass::RuntimeError,
+        message: "It broke.".to_owned(),
+        log_tail: String::new(),
+    };
+    node.post("fail", &fail).await;
+    review::act(&site.pool, id, ADMIN, Action::Rerun, "Once more.").await.unwrap();
+    let html = page(&site, &sam, &own).await.1;
+    assert!(!html.contains(nobody) && html.contains("the next free worker"), "a worker has it now");
+    assert!(texts(&page(&site, &ada, "/admin/workers").await.1, ".notice li").is_empty());
+    assert!(page(&site, &ada, "/admin/workers/node").await.1.contains("pocketsphinx"));
 }
 
 #[tokio::test]

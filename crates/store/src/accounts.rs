@@ -316,6 +316,8 @@ pub struct Worker {
     pub revoked: bool,
     /// What it is made of, as last reported.
     pub fingerprint: Option<NodeFingerprint>,
+    /// The runtimes it had when it last asked for work; nothing before it has asked.
+    pub runtimes: Option<Vec<String>>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -327,6 +329,7 @@ struct WorkerRow {
     draining: bool,
     revoked: bool,
     fingerprint: Option<Json<NodeFingerprint>>,
+    runtimes: Option<Vec<String>>,
 }
 
 impl From<WorkerRow> for Worker {
@@ -339,6 +342,7 @@ impl From<WorkerRow> for Worker {
             draining: row.draining,
             revoked: row.revoked,
             fingerprint: row.fingerprint.map(|json| json.0),
+            runtimes: row.runtimes,
         }
     }
 }
@@ -374,7 +378,7 @@ pub async fn issue_worker_token(
 pub async fn worker_by_token(pool: &PgPool, secret: &Secret) -> Result<Option<Worker>, StoreError> {
     let row = sqlx::query_as::<_, WorkerRow>(
         "UPDATE workers SET last_seen_at = now() WHERE token_sha256 = $1 AND revoked_at IS NULL
-         RETURNING id, name, hardware_classes, last_seen_at, draining, false AS revoked, fingerprint",
+         RETURNING id, name, hardware_classes, last_seen_at, draining, false AS revoked, fingerprint, runtimes",
     )
     .bind(secret.hash().0)
     .fetch_optional(pool)
@@ -399,13 +403,48 @@ pub async fn store_fingerprint(
     Ok(())
 }
 
+/// Keeps which runtimes a worker says it has, none where it only renders.
+///
+/// # Errors
+/// When the database fails.
+pub async fn store_runtimes(pool: &PgPool, worker: WorkerId, runtimes: &[String]) -> Result<(), StoreError> {
+    sqlx::query("UPDATE workers SET runtimes = $2 WHERE id = $1 AND runtimes IS DISTINCT FROM $2")
+        .bind(worker.0)
+        .bind(runtimes)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Whether a worker that was heard from within `silent_after` and takes jobs has a runtime on a hardware class.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_offered(
+    pool: &PgPool,
+    runtime: &str,
+    hardware_class: &str,
+    silent_after: std::time::Duration,
+) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM workers WHERE revoked_at IS NULL AND NOT draining AND $1 = ANY(runtimes)
+                          AND $2 = ANY(hardware_classes) AND last_seen_at > now() - make_interval(secs => $3))",
+    )
+    .bind(runtime)
+    .bind(hardware_class)
+    .bind(silent_after.as_secs_f64())
+    .fetch_one(pool)
+    .await?)
+}
+
 /// All workers, the latest seen first.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn workers(pool: &PgPool) -> Result<Vec<Worker>, StoreError> {
     let rows = sqlx::query_as::<_, WorkerRow>(
-        "SELECT id, name, hardware_classes, last_seen_at, draining, revoked_at IS NOT NULL AS revoked, fingerprint
+        "SELECT id, name, hardware_classes, last_seen_at, draining, revoked_at IS NOT NULL AS revoked, fingerprint,
+                runtimes
          FROM workers ORDER BY last_seen_at DESC NULLS LAST, name",
     )
     .fetch_all(pool)

@@ -17,7 +17,7 @@ pub struct Estimate {
     pub typical: Duration,
     /// How many attempts that is the median of.
     pub measured: u32,
-    /// From now until the end of the attempt; `None` when no worker of the class is there.
+    /// From now until the end of the attempt; `None` when no worker is there that could run it.
     pub remaining: Option<Duration>,
 }
 
@@ -49,7 +49,7 @@ pub async fn of(
                    AND (o.state = 'leased'
                         OR o.state = 'queued' AND (o.priority, o.turn, o.id) < (m.priority, m.turn, m.id))) AS ahead,
                 (SELECT count(*) FROM workers w WHERE w.revoked_at IS NULL AND NOT w.draining
-                   AND w.hardware_classes @> ARRAY[m.hardware_class]
+                   AND w.hardware_classes @> ARRAY[m.hardware_class] AND m.runtime = ANY(w.runtimes)
                    AND w.last_seen_at > now() - make_interval(secs => $3)) AS workers,
                 CASE WHEN m.state = 'leased' THEN extract(epoch FROM now() - m.started_at)::float8 END AS passed
          FROM mine m",
@@ -67,6 +67,42 @@ pub async fn of(
             remaining: remaining(typical, row.ahead, row.workers, row.passed).map(Duration::from_secs_f64),
         })
     }))
+}
+
+/// What waits though no worker is there that could run it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Unattended {
+    /// The runtime that is asked for.
+    pub runtime: String,
+    /// The hardware class that is asked for.
+    pub hardware_class: String,
+    /// How many attempts wait for both.
+    pub attempts: i64,
+}
+
+/// Runtimes and hardware classes that are waited for and that no worker has that was heard from within `silent_after`,
+/// is not drained and still has its token; of one submission or of all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unattended(
+    pool: &PgPool,
+    submission: Option<SubmissionId>,
+    silent_after: Duration,
+) -> Result<Vec<Unattended>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT j.runtime, j.hardware_class, count(*) AS attempts FROM jobs j
+         WHERE j.kind = 'evaluate' AND j.state = 'queued' AND ($1::uuid IS NULL OR j.submission_id = $1)
+           AND NOT EXISTS (
+               SELECT FROM workers w WHERE w.revoked_at IS NULL AND NOT w.draining
+                  AND w.hardware_classes @> ARRAY[j.hardware_class] AND j.runtime = ANY(w.runtimes)
+                  AND w.last_seen_at > now() - make_interval(secs => $2))
+         GROUP BY j.runtime, j.hardware_class ORDER BY j.runtime, j.hardware_class",
+    )
+    .bind(submission.map(|submission| submission.0))
+    .bind(silent_after.as_secs_f64())
+    .fetch_all(pool)
+    .await?)
 }
 
 /// Median duration of the latest successful attempts on a release and hardware class, and of how many; nothing before there

@@ -39,6 +39,8 @@ pub(crate) async fn claim(
 ) -> Result<Json<ClaimReply>, AppError> {
     check_claim(&worker, &claim)?;
     accounts::store_fingerprint(&service.pool, worker.id, &claim.fingerprint).await?;
+    let runtimes = if claim.evaluates { claim.runtimes.as_slice() } else { &[] };
+    accounts::store_runtimes(&service.pool, worker.id, runtimes).await?;
     let Some(claimed) = wait_for_work(&service, &worker, &claim).await? else {
         return Ok(Json(ClaimReply { job: None }));
     };

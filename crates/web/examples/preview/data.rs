@@ -25,10 +25,11 @@ use web::views::{
     PredictionRow, Preview, Probability, Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow,
     Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseNote, ReleaseRow, ReleasesPage,
     ResponseRow, ResponseTable, ReviewPage, Revised, RoomCell, RoomForm, RoomRow, RoomView, RowStanding,
-    Rtfx, ScorerResult, Scoring, Seat, Seconds, Section, Several, SeveralTrack, SnapshotPage, SourceLine,
-    SourceView, StateCount, StayRow, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm, SubmitPage,
-    TRACKS, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult, User, VersionNotes,
-    Weakness, WebhookRow, WebhooksPage, WeightField, Why, WorkerRow, WorkersPage,
+    Rtfx, RuntimeView, RuntimesPage, ScorerResult, Scoring, Seat, Seconds, Section, SettingView, Several,
+    SeveralTrack, SnapshotPage, SourceLine, SourceView, StateCount, StayRow, SubmissionPage, SubmissionRow,
+    SubmissionsPage, SubmitForm, SubmitPage, TRACKS, TimelineEvent, Timestamp, Timing, TokenMove,
+    TrackComparison, TrackResult, User, VersionNotes, Weakness, WebhookRow, WebhooksPage, WeightField, Why,
+    WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -110,6 +111,7 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
             .render(),
         ),
         page("faq", FaqPage { layout: layout(Section::Elsewhere), release: "demo-1".to_owned() }.render()),
+        page("runtimes", runtimes().render()),
         page("error-404", error(404, "There is no such address here.").render()),
         page("error-400", error(400, format!("There is no release called “{model}”.")).render()),
         page("error-401", error(401, "This page needs an account: log in first.").render()),
@@ -1615,6 +1617,7 @@ fn workers(model: &str) -> WorkersPage {
         condition,
         job,
         fingerprint: Some("EPYC, 16 cores, 128 GiB; kernel 6.8; worker 0.1.0".to_owned()),
+        runtimes: Some(vec!["pocketsphinx".to_owned(), "onnx".to_owned()]),
         pace: Some(("+0.4 %".to_owned(), true)),
     };
     let job = (format!("{model}, 1342 of 8000"), "/admin/submissions/1".to_owned());
@@ -1622,6 +1625,7 @@ fn workers(model: &str) -> WorkersPage {
         layout: staff(),
         now: Timestamp(NOW),
         lease_seconds: 90,
+        unattended: vec![("nemo".to_owned(), "nvidia-h200".to_owned(), Count(3))],
         workers: vec![
             worker("node-7", Some(0), "taking jobs", Some(job)),
             worker("node-3", Some(50), "draining", None),
@@ -1781,6 +1785,32 @@ fn method(name: &str) -> MethodPage {
     };
     let silent = Makeup { release: "old 1".to_owned(), title: name.to_owned(), ..Makeup::default() };
     MethodPage { layout: layout(Section::Method), releases: vec![demo, silent] }
+}
+
+fn runtimes() -> RuntimesPage {
+    let setting = |name, takes: &str, help| SettingView { name, takes: takes.to_owned(), help };
+    let runtime = |name, description, settings| RuntimeView {
+        name,
+        version: "2",
+        description,
+        multichannel: name == "evaluator",
+        settings,
+    };
+    RuntimesPage {
+        layout: layout(Section::Submit),
+        runtimes: vec![
+            runtime(
+                "pocketsphinx",
+                "CMU PocketSphinx with its US English model. Processor only.",
+                vec![
+                    setting("beam", "a number, 1e-120 to 1e-5", "Beam of the first pass, over states."),
+                    setting("dict", "the name of a file of the model", "Pronunciation dictionary."),
+                ],
+            ),
+            runtime("evaluator", "A Python file that defines evaluate(file: Path) -> str.", Vec::new()),
+        ],
+        combined: vec!["evaluator-onnx", "evaluator-transformers"],
+    }
 }
 
 fn corpus() -> Corpus {

@@ -54,7 +54,8 @@ pub(crate) async fn list(State(service): State<Service>, SignedIn(user): SignedI
 }
 
 fn result_href(submission: &Submission) -> Option<String> {
-    (submission.state == SubmissionState::Published).then(|| format!("/models/{}", submission.id))
+    (submission.state == SubmissionState::Published && submission.hidden.is_none())
+        .then(|| format!("/models/{}", submission.id))
 }
 
 /// Where a submission is may be seen by everybody who has its address; the log, the thread and the token only by its
@@ -172,6 +173,10 @@ async fn details(
             revision: hub.revision.clone(),
             href: service.hub.page_url(hub),
         }),
+        unattended: estimate::unattended(pool, Some(id), service.settings.lease)
+            .await?
+            .pop()
+            .map(|it| (it.runtime, it.hardware_class)),
         findings: findings::of(pool, id).await?.into_iter().map(finding_view).collect(),
         is_insider,
         may_answer: is_owner,
@@ -235,7 +240,7 @@ fn estimate_in_words(estimate: Estimate) -> String {
     match estimate.remaining {
         Some(left) if left.is_zero() => format!("longer than usual already: {rests_on}"),
         Some(left) => format!("done in about {}: {rests_on}", Age(left.as_secs())),
-        None => format!("not before a worker of its class is there; {rests_on}"),
+        None => format!("not before a worker is there that can run it; {rests_on}"),
     }
 }
 

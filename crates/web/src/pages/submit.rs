@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 use store::{
-    accounts::User,
+    accounts::{self, User},
     estimate,
     submissions::{self, Submission},
 };
@@ -138,6 +138,18 @@ async fn preview(service: &Service, prepared: &Prepared, chose_files: bool) -> R
     facts.extend(typical.map(|(typical, measured)| {
         ("Takes", format!("others took {} in the middle of {measured}", Age(typical.as_secs())))
     }));
+    if !accounts::is_offered(
+        &service.pool,
+        &manifest.runtime,
+        &service.settings.hardware_class,
+        service.settings.lease,
+    )
+    .await?
+    {
+        let missing =
+            format!("no worker that is online has the runtime {}; it would wait for one", manifest.runtime);
+        facts.push(("Worker", missing));
+    }
     Ok(Preview {
         facts,
         manifest: toml::to_string(manifest).map_err(|error| AppError::Internal(error.to_string()))?,

@@ -52,6 +52,8 @@ pub struct Details {
     pub deadline: Option<Deadline>,
     /// When the attempt is expected to end, in words, and what that rests on.
     pub estimate: Option<String>,
+    /// The runtime and the hardware class it waits for, where no worker that is online has both.
+    pub unattended: Option<(String, String)>,
     /// The model on the hub that it is made of, and its page there.
     pub hub: Option<HubLink>,
     /// What the checks found.

@@ -8,7 +8,7 @@ use protocol::NodeFingerprint;
 use serde::Deserialize;
 use store::{
     accounts::{self, Role, User, Worker},
-    audit, paces, pause, queue, quota,
+    audit, estimate, paces, pause, queue, quota,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -20,7 +20,9 @@ use crate::{
     error::AppError,
     extract::{Form, Path, Query},
     pages::{Page, layout, live_progress, now, page},
-    views::{AuditPage, Bytes, Exception, QuotaPage, QuotaRow, Section, Timestamp, WorkerRow, WorkersPage},
+    views::{
+        AuditPage, Bytes, Count, Exception, QuotaPage, QuotaRow, Section, Timestamp, WorkerRow, WorkersPage,
+    },
 };
 
 pub(crate) async fn workers(
@@ -42,6 +44,11 @@ async fn workers_page(service: &Service, user: &User) -> Result<WorkersPage, App
         paused: pause::current(&service.pool)
             .await?
             .map(|it| (Timestamp(it.paused_at), format!("{}: {}", it.paused_by, it.reason))),
+        unattended: estimate::unattended(&service.pool, None, service.settings.lease)
+            .await?
+            .into_iter()
+            .map(|it| (it.runtime, it.hardware_class, Count(it.attempts.unsigned_abs())))
+            .collect(),
         issued: None,
         is_admin: user.role == Role::Admin,
         hardware_class: service.settings.hardware_class.clone(),
@@ -67,6 +74,7 @@ pub(super) async fn worker_rows(service: &Service, workers: Vec<Worker>) -> Resu
                 .find(|job| job.worker == worker.name)
                 .map(|job| (doing(job), page_of(job.submission))),
             fingerprint: worker.fingerprint.as_ref().map(made_of),
+            runtimes: worker.runtimes,
             last_seen: worker.last_seen_at.map(Timestamp),
             pace: latest.map(|pace| (percent(pace.deviation()), pace.is_usual())),
             hardware_classes: worker.hardware_classes,

@@ -3,7 +3,10 @@
 use askama::Template;
 use protocol::SubmissionId;
 
-use crate::views::{layout::Layout, quantity::Timestamp};
+use crate::views::{
+    layout::Layout,
+    quantity::{Count, Timestamp},
+};
 
 /// `GET /admin/workers`.
 #[derive(Debug, Template)]
@@ -23,6 +26,8 @@ pub struct WorkersPage {
     pub issued: Option<(String, String)>,
     /// The reader may change something.
     pub is_admin: bool,
+    /// What waits though no worker that is online could run it: runtime, hardware class, how many.
+    pub unattended: Vec<(String, String, Count)>,
     /// Hardware class that new submissions run on, as an example.
     pub hardware_class: String,
 }
@@ -44,6 +49,8 @@ pub struct WorkerRow {
     pub job: Option<(String, String)>,
     /// What it is made of, in words.
     pub fingerprint: Option<String>,
+    /// The runtimes it has, once it has asked for work.
+    pub runtimes: Option<Vec<String>>,
     /// Its latest pace as a distance from the usual one, and whether a run counts at it.
     pub pace: Option<(String, bool)>,
 }
