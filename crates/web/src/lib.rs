@@ -22,12 +22,15 @@ mod items;
 mod mail;
 mod pages;
 mod ranking;
+mod raster;
 mod routes;
 mod runtimes;
 mod scorer;
 mod self_report;
 mod sim_to_real;
 mod submit;
+mod table;
+mod terminal;
 mod tracks;
 mod uploads;
 pub mod views;
@@ -160,6 +163,7 @@ pub struct Service {
     stopping: watch::Sender<bool>,
     /// Held by a request that computes for long: visitors share one core for that, whatever they ask for.
     computing: Arc<Semaphore>,
+    pictures: Arc<raster::Pictures>,
 }
 
 impl Service {
@@ -182,6 +186,7 @@ impl Service {
             board_changed: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
             computing: Arc::new(Semaphore::new(1)),
+            pictures: Arc::default(),
         })
     }
 
