@@ -286,6 +286,54 @@ async fn a_quarantined_result_leaves_the_board_stays_on_record_and_comes_back() 
 }
 
 #[tokio::test]
+async fn a_hidden_result_stays_published_and_on_record_and_its_submitter_is_told() {
+    let site = open_site(Policy::default()).await;
+    let sam = site.signed_in("sam").await;
+    let id = submitted(&site, &sam, model("unseen")).await;
+    publish(&site, id).await;
+    let shown = |wanted: bool| {
+        let site = &site;
+        async move {
+            until("the board", || async {
+                (site.get("/").await.1.contains("unseen") == wanted).then_some(())
+            })
+            .await;
+        }
+    };
+    shown(true).await;
+    let decision = |action: &'static str, reason: &'static str| [("action", action), ("reason", reason)];
+    let review = format!("/admin/submissions/{id}");
+    let rita = site.signed_in("rita").await;
+    assert_eq!(post(&site, &rita, &review, &decision("hide", "no")).await.0, 409, "for admins");
+    let ada = site.signed_in("ada").await;
+    assert_eq!(post(&site, &ada, &review, &decision("hide", " ")).await.0, 409, "a reason is owed");
+    assert_eq!(post(&site, &ada, &review, &decision("unhide", "nothing is hidden")).await.0, 409);
+    assert!(page(&site, &ada, &review).await.1.contains(r#"value="hide""#));
+    assert_eq!(post(&site, &ada, &review, &decision("hide", "The name offends.")).await.0, 303);
+    shown(false).await;
+    assert_eq!(post(&site, &ada, &review, &decision("hide", "again")).await.0, 409, "hidden already");
+    let (status, record) = site.get(&format!("/models/{id}")).await;
+    assert_eq!(status, 200, "a hidden result is on record");
+    for word in ["Hidden from the board", "not in doubt", "The name offends.", "hide"] {
+        assert!(record.contains(word), "{word}");
+    }
+    let submission = submissions::get(&site.pool, id).await.unwrap();
+    assert_eq!(submission.state, SubmissionState::Published, "it is no state of its own");
+    let (_, own) = page(&site, &sam, &format!("/submissions/{id}")).await;
+    let history = texts(&own, ".timeline li");
+    assert!(history.last().unwrap().starts_with("Noted"), "{history:?}");
+    assert!(own.contains("Hidden from the board: The name offends."));
+    let told: serde_json::Value =
+        serde_json::from_str(&site.get(&format!("/api/v1/submissions/{id}")).await.1).unwrap();
+    assert!(told["hidden_since"].is_string(), "{told}");
+    assert!(page(&site, &ada, &review).await.1.contains(r#"value="unhide""#));
+    assert_eq!(post(&site, &ada, &review, &decision("unhide", "It is renamed.")).await.0, 303);
+    shown(true).await;
+    let (_, record) = site.get(&format!("/models/{id}/record")).await;
+    assert!(record.contains("It is renamed.") && !record.contains("not in doubt"));
+}
+
+#[tokio::test]
 async fn a_question_is_seen_by_the_submitter_alone_and_the_answer_by_the_reviewer() {
     let site = open_site(Policy::default()).await;
     let sam = site.signed_in("sam").await;

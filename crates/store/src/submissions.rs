@@ -308,6 +308,8 @@ pub struct Submission {
     pub evaluator: Option<String>,
     /// When and by whom the result was confirmed.
     pub verified: Option<(OffsetDateTime, String)>,
+    /// Since when and by whom the result is kept from the board.
+    pub hidden: Option<(OffsetDateTime, String)>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -329,6 +331,8 @@ struct SubmissionRow {
     evaluator: Option<String>,
     verified_at: Option<OffsetDateTime>,
     verified_by: Option<String>,
+    hidden_at: Option<OffsetDateTime>,
+    hidden_by: Option<String>,
 }
 
 impl SubmissionRow {
@@ -350,6 +354,7 @@ impl SubmissionRow {
             revision_of: self.revision_of.map(SubmissionId),
             evaluator: self.evaluator,
             verified: self.verified_at.zip(self.verified_by),
+            hidden: self.hidden_at.zip(self.hidden_by),
         })
     }
 }
@@ -385,7 +390,7 @@ pub async fn list(pool: &PgPool, filter: Filter) -> Result<Vec<Submission>, Stor
     let rows = sqlx::query_as::<_, SubmissionRow>(
         "SELECT s.id, s.user_id, u.name AS user_name, s.release_id, r.slug AS release_slug, s.hardware_class,
                 s.manifest, s.state, s.failure_class, s.reason, s.created_at, s.state_entered_at, s.priority,
-                s.revision_of, s.evaluator, s.verified_at, s.verified_by
+                s.revision_of, s.evaluator, s.verified_at, s.verified_by, s.hidden_at, s.hidden_by
          FROM submissions s JOIN users u ON u.id = s.user_id JOIN releases r ON r.id = s.release_id
          WHERE ($1::uuid IS NULL OR s.user_id = $1) AND ($2::uuid IS NULL OR s.id = $2)
          ORDER BY s.id DESC LIMIT 500",
@@ -451,6 +456,8 @@ pub struct Event {
     pub actor: String,
     /// To which state.
     pub to_state: String,
+    /// Something was noted; it stayed where it was.
+    pub is_note: bool,
     /// Why.
     pub reason: String,
 }
@@ -461,7 +468,8 @@ pub struct Event {
 /// When the database fails.
 pub async fn events(pool: &PgPool, id: SubmissionId) -> Result<Vec<Event>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT at, actor, to_state, reason FROM submission_events WHERE submission_id = $1 ORDER BY id",
+        "SELECT at, actor, to_state, coalesce(from_state = to_state, false) AS is_note, reason
+         FROM submission_events WHERE submission_id = $1 ORDER BY id",
     )
     .bind(id.0)
     .fetch_all(pool)

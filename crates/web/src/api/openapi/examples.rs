@@ -20,7 +20,7 @@ pub(super) fn of(operation: &str) -> Option<Value> {
         "getSubmission" => Some(json!({
             "id": "0193a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b", "model": "Kite small", "release": "demo",
             "hardware_class": "cpu-2core", "state": "queued", "state_entered_at": "2026-11-24T18:00:00Z",
-            "failure_class": null, "reason": "accepted", "queue_position": 2,
+            "failure_class": null, "reason": "accepted", "hidden_since": null, "queue_position": 2,
             "deadline": "2026-11-25T18:00:00Z", "expected_seconds": 340, "revision_of": null,
             "findings": [], "attempts": [], "href": "/submissions/0193a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b",
         })),
