@@ -9,6 +9,7 @@ use selection::Candidate;
 use serde::Serialize;
 use store::{
     PgPool, StoreError,
+    changes::{self, Change},
     external::{self, ExternalBoard},
     releases::{self, Release, Size},
     scores::{self, ByScorer, Published},
@@ -22,6 +23,9 @@ use crate::{
     ranking, scorer, tracks,
 };
 
+/// How many changes a snapshot remembers, for the feeds.
+const CHANGES: i64 = 200;
+
 /// Everything a visitor can see, at one moment.
 pub struct Snapshot {
     /// When it was built.
@@ -32,6 +36,8 @@ pub struct Snapshot {
     pub boards: Vec<Arc<Board>>,
     /// Boards published elsewhere.
     pub external: Vec<ExternalBoard>,
+    /// What appeared on the boards and what left them, the newest first.
+    pub changes: Vec<Change>,
     /// Results that their senders vouch for alone.
     pub self_reports: Vec<SelfReport>,
     sizes: Vec<(ReleaseId, Size)>,
@@ -127,6 +133,7 @@ impl Snapshot {
             releases,
             boards,
             external,
+            changes: changes::latest(pool, CHANGES).await?,
             self_reports: self_reports::list(pool).await?,
             sizes,
             by_scorer,

@@ -12,12 +12,16 @@ mod auth;
 mod background;
 pub mod board;
 mod checks;
+mod citation;
 mod comparison;
 mod delivery;
+pub mod dump;
 mod error;
+pub mod export;
 mod extract;
 mod fronts;
 mod hub;
+mod inside;
 mod items;
 mod mail;
 mod pages;
@@ -58,6 +62,11 @@ use tokio::{
 /// How long requests in progress may take when the service stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
 
+/// The page that describes the API.
+pub fn api_page(layout: views::Layout) -> views::ApiPage {
+    views::ApiPage::new(layout, &api::openapi::DOCUMENT, "https://ffasr.example")
+}
+
 /// How the service behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -96,6 +105,8 @@ pub struct Policy {
     pub abandoned_after: Duration,
     /// Seals the tokens that submitters give for private models; without one, none are taken.
     pub sealing_key: Option<SealingKey>,
+    /// Licence of the figures, an SPDX expression.
+    pub figures_licence: String,
     /// Address of this service as others see it, without a slash at the end; for links in webhooks.
     pub public_url: String,
 }
@@ -144,6 +155,7 @@ impl Default for Policy {
             upload_bytes: 20 << 30,
             abandoned_after: Duration::from_secs(48 * HOUR),
             sealing_key: None,
+            figures_licence: "CC-BY-4.0".to_owned(),
             public_url: String::new(),
         }
     }

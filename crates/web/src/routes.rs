@@ -57,7 +57,17 @@ pub(crate) fn router(service: Service) -> Router {
 
 fn for_people() -> Router<Service> {
     Router::new()
-        .route("/", get(pages::board::show))
+        .route("/", get(pages::take_home::board))
+        .route("/board.txt", get(pages::take_home::board_text))
+        .route("/api", get(pages::take_home::api))
+        .route("/downloads", get(pages::take_home::downloads))
+        .route("/downloads/{file}", get(pages::take_home::archive))
+        .route("/cite", get(pages::take_home::cite))
+        .route("/feed.atom", get(pages::take_home::feed))
+        .route("/feeds/{file}", get(pages::take_home::release_feed))
+        .route("/badges/{file}", get(pages::take_home::badge))
+        .route("/cards/{file}", get(pages::take_home::card))
+        .route("/embed/pareto", get(pages::take_home::embed))
         .route("/models/{submission}", get(pages::model::show))
         .route("/pareto", get(pages::pareto::show))
         .route("/my-room", get(pages::my_room::show))
