@@ -65,6 +65,9 @@ impl From<JsonRejection> for AppError {
         if rejection.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             return Self::UnsupportedMediaType(sentence(&rejection.body_text()));
         }
+        if rejection.status() == StatusCode::UNPROCESSABLE_ENTITY {
+            return Self::Unprocessable(sentence(&rejection.body_text()));
+        }
         unusable(rejection.status(), &rejection.body_text())
     }
 }

@@ -108,7 +108,7 @@ pub(crate) async fn begin(
         )));
     }
     if !is_model_path(&asked.name) || asked.name.contains('/') {
-        return Err(AppError::BadRequest(format!(
+        return Err(AppError::Unprocessable(format!(
             "\u{201c}{}\u{201d} is not a usable file name: letters, digits, dot, hyphen and underscore are.",
             asked.name
         )));
@@ -187,7 +187,7 @@ pub(crate) async fn complete(
     let upload = uploads::get(&service.pool, user.id, id).await?;
     let is_hash = |text: &String| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
     if sent.sha256.len() as u64 != upload.parts() || !sent.sha256.iter().all(is_hash) {
-        return Err(AppError::BadRequest(format!(
+        return Err(AppError::Unprocessable(format!(
             "Name the SHA-256 of each of the {} parts, in hexadecimal.",
             upload.parts()
         )));

@@ -27,8 +27,9 @@ fn asked<'a>(
     mut pairs: Pairs,
 ) -> Result<Asked<'a>, AppError> {
     // A form may send empty fields; a program that does has made a mistake.
-    if let Some((key, _)) = pairs.iter().find(|(_, value)| value.trim().is_empty()) {
-        return Err(AppError::BadRequest(format!("The parameter \u{201c}{key}\u{201d} has no value.")));
+    if let Some((key, _)) = pairs.iter().find(|(_, value)| !is_word(value)) {
+        let problem = "is empty, begins with a space or has control characters in it";
+        return Err(AppError::BadRequest(format!("The parameter \u{201c}{key}\u{201d} {problem}.")));
     }
     pairs.push(("release".to_owned(), release.to_owned()));
     let is_given = pairs.iter().any(|(key, _)| key == "hardware");
@@ -38,6 +39,12 @@ fn asked<'a>(
         return Err(AppError::NotFound(format!("result on hardware class \u{201c}{class}\u{201d}")));
     }
     Ok(asked)
+}
+
+/// What the description calls a word: something visible first, and nothing that only controls.
+fn is_word(text: &str) -> bool {
+    text.chars().next().is_some_and(|first| !matches!(first, ' ' | '\u{a0}'))
+        && !text.contains(char::is_control)
 }
 
 /// `GET /api/v1/boards/{release}` with the parameters of a view.

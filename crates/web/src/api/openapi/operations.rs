@@ -130,9 +130,10 @@ fn id_of(name: &str, what: &str) -> Value {
     in_path(name, &format!("Id of {what}."), &schema, "0193a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b")
 }
 
-/// Visible ASCII that does not begin with a space.
+/// Text that does not begin with a space and holds no control characters.
 fn word() -> Value {
-    json!({"type": "string", "minLength": 1, "pattern": "^[!-~][ -~]*$"})
+    const WORD: &str = r"^[^\u0000-\u0020\u007f-\u00a0][^\u0000-\u001f\u007f-\u009f]*$";
+    json!({"type": "string", "minLength": 1, "pattern": WORD})
 }
 
 fn positive(name: &str, description: &str) -> Value {
@@ -313,7 +314,7 @@ fn submissions(schemas: &mut Schemas) -> Vec<Operation> {
 
 fn form() -> Value {
     let text = |words: &str| json!({"type": "string", "description": words});
-    let file = |words: &str| json!({"type": "string", "format": "binary", "description": words});
+    let file = |words: &str| json!({"type": "string", "contentMediaType": "application/octet-stream", "description": words});
     json!({
         "type": "object",
         "additionalProperties": false,
