@@ -768,6 +768,55 @@ async fn a_preview_says_what_would_run_and_takes_nothing() {
 }
 
 #[tokio::test]
+async fn the_same_model_under_another_name_is_noted_and_what_others_have_under_way_is_not_told() {
+    let site = open_site(Policy::default()).await;
+    let sam = site.signed_in("sam").await;
+    let with_files = |name: &str, content: &str| {
+        model(name).part("files", file("a.dict", "A AH")).part("files", file("b.dict", content))
+    };
+    submitted(&site, &sam, with_files("First", "B B IY")).await;
+    site.user("tom", Role::Submitter).await;
+    let findings = async |who: &str, form: Form| {
+        let token = site.api_token(who).await;
+        let preview: Value = site.submit(&token, form.text("check", "yes")).await.json().await.unwrap();
+        preview["findings"].to_string()
+    };
+    let same = |name: &str| with_files(name, "B B IY");
+    assert!(findings("sam", same("Second")).await.contains("It is what “First” is"));
+    assert!(!findings("tom", same("Second")).await.contains("First"), "it is still on its way");
+    assert!(!findings("sam", with_files("Second", "B B EH")).await.contains("duplicate"), "other content");
+    let slower = same("Second").text("decoding", "beam = 1e-40");
+    assert!(!findings("sam", slower).await.contains("duplicate"), "other settings");
+    let first = submissions::list(&site.pool, Filter::All).await.unwrap()[0].id;
+    let revision = same("First").text("revises", first.to_string());
+    assert!(!findings("sam", revision).await.contains("duplicate"), "the one it replaces is no other");
+    publish(&site, first).await;
+    assert!(findings("tom", same("Second")).await.contains("It is what “First” is"), "on the board");
+}
+
+#[tokio::test]
+async fn every_runtime_has_its_settings_on_a_page_and_every_wrong_setting_is_named_at_its_field() {
+    let site = open_site(Policy::default()).await;
+    let (status, html) = site.get("/runtimes").await;
+    assert_eq!(status, 200);
+    let headings = texts(&html, "h2").join(" ");
+    for runtime in
+        ["pocketsphinx", "onnx", "transformers", "faster-whisper", "nemo", "speechbrain", "evaluator"]
+    {
+        assert!(headings.contains(runtime), "{runtime}: {headings}");
+    }
+    let rows = texts(&html, "tr");
+    assert!(rows.iter().any(|row| row.starts_with("beama number, 1e-120 to 1e-5")), "{rows:?}");
+    assert!(html.contains("evaluator-transformers"));
+    let sam = site.signed_in("sam").await;
+    let form = model("m").text("decoding", "beam = \"wide\"\nspeed = 3");
+    let answer = sam.post(format!("{}/submit", site.url)).multipart(form).send().await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let said = texts(&answer.text().await.unwrap(), "#decoding-error").concat();
+    assert!(said.contains("beam must be a number") && said.contains("speed is not known"), "{said}");
+}
+
+#[tokio::test]
 async fn a_paused_queue_gives_nothing_out_says_why_and_goes_on_where_it_was() {
     let site = open_site(Policy::default()).await;
     let (ada, rita, sam) =

@@ -447,6 +447,48 @@ pub async fn revised_by(pool: &PgPool, id: SubmissionId) -> Result<Option<Submis
     Ok(id.map(SubmissionId))
 }
 
+/// Whether a model is here already under another name: what runs and how, not what it is called.
+#[derive(Debug)]
+pub struct Likeness<'a> {
+    /// On which release.
+    pub release: ReleaseId,
+    /// Runtime and settings count.
+    pub manifest: &'a ModelManifest,
+    /// Hashes of all its files, in any order.
+    pub hashes: Vec<String>,
+    /// Who asks: what is on its way to the board is told of to its own submitter alone.
+    pub user: UserId,
+    /// The one that is to be replaced is no other.
+    pub revision_of: Option<SubmissionId>,
+}
+
+/// The name of a submission with the same files, runtime and settings: one on the board, or one of the user's own on
+/// its way there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn alike(pool: &PgPool, mut like: Likeness<'_>) -> Result<Option<String>, StoreError> {
+    like.hashes.sort_unstable();
+    Ok(sqlx::query_scalar(
+        "SELECT s.model FROM submissions s
+         WHERE s.release_id = $1 AND s.manifest ->> 'runtime' = $2
+           AND coalesce(s.manifest -> 'decoding', '{}') = $3 AND s.id IS DISTINCT FROM $4
+           AND (s.state = 'published' AND s.hidden_at IS NULL
+                OR s.user_id = $5 AND s.state IN ('in_review', 'queued', 'running', 'scoring', 'published'))
+           AND ARRAY(SELECT f.sha256 FROM submission_files f WHERE f.submission_id = s.id
+                     ORDER BY f.sha256 COLLATE \"C\") = $6
+         ORDER BY s.id LIMIT 1",
+    )
+    .bind(like.release.0)
+    .bind(&like.manifest.runtime)
+    .bind(Json(&like.manifest.decoding))
+    .bind(like.revision_of.map(|revised| revised.0))
+    .bind(like.user.0)
+    .bind(&like.hashes)
+    .fetch_optional(pool)
+    .await?)
+}
+
 /// One entry of a submission's history.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Event {
