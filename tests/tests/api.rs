@@ -44,7 +44,18 @@ async fn seeded() -> Site {
 async fn schemathesis(site: &Site, token: Option<&str>, more: &[&str]) -> (bool, String) {
     let mut command = tokio::process::Command::new(tool("schemathesis"));
     command.arg("--config-file").arg(tool_file("schemathesis.toml")).args(["run", "--no-color"]);
-    command.args(["--mode", "all", "--phases", "examples,coverage,fuzzing", "--checks", "all"]).args(more);
+    command
+        .args([
+            "--mode",
+            "all",
+            "--max-time",
+            "60",
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--checks",
+            "all",
+        ])
+        .args(more);
     if let Some(token) = token {
         command.args(["--header", &format!("Authorization: Bearer {token}")]);
     }

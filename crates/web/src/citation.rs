@@ -76,8 +76,9 @@ fn of(place: Option<&str>) -> String {
 fn entry(key: &str, fields: &[(&str, String)], place: Option<&str>) -> String {
     let place = place.map(|place| ("howpublished", format!("\\url{{{place}}}")));
     let fields = fields.iter().map(|(name, value)| (*name, value.clone())).chain(place);
-    let fields: String = fields.map(|(name, value)| format!("  {name} = {{{value}}},\n")).collect();
-    format!("@misc{{{key},\n{fields}}}")
+    let lines = [format!("@misc{{{key},")];
+    let fields = fields.map(|(name, value)| format!("  {name} = {{{value}}},"));
+    lines.into_iter().chain(fields).chain(["}".to_owned()]).collect::<Vec<_>>().join("\n")
 }
 
 /// Text as TeX reads it.

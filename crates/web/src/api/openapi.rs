@@ -1,4 +1,4 @@
-//! The description of the API, version 1, as OpenAPI 3.1: served beside it, shown at `/api`, and tested against it.
+//! The description of the API, version 1, as `OpenAPI` 3.1: served beside it, shown at `/api`, and tested against it.
 //!
 //! The paths are said here; the schemas come from the types that handlers answer with, so that they cannot drift apart.
 

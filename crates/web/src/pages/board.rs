@@ -46,7 +46,7 @@ pub(super) fn tidied(pairs: &Pairs, path: &str) -> Result<Option<String>, AppErr
     Ok(Some(view.href(path)))
 }
 
-pub(crate) async fn show(
+pub(crate) fn show(
     State(service): State<Service>,
     Visitor(user): Visitor,
     Query(pairs): Query<Pairs>,

@@ -70,7 +70,7 @@ pub(crate) async fn board(
     let mut answer = if terminal::is_wanted(&headers) {
         board_text(State(service), Query(pairs)).await?
     } else {
-        super::board::show(State(service), visitor, Query(pairs)).await?
+        super::board::show(State(service), visitor, Query(pairs))?
     };
     // One address has two faces, which a cache must not mix up.
     answer.headers_mut().append(header::VARY, HeaderValue::from_static("accept, user-agent"));

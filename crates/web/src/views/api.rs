@@ -11,7 +11,7 @@ use super::layout::Layout;
 pub struct ApiPage {
     /// The frame.
     pub layout: Layout,
-    /// Version of OpenAPI that the description is written in.
+    /// Version of `OpenAPI` that the description is written in.
     pub openapi: String,
     /// What holds everywhere.
     pub introduction: String,
@@ -103,7 +103,7 @@ pub struct Shape {
 }
 
 impl ApiPage {
-    /// From a description in OpenAPI; `site` is the address of this service.
+    /// From a description in `OpenAPI`; `site` is the address of this service.
     pub fn new(layout: Layout, document: &Value, site: &str) -> Self {
         let groups = list(&document["tags"]).map(|tag| Group {
             name: text(&tag["name"]),
@@ -164,7 +164,7 @@ fn operation(path: &str, method: &str, described: &Value, site: &str) -> Operati
         .find_map(|(_, answer)| answer["content"]["application/json"].get("example"));
     let mut command = format!("curl '{site}{}'", filled(path, described));
     if method != "get" {
-        command.push_str(&format!(" -X {}", method.to_uppercase()));
+        command = format!("{command} -X {}", method.to_uppercase());
     }
     if with_token {
         command.push_str(" -H \"authorization: Bearer $FFASR_TOKEN\"");
@@ -219,6 +219,8 @@ fn properties(schema: &Value) -> Vec<Parameter> {
 
 /// The name of the schema that is referred to, itself or in a list, or where null is possible as well.
 fn named(schema: &Value) -> Option<String> {
+    // What is not there has no parts either.
+    schema.as_object()?;
     if let Some(reference) = schema["$ref"].as_str() {
         return reference.rsplit('/').next().map(str::to_owned);
     }

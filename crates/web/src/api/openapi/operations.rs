@@ -29,7 +29,7 @@ pub(super) const TAGS: [(&str, &str); 5] = [
 pub(super) struct Operation {
     pub(super) path: &'static str,
     pub(super) method: &'static str,
-    /// The operation object of OpenAPI.
+    /// The operation object of `OpenAPI`.
     pub(super) described: Value,
 }
 
