@@ -134,8 +134,10 @@ fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
+/// One line, without the marks that set words apart in the description for programs.
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = value.as_str().unwrap_or_default().replace(['`', '[', ']'], "");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn operations(document: &Value, tag: &Value, site: &str) -> Vec<Operation> {
