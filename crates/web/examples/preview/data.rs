@@ -452,7 +452,7 @@ fn pareto_page(model: &str) -> ParetoPage {
         chart: Some(chart(&points(model))),
         png_href: "/api/v1/boards/demo-1/pareto.png".to_owned(),
         parquet_href: "/api/v1/boards/demo-1/parquet".to_owned(),
-        embed: "<iframe src=\"https://ffasr.example/embed/pareto\" title=\"FFASR: accuracy and its cost\" width=\"100%\" height=\"520\" loading=\"lazy\"></iframe>".to_owned(),
+        embed: "<iframe src=\"https://ffasr.example/embed/pareto\" title=\"FFASR: accuracy and its cost\" width=\"100%\" height=\"520\"></iframe>".to_owned(),
         axes: ("Avg WER, %".to_owned(), "RTFx, times real time".to_owned()),
         rows,
         left_out: 2,

@@ -372,7 +372,7 @@ pub(super) fn of_model(service: &Service, release: &Release, board: &Board, row:
 pub(super) fn embed_code(service: &Service, view: &View) -> String {
     let address = format!("{}{}", site(service), view.href("/embed/pareto")).replace('&', "&amp;");
     format!(
-        "<iframe src=\"{address}\" title=\"FFASR: accuracy and its cost\" width=\"100%\" height=\"520\" loading=\"lazy\"></iframe>"
+        "<iframe src=\"{address}\" title=\"FFASR: accuracy and its cost\" width=\"100%\" height=\"520\"></iframe>"
     )
 }
 
