@@ -211,7 +211,7 @@ async fn whatever_goes_wrong_people_get_a_page_and_programs_get_problem_json() {
         (visitor.post(at("/api/v1/submissions")).bearer_auth(&token).body("no boundary"), 400),
         (visitor.get(at("/worker/v1/claim")), 405),
     ];
-    let mut answers = vec![(node.post("claim", &"not a claim").await, 400)];
+    let mut answers = vec![(node.post("claim", &"not a claim").await, 422)];
     for (request, status) in of_programs {
         answers.push((request.send().await.unwrap(), status));
     }

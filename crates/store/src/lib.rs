@@ -10,6 +10,8 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod changes;
+pub mod dumps;
 pub mod embedded;
 mod error;
 pub mod estimate;

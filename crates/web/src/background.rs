@@ -7,7 +7,7 @@ use std::{future::Future, io, time::Duration};
 use store::{BOARD_CHANNEL, JOBS_CHANNEL, PgListener, queue};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
-use crate::{Service, board::Snapshot, delivery, mail, scorer, uploads};
+use crate::{Service, board::Snapshot, delivery, dump, mail, scorer, uploads};
 
 /// Leases are looked at this often.
 const RECONCILE: Duration = Duration::from_secs(1);
@@ -28,6 +28,7 @@ pub(crate) fn start(service: &Service) -> JoinSet<()> {
     loops.spawn(until_stopped(service.clone(), mail::send_all(service.clone())));
     loops.spawn(until_stopped(service.clone(), uploads::check_all(service.clone())));
     loops.spawn(until_stopped(service.clone(), uploads::collect_all(service.clone())));
+    loops.spawn(until_stopped(service.clone(), dump::make_nightly(service.clone())));
     loops
 }
 

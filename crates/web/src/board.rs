@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use protocol::{AttemptId, ReleaseId, SubmissionId};
+use schemars::JsonSchema;
 use scoring::ScoringProfile;
 use selection::Candidate;
 use serde::Serialize;
 use store::{
     PgPool, StoreError,
+    changes::{self, Change},
     external::{self, ExternalBoard},
     releases::{self, Release, Size},
     scores::{self, ByScorer, Published},
@@ -16,9 +18,13 @@ use store::{
 use time::OffsetDateTime;
 
 use crate::{
+    api::openapi::Moment,
     asked::{Asked, no_place},
     ranking, scorer, tracks,
 };
+
+/// How many changes a snapshot remembers, for the feeds.
+const CHANGES: i64 = 200;
 
 /// Everything a visitor can see, at one moment.
 pub struct Snapshot {
@@ -30,6 +36,8 @@ pub struct Snapshot {
     pub boards: Vec<Arc<Board>>,
     /// Boards published elsewhere.
     pub external: Vec<ExternalBoard>,
+    /// What appeared on the boards and what left them, the newest first.
+    pub changes: Vec<Change>,
     /// Results that their senders vouch for alone.
     pub self_reports: Vec<SelfReport>,
     sizes: Vec<(ReleaseId, Size)>,
@@ -125,6 +133,7 @@ impl Snapshot {
             releases,
             boards,
             external,
+            changes: changes::latest(pool, CHANGES).await?,
             self_reports: self_reports::list(pool).await?,
             sizes,
             by_scorer,
@@ -198,22 +207,33 @@ impl Board {
 }
 
 /// The board as JSON (design §10). Rates are fractions, times seconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Board")]
 pub struct BoardJson {
+    /// Slug of the release.
     release: String,
     release_version: String,
+    /// Hash of the release's manifest, which freezes it.
     manifest_sha256: String,
+    /// Null while there is no result.
     hardware_class: Option<String>,
+    /// Scoring profile.
     profile: &'static str,
+    /// Profile and normaliser with their versions.
     scorer: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     generated_at: OffsetDateTime,
     rows: Vec<RowJson>,
 }
 
-#[derive(Debug, Serialize)]
+/// One model on a board.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Row")]
 struct RowJson {
+    /// Place by Avg WER, from 1.
     rank: u32,
+    /// First and last place that the model can hold within 95 % confidence of the whole ranking.
     rank_interval: (u32, u32),
     /// Place under the profile that ranks, on boards of other profiles.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,17 +242,23 @@ struct RowJson {
     organisation: String,
     submission: SubmissionId,
     attempt: AttemptId,
+    /// Unweighted mean of the WER of the ranked tracks.
     avg_wer: Option<f64>,
+    /// 95 % interval of it.
     avg_wer_interval: Option<(f64, f64)>,
+    /// By name of the track.
     tracks: BTreeMap<String, TrackJson>,
     /// Tracks of the release that the model has not named, each with what they ask for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     not_run: BTreeMap<&'static str, &'static str>,
+    /// Seconds of audio by seconds of processing, over the ranked tracks.
     rtfx: Option<f64>,
     rtfx_interval: Option<(f64, f64)>,
+    /// Median time of an utterance.
     latency_p50_s: f64,
     latency_p95_s: f64,
     num_params: Option<u64>,
+    /// On the front: no other model is both faster and more accurate.
     pareto: bool,
     /// Share of the draws of accuracy and speed in which the row is on the front.
     pareto_probability: f64,
@@ -242,15 +268,21 @@ struct RowJson {
 }
 
 /// Where a row stands in a view that is not the whole ranking.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Standing")]
 struct ViewJson {
+    /// Place for the purpose asked for.
     place: Option<u32>,
+    /// Why it has none.
     no_place: Option<String>,
+    /// The weighted WER that it is placed by.
     score: Option<f64>,
     score_interval: Option<(f64, f64)>,
 }
 
-#[derive(Debug, Serialize)]
+/// One track of a model: WER = (S + D + I) / N.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Track")]
 struct TrackJson {
     wer: Option<f64>,
     interval: Option<(f64, f64)>,

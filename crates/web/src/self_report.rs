@@ -4,6 +4,7 @@
 //! them is not nonsense; whether it is true cannot be checked.
 
 use protocol::{ModelManifest, ResultsDocument};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::scores::{Summary, TrackSummary};
 
@@ -15,7 +16,7 @@ const FORMAT: u32 = 1;
 const ROUNDING: f64 = 1e-9;
 
 /// What `ffasr eval --json` prints.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct SelfReport {
     format: u32,
     kind: String,
@@ -29,7 +30,7 @@ pub(crate) struct SelfReport {
 }
 
 /// What was evaluated on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ReleaseHeader {
     pub(crate) slug: String,
     pub(crate) version: String,

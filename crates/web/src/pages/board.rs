@@ -46,7 +46,7 @@ pub(super) fn tidied(pairs: &Pairs, path: &str) -> Result<Option<String>, AppErr
     Ok(Some(view.href(path)))
 }
 
-pub(crate) async fn show(
+pub(crate) fn show(
     State(service): State<Service>,
     Visitor(user): Visitor,
     Query(pairs): Query<Pairs>,
@@ -404,7 +404,7 @@ pub(super) fn both_layouts(
 }
 
 /// The chart of a view as a file of its own.
-pub(crate) fn standalone_chart(asked: &Asked<'_>) -> String {
+pub(crate) fn standalone_chart(asked: &Asked<'_>, embedding: Embedding) -> String {
     let (across, error_title) = axes(&asked.view);
     charts::pareto(&ParetoChart {
         id: "pareto".to_owned(),
@@ -415,7 +415,7 @@ pub(crate) fn standalone_chart(asked: &Asked<'_>) -> String {
         error_title,
         points: points(asked, &asked.fronts(), |row| format!("/models/{}", row.result.submission)),
         layout: charts::Layout::Wide,
-        embedding: Embedding::Standalone,
+        embedding,
     })
 }
 

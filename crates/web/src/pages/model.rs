@@ -11,7 +11,7 @@ use store::{
     submissions,
 };
 
-use super::{Page, board::scoring_view, layout, page, weakness};
+use super::{Page, board::scoring_view, layout, page, take_home, weakness};
 use crate::{
     Service,
     auth::Visitor,
@@ -60,6 +60,7 @@ pub(crate) async fn show(
     // Without the database the page stands, this link does not.
     let front_end = without_front_end(&service, board, row).await.unwrap_or_default();
     page(&ModelPage {
+        take_home: take_home::of_model(&service, release, board, row),
         layout,
         front_end,
         manifest: row.result.manifest.clone(),

@@ -8,7 +8,7 @@ use selection::{Accuracy, Column, Cost};
 
 use super::{
     board::{axes, chart, choice, file_href, href, purposes, scoring_view, tidied},
-    layout,
+    layout, take_home,
 };
 use crate::{
     Service,
@@ -67,6 +67,9 @@ pub(crate) async fn show(
         costs: Cost::ALL.map(|cost| choice(cost.name(), cost.label(), asked.view.cost == cost)).to_vec(),
         purposes: purposes(&asked.view, "/pareto"),
         chart: chart(&asked, &fronts, &scoring),
+        png_href: file_href(&asked, "/pareto.png"),
+        parquet_href: file_href(&asked, "/parquet"),
+        embed: take_home::embed_code(&service, &asked.view),
         axes: (up, across.title),
         left_out: asked.answer.rows.len() - rows.len(),
         view: asked.view.clone(),
