@@ -113,15 +113,17 @@ async fn errors_on_sweep_rise_as_the_ratio_falls_in_the_items_in_the_fitted_curv
             rate(&of_group)
         })
         .collect();
-    // If all words of an item failed together, a rate p of a group of five would have a variance of p (1 - p) / 5. No step
-    // goes the other way by more than the largest standard error of a difference, √(2 / 4 / 5) = 0.32; from end to end the
-    // errors rise by 1.64 of theirs (one side, 95 %).
-    let size = (ITEMS / GROUPS) as f64;
+    // If all words of an item failed together, a rate p of n items would have a variance of p (1 - p) / n. No step goes the
+    // other way by more than the largest standard error of a difference of two groups, √(2 / 4 / 5) = 0.32, and the lower
+    // half of the range has more errors than the upper by 1.64 of theirs (one side, 95 %).
     println!("errors by word from -10 dB up, 10 dB each: {rates:.3?}");
+    let size = (ITEMS / GROUPS) as f64;
     assert!(rates.windows(2).all(|pair| pair[1] < pair[0] + (0.5 / size).sqrt()), "{rates:?}");
-    let variance = |rate: f64| rate.min(1.0) * (1.0 - rate.min(1.0)) / size;
-    let (worst, best) = (rates[0], rates[GROUPS - 1]);
-    assert!(worst - best > 1.64 * (variance(worst) + variance(best)).sqrt(), "{rates:?}");
+    let (low, high): (Vec<&ItemResult>, Vec<&ItemResult>) =
+        sweep.iter().partition(|it| it.snr_db.unwrap() < 10.0);
+    let (low, high) = (rate(&low), rate(&high));
+    let variance = |rate: f64| rate.min(1.0) * (1.0 - rate.min(1.0)) / (ITEMS / 2) as f64;
+    assert!(low - high > 1.64 * (variance(low) + variance(high)).sqrt(), "{low} and {high}");
 
     // The curve on the model's page falls all the way.
     let model = page(&operator, &format!("/models/{submission}")).await;
