@@ -286,6 +286,54 @@ async fn a_quarantined_result_leaves_the_board_stays_on_record_and_comes_back() 
 }
 
 #[tokio::test]
+async fn a_hidden_result_stays_published_and_on_record_and_its_submitter_is_told() {
+    let site = open_site(Policy::default()).await;
+    let sam = site.signed_in("sam").await;
+    let id = submitted(&site, &sam, model("unseen")).await;
+    publish(&site, id).await;
+    let shown = |wanted: bool| {
+        let site = &site;
+        async move {
+            until("the board", || async {
+                (site.get("/").await.1.contains("unseen") == wanted).then_some(())
+            })
+            .await;
+        }
+    };
+    shown(true).await;
+    let decision = |action: &'static str, reason: &'static str| [("action", action), ("reason", reason)];
+    let review = format!("/admin/submissions/{id}");
+    let rita = site.signed_in("rita").await;
+    assert_eq!(post(&site, &rita, &review, &decision("hide", "no")).await.0, 409, "for admins");
+    let ada = site.signed_in("ada").await;
+    assert_eq!(post(&site, &ada, &review, &decision("hide", " ")).await.0, 409, "a reason is owed");
+    assert_eq!(post(&site, &ada, &review, &decision("unhide", "nothing is hidden")).await.0, 409);
+    assert!(page(&site, &ada, &review).await.1.contains(r#"value="hide""#));
+    assert_eq!(post(&site, &ada, &review, &decision("hide", "The name offends.")).await.0, 303);
+    shown(false).await;
+    assert_eq!(post(&site, &ada, &review, &decision("hide", "again")).await.0, 409, "hidden already");
+    let (status, record) = site.get(&format!("/models/{id}")).await;
+    assert_eq!(status, 200, "a hidden result is on record");
+    for word in ["Hidden from the board", "not in doubt", "The name offends.", "hide"] {
+        assert!(record.contains(word), "{word}");
+    }
+    let submission = submissions::get(&site.pool, id).await.unwrap();
+    assert_eq!(submission.state, SubmissionState::Published, "it is no state of its own");
+    let (_, own) = page(&site, &sam, &format!("/submissions/{id}")).await;
+    let history = texts(&own, ".timeline li");
+    assert!(history.last().unwrap().starts_with("Noted"), "{history:?}");
+    assert!(own.contains("Hidden from the board: The name offends."));
+    let told: serde_json::Value =
+        serde_json::from_str(&site.get(&format!("/api/v1/submissions/{id}")).await.1).unwrap();
+    assert!(told["hidden_since"].is_string(), "{told}");
+    assert!(page(&site, &ada, &review).await.1.contains(r#"value="unhide""#));
+    assert_eq!(post(&site, &ada, &review, &decision("unhide", "It is renamed.")).await.0, 303);
+    shown(true).await;
+    let (_, record) = site.get(&format!("/models/{id}/record")).await;
+    assert!(record.contains("It is renamed.") && !record.contains("not in doubt"));
+}
+
+#[tokio::test]
 async fn a_question_is_seen_by_the_submitter_alone_and_the_answer_by_the_reviewer() {
     let site = open_site(Policy::default()).await;
     let sam = site.signed_in("sam").await;
@@ -717,6 +765,55 @@ async fn a_preview_says_what_would_run_and_takes_nothing() {
     assert!(submissions::list(&site.pool, Filter::All).await.unwrap().is_empty());
     let user = accounts::user_by_name(&site.pool, "sam").await.unwrap();
     assert!(quota::entries(&site.pool, user.id).await.unwrap().is_empty(), "and no token");
+}
+
+#[tokio::test]
+async fn the_same_model_under_another_name_is_noted_and_what_others_have_under_way_is_not_told() {
+    let site = open_site(Policy::default()).await;
+    let sam = site.signed_in("sam").await;
+    let with_files = |name: &str, content: &str| {
+        model(name).part("files", file("a.dict", "A AH")).part("files", file("b.dict", content))
+    };
+    submitted(&site, &sam, with_files("First", "B B IY")).await;
+    site.user("tom", Role::Submitter).await;
+    let findings = async |who: &str, form: Form| {
+        let token = site.api_token(who).await;
+        let preview: Value = site.submit(&token, form.text("check", "yes")).await.json().await.unwrap();
+        preview["findings"].to_string()
+    };
+    let same = |name: &str| with_files(name, "B B IY");
+    assert!(findings("sam", same("Second")).await.contains("It is what “First” is"));
+    assert!(!findings("tom", same("Second")).await.contains("First"), "it is still on its way");
+    assert!(!findings("sam", with_files("Second", "B B EH")).await.contains("duplicate"), "other content");
+    let slower = same("Second").text("decoding", "beam = 1e-40");
+    assert!(!findings("sam", slower).await.contains("duplicate"), "other settings");
+    let first = submissions::list(&site.pool, Filter::All).await.unwrap()[0].id;
+    let revision = same("First").text("revises", first.to_string());
+    assert!(!findings("sam", revision).await.contains("duplicate"), "the one it replaces is no other");
+    publish(&site, first).await;
+    assert!(findings("tom", same("Second")).await.contains("It is what “First” is"), "on the board");
+}
+
+#[tokio::test]
+async fn every_runtime_has_its_settings_on_a_page_and_every_wrong_setting_is_named_at_its_field() {
+    let site = open_site(Policy::default()).await;
+    let (status, html) = site.get("/runtimes").await;
+    assert_eq!(status, 200);
+    let headings = texts(&html, "h2").join(" ");
+    for runtime in
+        ["pocketsphinx", "onnx", "transformers", "faster-whisper", "nemo", "speechbrain", "evaluator"]
+    {
+        assert!(headings.contains(runtime), "{runtime}: {headings}");
+    }
+    let rows = texts(&html, "tr");
+    assert!(rows.iter().any(|row| row.starts_with("beama number, 1e-120 to 1e-5")), "{rows:?}");
+    assert!(html.contains("evaluator-transformers"));
+    let sam = site.signed_in("sam").await;
+    let form = model("m").text("decoding", "beam = \"wide\"\nspeed = 3");
+    let answer = sam.post(format!("{}/submit", site.url)).multipart(form).send().await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let said = texts(&answer.text().await.unwrap(), "#decoding-error").concat();
+    assert!(said.contains("beam must be a number") && said.contains("speed is not known"), "{said}");
 }
 
 #[tokio::test]

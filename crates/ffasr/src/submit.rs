@@ -1,5 +1,6 @@
 //! `ffasr submit`: hands a model in to a service, waits, and prints what came of it.
 
+mod result;
 mod upload;
 
 use std::{
@@ -19,6 +20,8 @@ use crate::error::Failure;
 
 /// How often the service is asked while waiting.
 const ASK: Duration = Duration::from_secs(2);
+/// The board is looked at this often for the row of a result that has just been published.
+const REBUILDS: u32 = 10;
 /// A service that does not answer for this many times in a row is given up.
 const SILENCE: u32 = 60;
 
@@ -91,10 +94,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     eprintln!("submitted: {}/submissions/{id}", api.url);
     findings(&submission);
     let last = if arguments.no_wait { submission } else { api.wait(&id).await? };
+    let row = match last["state"].as_str() {
+        Some("published") if !arguments.no_wait => api.row(&last).await?,
+        _ => None,
+    };
     if arguments.json {
+        let mut last = last.clone();
+        last["result"] = row.unwrap_or_default();
         println!("{last:#}");
     } else {
-        println!("{}", outcome(&last, &api.url));
+        println!("{}", outcome(&last, row.as_ref(), &api.url));
     }
     match last["state"].as_str() {
         Some("failed" | "rejected" | "cancelled") => {
@@ -235,6 +244,26 @@ impl Api {
             tokio::time::sleep(ASK).await;
         }
     }
+
+    /// The row of a published submission, once the board has been rebuilt with it.
+    async fn row(&self, submission: &Value) -> Result<Option<Value>, Failure> {
+        let words = |key: &str| submission[key].as_str().unwrap_or_default();
+        let board = format!("{}/api/v1/boards/{}", self.url, words("release"));
+        let class = [("hardware", words("hardware_class"))];
+        let address = reqwest::Url::parse_with_params(&board, class).map_err(Failure::failed)?;
+        for _ in 0..REBUILDS {
+            let answer = self.client.get(address.clone()).send().await.map_err(Failure::failed)?;
+            if answer.status().is_success() {
+                let board: Value = answer.json().await.map_err(Failure::failed)?;
+                let rows = board["rows"].as_array().into_iter().flatten();
+                if let Some(row) = rows.into_iter().find(|row| row["submission"] == submission["id"]) {
+                    return Ok(Some(row.clone()));
+                }
+            }
+            tokio::time::sleep(ASK).await;
+        }
+        Ok(None)
+    }
 }
 
 fn is_over(submission: &Value) -> bool {
@@ -265,11 +294,10 @@ fn status_line(submission: &Value) -> String {
 }
 
 /// What came of it, for the person at the terminal.
-fn outcome(submission: &Value, url: &str) -> String {
-    let text = |key: &str| submission[key].as_str().unwrap_or_default();
-    match text("state") {
-        "published" => format!("{} is on the board: {url}/models/{}", text("model"), text("id")),
-        state => format!("{}: {}. {}", text("model"), state.replace('_', " "), text("reason")),
+fn outcome(submission: &Value, row: Option<&Value>, url: &str) -> String {
+    match submission["state"].as_str() {
+        Some("published") => result::published(submission, row, url),
+        _ => result::without(submission),
     }
 }
 

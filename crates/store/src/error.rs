@@ -24,7 +24,7 @@ pub enum StoreError {
     LeaseLost,
     /// For the submitter: the name is taken.
     #[error(
-        "a model named \u{201c}{0}\u{201d} is already on this release for this hardware class; choose another name"
+        "a model named \u{201c}{0}\u{201d} is already on this release for this hardware class; choose another name, or hand in a revision of it from its page"
     )]
     DuplicateModel(String),
     /// For the admin: the name is taken.

@@ -124,6 +124,15 @@ pub enum About {
         /// Why.
         reason: String,
     },
+    /// Something was noted of a submission that stays where it is.
+    Noted {
+        /// Which.
+        submission: SubmissionId,
+        /// The model.
+        model: String,
+        /// What.
+        reason: String,
+    },
 }
 
 /// A message to be sent now.
@@ -150,6 +159,7 @@ struct Row {
     submission_id: Option<Uuid>,
     model: Option<String>,
     to_state: Option<String>,
+    is_note: bool,
     reason: Option<String>,
 }
 
@@ -166,7 +176,8 @@ pub async fn claim(pool: &PgPool, lease: Duration) -> Result<Option<Mail>, Store
                          WHERE m.run_after <= now() AND (m.lease_expires_at IS NULL OR m.lease_expires_at < now())
                          ORDER BY m.run_after LIMIT 1 FOR UPDATE OF m SKIP LOCKED)
              RETURNING id, user_id, event_id, code, tries)
-         SELECT c.id, c.tries, c.code, u.name, u.email, e.submission_id, s.model, e.to_state, e.reason
+         SELECT c.id, c.tries, c.code, u.name, u.email, e.submission_id, s.model, e.to_state,
+                coalesce(e.from_state = e.to_state, false) AS is_note, e.reason
          FROM claimed c JOIN users u ON u.id = c.user_id LEFT JOIN submission_events e ON e.id = c.event_id
          LEFT JOIN submissions s ON s.id = e.submission_id",
     )
@@ -177,6 +188,11 @@ pub async fn claim(pool: &PgPool, lease: Duration) -> Result<Option<Mail>, Store
     let Some(row) = row else { return Ok(None) };
     let about = match (row.code, row.submission_id) {
         (Some(code), _) => About::Confirmation(code),
+        (None, Some(submission)) if row.is_note => About::Noted {
+            submission: SubmissionId(submission),
+            model: row.model.unwrap_or_default(),
+            reason: row.reason.unwrap_or_default(),
+        },
         (None, Some(submission)) => About::Moved {
             submission: SubmissionId(submission),
             model: row.model.unwrap_or_default(),

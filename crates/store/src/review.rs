@@ -34,6 +34,10 @@ pub enum Action {
     Quarantine,
     /// Put a quarantined result back.
     Restore,
+    /// Keep a result that is not in doubt from the board.
+    Hide,
+    /// Show it there again.
+    Unhide,
     /// Confirm that a result is what it claims to be.
     Verify,
     /// Take that back.
@@ -54,6 +58,8 @@ impl Action {
             Self::Cancel => "cancel",
             Self::Quarantine => "quarantine",
             Self::Restore => "restore",
+            Self::Hide => "hide",
+            Self::Unhide => "unhide",
             Self::Verify => "verify",
             Self::Unverify => "unverify",
             Self::Refund => "refund",
@@ -66,9 +72,13 @@ impl Action {
             Self::Approve | Self::Reject | Self::Ask | Self::Cancel | Self::Rerun | Self::Prioritise(_) => {
                 role != Role::Submitter
             }
-            Self::Quarantine | Self::Restore | Self::Verify | Self::Unverify | Self::Refund => {
-                role == Role::Admin
-            }
+            Self::Quarantine
+            | Self::Restore
+            | Self::Hide
+            | Self::Unhide
+            | Self::Verify
+            | Self::Unverify
+            | Self::Refund => role == Role::Admin,
         }
     }
 
@@ -86,7 +96,9 @@ impl Action {
                 )
             }
             Self::Cancel => state.may_become(SubmissionState::Cancelled),
-            Self::Quarantine | Self::Verify | Self::Unverify => state == SubmissionState::Published,
+            Self::Quarantine | Self::Hide | Self::Unhide | Self::Verify | Self::Unverify => {
+                state == SubmissionState::Published
+            }
             Self::Restore => state == SubmissionState::Quarantined,
             Self::Refund => state.is_final(),
         }
@@ -159,8 +171,15 @@ pub async fn act(
 }
 
 fn touches_a_result(action: Action, state: SubmissionState) -> bool {
-    matches!(action, Action::Quarantine | Action::Restore | Action::Verify | Action::Unverify)
-        || (action == Action::Reject && state == SubmissionState::Quarantined)
+    matches!(
+        action,
+        Action::Quarantine
+            | Action::Restore
+            | Action::Hide
+            | Action::Unhide
+            | Action::Verify
+            | Action::Unverify
+    ) || (action == Action::Reject && state == SubmissionState::Quarantined)
 }
 
 /// Locks the submission.
@@ -211,6 +230,8 @@ async fn carry_out(
         }
         Action::Ask => say(connection, submission, actor, true, reason).await,
         Action::Prioritise(priority) => prioritise(connection, submission, priority).await,
+        Action::Hide => set_hidden(connection, submission, actor, true, reason).await,
+        Action::Unhide => set_hidden(connection, submission, actor, false, reason).await,
         Action::Verify => set_verified(connection, submission, Some(actor)).await,
         Action::Unverify => set_verified(connection, submission, None).await,
         Action::Refund => {
@@ -251,6 +272,38 @@ async fn prioritise(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Keeps a result from the board or shows it there again, and tells the submitter, though it is no move to another state.
+async fn set_hidden(
+    connection: &mut PgConnection,
+    submission: SubmissionId,
+    actor: &str,
+    hidden: bool,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let changed = sqlx::query(
+        "UPDATE submissions SET hidden_by = CASE WHEN $3 THEN $2 END, hidden_at = CASE WHEN $3 THEN now() END
+         WHERE id = $1 AND (hidden_at IS NULL) = $3",
+    )
+    .bind(submission.0)
+    .bind(actor)
+    .bind(hidden)
+    .execute(&mut *connection)
+    .await?;
+    if changed.rows_affected() == 0 {
+        let problem = if hidden { "it is hidden already" } else { "it is not hidden" };
+        return Err(StoreError::Refused(problem.to_owned()));
+    }
+    let said = if hidden { "Hidden from the board" } else { "Shown on the board again" };
+    let note = Move {
+        to: SubmissionState::Published,
+        actor,
+        reason: &format!("{said}: {reason}"),
+        failure_class: None,
+    };
+    state::record(connection, submission, Some(SubmissionState::Published), &note).await?;
+    notify(connection, BOARD_CHANNEL).await
 }
 
 async fn set_verified(

@@ -166,7 +166,7 @@ pub async fn unscored(
         .collect())
 }
 
-/// A published result.
+/// A published result that is not hidden.
 #[derive(Debug, Clone)]
 pub struct Published {
     /// Whose result.
@@ -239,7 +239,7 @@ pub async fn published(pool: &PgPool, scorer: &str) -> Result<Vec<Published>, St
                 c.analysis -> 'surface' AS surface
          FROM submissions s JOIN jobs j ON j.submission_id = s.id AND j.kind = 'evaluate'
               JOIN scores c ON c.attempt_id = j.id LEFT JOIN measurements m ON m.attempt_id = j.id
-         WHERE s.state = 'published' AND c.scorer = $1 ORDER BY s.id",
+         WHERE s.state = 'published' AND s.hidden_at IS NULL AND c.scorer = $1 ORDER BY s.id",
     )
     .bind(scorer)
     .fetch_all(pool)
@@ -349,7 +349,7 @@ pub async fn by_scorer(pool: &PgPool) -> Result<Vec<ByScorer>, StoreError> {
                 c.created_at
          FROM submissions s JOIN jobs j ON j.submission_id = s.id AND j.kind = 'evaluate'
               JOIN scores c ON c.attempt_id = j.id
-         WHERE s.state = 'published' ORDER BY c.created_at, c.scorer",
+         WHERE s.state = 'published' AND s.hidden_at IS NULL ORDER BY c.created_at, c.scorer",
     )
     .fetch_all(pool)
     .await?;

@@ -230,7 +230,8 @@ fn name_taken(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// Writes an event. Only [`transition`] and the creation of a submission do.
+/// Writes an event. Only [`transition`] and the creation of a submission do, and what is noted of a result that stays
+/// where it is: from and to are then the same.
 pub(crate) async fn record(
     connection: &mut PgConnection,
     submission: SubmissionId,

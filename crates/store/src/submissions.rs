@@ -308,6 +308,8 @@ pub struct Submission {
     pub evaluator: Option<String>,
     /// When and by whom the result was confirmed.
     pub verified: Option<(OffsetDateTime, String)>,
+    /// Since when and by whom the result is kept from the board.
+    pub hidden: Option<(OffsetDateTime, String)>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -329,6 +331,8 @@ struct SubmissionRow {
     evaluator: Option<String>,
     verified_at: Option<OffsetDateTime>,
     verified_by: Option<String>,
+    hidden_at: Option<OffsetDateTime>,
+    hidden_by: Option<String>,
 }
 
 impl SubmissionRow {
@@ -350,6 +354,7 @@ impl SubmissionRow {
             revision_of: self.revision_of.map(SubmissionId),
             evaluator: self.evaluator,
             verified: self.verified_at.zip(self.verified_by),
+            hidden: self.hidden_at.zip(self.hidden_by),
         })
     }
 }
@@ -385,7 +390,7 @@ pub async fn list(pool: &PgPool, filter: Filter) -> Result<Vec<Submission>, Stor
     let rows = sqlx::query_as::<_, SubmissionRow>(
         "SELECT s.id, s.user_id, u.name AS user_name, s.release_id, r.slug AS release_slug, s.hardware_class,
                 s.manifest, s.state, s.failure_class, s.reason, s.created_at, s.state_entered_at, s.priority,
-                s.revision_of, s.evaluator, s.verified_at, s.verified_by
+                s.revision_of, s.evaluator, s.verified_at, s.verified_by, s.hidden_at, s.hidden_by
          FROM submissions s JOIN users u ON u.id = s.user_id JOIN releases r ON r.id = s.release_id
          WHERE ($1::uuid IS NULL OR s.user_id = $1) AND ($2::uuid IS NULL OR s.id = $2)
          ORDER BY s.id DESC LIMIT 500",
@@ -442,6 +447,48 @@ pub async fn revised_by(pool: &PgPool, id: SubmissionId) -> Result<Option<Submis
     Ok(id.map(SubmissionId))
 }
 
+/// Whether a model is here already under another name: what runs and how, not what it is called.
+#[derive(Debug)]
+pub struct Likeness<'a> {
+    /// On which release.
+    pub release: ReleaseId,
+    /// Runtime and settings count.
+    pub manifest: &'a ModelManifest,
+    /// Hashes of all its files, in any order.
+    pub hashes: Vec<String>,
+    /// Who asks: what is on its way to the board is told of to its own submitter alone.
+    pub user: UserId,
+    /// The one that is to be replaced is no other.
+    pub revision_of: Option<SubmissionId>,
+}
+
+/// The name of a submission with the same files, runtime and settings: one on the board, or one of the user's own on
+/// its way there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn alike(pool: &PgPool, mut like: Likeness<'_>) -> Result<Option<String>, StoreError> {
+    like.hashes.sort_unstable();
+    Ok(sqlx::query_scalar(
+        "SELECT s.model FROM submissions s
+         WHERE s.release_id = $1 AND s.manifest ->> 'runtime' = $2
+           AND coalesce(s.manifest -> 'decoding', '{}') = $3 AND s.id IS DISTINCT FROM $4
+           AND (s.state = 'published' AND s.hidden_at IS NULL
+                OR s.user_id = $5 AND s.state IN ('in_review', 'queued', 'running', 'scoring', 'published'))
+           AND ARRAY(SELECT f.sha256 FROM submission_files f WHERE f.submission_id = s.id
+                     ORDER BY f.sha256 COLLATE \"C\") = $6
+         ORDER BY s.id LIMIT 1",
+    )
+    .bind(like.release.0)
+    .bind(&like.manifest.runtime)
+    .bind(Json(&like.manifest.decoding))
+    .bind(like.revision_of.map(|revised| revised.0))
+    .bind(like.user.0)
+    .bind(&like.hashes)
+    .fetch_optional(pool)
+    .await?)
+}
+
 /// One entry of a submission's history.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Event {
@@ -451,6 +498,8 @@ pub struct Event {
     pub actor: String,
     /// To which state.
     pub to_state: String,
+    /// Something was noted; it stayed where it was.
+    pub is_note: bool,
     /// Why.
     pub reason: String,
 }
@@ -461,7 +510,8 @@ pub struct Event {
 /// When the database fails.
 pub async fn events(pool: &PgPool, id: SubmissionId) -> Result<Vec<Event>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT at, actor, to_state, reason FROM submission_events WHERE submission_id = $1 ORDER BY id",
+        "SELECT at, actor, to_state, coalesce(from_state = to_state, false) AS is_note, reason
+         FROM submission_events WHERE submission_id = $1 ORDER BY id",
     )
     .bind(id.0)
     .fetch_all(pool)

@@ -354,6 +354,9 @@ struct SubmissionJson {
     state_entered_at: OffsetDateTime,
     failure_class: Option<FailureClass>,
     reason: String,
+    /// Since when staff keep its result from the board.
+    #[serde(with = "time::serde::rfc3339::option")]
+    hidden_since: Option<OffsetDateTime>,
     queue_position: Option<i64>,
     /// When somebody should have acted on the state it is in.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -600,6 +603,7 @@ async fn describe(service: &Service, id: SubmissionId) -> Result<SubmissionJson,
         state: submission.state.to_string(),
         state_entered_at: submission.state_entered_at,
         failure_class: submission.failure_class,
+        hidden_since: submission.hidden.map(|(since, _)| since),
         reason: submission.reason,
         queue_position: submissions::queue_position(&service.pool, id).await?,
         attempts: attempts

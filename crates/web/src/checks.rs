@@ -279,6 +279,20 @@ pub(crate) fn add_pinned(checked: &mut Checked, pinned: &PinnedSource) {
     }
 }
 
+/// Notes that a model of the same content is here already under another name.
+pub(crate) fn add_likeness(checked: &mut Checked, other: &str) {
+    checked.findings.push(Finding {
+        severity: Severity::Note.as_str().to_owned(),
+        rule: "duplicate".to_owned(),
+        place: String::new(),
+        sentence: format!(
+            "It is what \u{201c}{other}\u{201d} is: the same files, the same runtime and the same settings."
+        ),
+        advice: "If it is meant to be another model, check that the right files and settings were handed in."
+            .to_owned(),
+    });
+}
+
 /// Python is read for what a reviewer should see; the evaluator must keep its contract as well.
 fn python(
     file: &UploadedFile,

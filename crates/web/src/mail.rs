@@ -6,6 +6,7 @@ use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, header::ContentType},
 };
+use protocol::SubmissionId;
 use store::mail::{self, About, Mail};
 use tokio::time::timeout;
 
@@ -94,17 +95,32 @@ fn words(mail: &Mail, url: &str) -> (String, String) {
         ),
         About::Moved { submission, model, to_state, reason } => {
             let state = to_state.replace('_', " ");
-            // A line break in a subject would begin another header; the library refuses it, we make it a space.
-            let model: String = model.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let model = one_line(model);
             (
                 format!("FFASR: {model} is {state}"),
-                format!(
-                    "{greeting}\n\n{model} is {state}.\n{reason}\n\nEverything about it: {url}/submissions/{submission}\n\n\
-                     To get no more of these, remove your address at {url}/webhooks.\n"
-                ),
+                format!("{greeting}\n\n{model} is {state}.\n{reason}\n\n{}", closing(url, *submission)),
+            )
+        }
+        About::Noted { submission, model, reason } => {
+            let model = one_line(model);
+            (
+                format!("FFASR: news of {model}"),
+                format!("{greeting}\n\nof {model}: {reason}\n\n{}", closing(url, *submission)),
             )
         }
     }
+}
+
+/// A line break in a subject would begin another header; the library refuses it, we make it a space.
+fn one_line(model: &str) -> String {
+    model.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn closing(url: &str, submission: SubmissionId) -> String {
+    format!(
+        "Everything about it: {url}/submissions/{submission}\n\n\
+         To get no more of these, remove your address at {url}/webhooks.\n"
+    )
 }
 
 /// Whether an address may be one.

@@ -71,6 +71,7 @@ fn for_people() -> Router<Service> {
         .route("/self-reported/{report}/remove", post(pages::self_reports::remove))
         .route("/queue", get(pages::queue::show))
         .route("/method", get(pages::method::show))
+        .route("/runtimes", get(pages::runtimes::show))
         .route("/submissions", get(pages::submission::list))
         .route("/submissions/{submission}", get(pages::submission::show))
         .route("/submissions/{submission}/events", get(pages::live::events))

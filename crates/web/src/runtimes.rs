@@ -64,6 +64,11 @@ pub(crate) fn runs_evaluators(runtime: &RuntimeDeclaration) -> bool {
     matches!(runtime.settings.get(EVALUATOR_SETTING), Some(Setting::File { .. }))
 }
 
+/// Whether it is the runtime of evaluators on the packages of another.
+pub(crate) fn is_combined(runtime: &RuntimeDeclaration) -> bool {
+    runs_evaluators(runtime) && runtime.name != EVALUATOR
+}
+
 /// The front end that these settings name.
 pub(crate) fn front_end(decoding: &Decoding) -> Option<&str> {
     match decoding.get(FRONT_END_SETTING) {

@@ -10,7 +10,7 @@ use store::{
     objects,
     releases::Release,
     sealed::TokenToKeep,
-    submissions::{self, NewSubmission, StoredFile},
+    submissions::{self, Likeness, NewSubmission, StoredFile},
     uploads::{self, UploadState},
 };
 
@@ -82,6 +82,14 @@ impl UploadedFile {
         match &self.content {
             Content::Here(content) => content,
             Content::Elsewhere { head, .. } => head,
+        }
+    }
+
+    /// SHA-256 of the content, in hexadecimal digits.
+    fn sha256(&self) -> String {
+        match &self.content {
+            Content::Here(content) => hex::encode(Sha256::digest(content)),
+            Content::Elsewhere { sha256, .. } => sha256.clone(),
         }
     }
 
@@ -356,7 +364,7 @@ fn check_manifest(manifest: &ModelManifest, files: &[UploadedFile], errors: &mut
         Some(runtime) => {
             let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
             for problem in runtime.problems(&manifest.decoding, &names) {
-                errors.add("decoding", format!("{}: {}.", problem.setting, problem.problem));
+                errors.add("decoding", format!("{} {}.", problem.setting, problem.problem));
             }
             if manifest.multichannel && !runtime.multichannel {
                 let message = format!(
@@ -458,14 +466,26 @@ pub(crate) async fn prepare(service: &Service, user: &User, mut upload: Upload) 
             return Err(Refusal::Fields(Box::new(upload), errors));
         }
     };
-    let (mut upload, mut checked) = aside(upload, checks::look).await?;
+    let look = |upload: &mut Upload| {
+        let hashes: Vec<String> = upload.files.iter().map(UploadedFile::sha256).collect();
+        (checks::look(upload), hashes)
+    };
+    let (mut upload, (mut checked, hashes)) = aside(upload, look).await?;
     if let (Ok(checked), Some(pinned)) = (&mut checked, &pinned) {
         checks::add_pinned(checked, pinned);
     }
     let board = service.board();
     let release = board.release(Some(upload.release.as_str()).filter(|slug| !slug.is_empty()));
     match (checked, release) {
-        (Ok(checked), Some(release)) => Ok(Prepared { upload, checked, release: release.clone(), revised }),
+        (Ok(mut checked), Some(release)) => {
+            let manifest = &checked.manifest;
+            let like =
+                Likeness { release: release.id, manifest, hashes, user: user.id, revision_of: revised };
+            if let Some(other) = submissions::alike(&service.pool, like).await? {
+                checks::add_likeness(&mut checked, &other);
+            }
+            Ok(Prepared { upload, checked, release: release.clone(), revised })
+        }
         (checked, release) => {
             let mut errors = checked.err().unwrap_or_default();
             if release.is_none() {
@@ -621,16 +641,16 @@ async fn accept(
 
 async fn store_file(service: &Service, file: UploadedFile) -> Result<StoredFile, StoreError> {
     let bytes = i64::try_from(file.bytes()).unwrap_or(i64::MAX);
-    let (sha256, in_storage) = match file.content {
+    let sha256 = file.sha256();
+    let in_storage = match file.content {
         Content::Here(content) => {
-            let sha256 = hex::encode(Sha256::digest(&content));
             let key = objects::model_key(&sha256);
             if !service.objects.contains(&key).await {
                 service.objects.put(&key, content).await?;
             }
-            (sha256, true)
+            true
         }
-        Content::Elsewhere { sha256, in_storage, .. } => (sha256, in_storage),
+        Content::Elsewhere { in_storage, .. } => in_storage,
     };
     Ok(StoredFile { name: file.name, sha256, bytes, from_hub: file.from_hub, in_storage })
 }

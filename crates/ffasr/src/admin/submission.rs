@@ -57,6 +57,10 @@ pub(crate) enum Command {
     Quarantine(Explained),
     /// Put a quarantined result back on the board.
     Restore(Explained),
+    /// Keep a result that is not in doubt from the board; its record says so.
+    Hide(Explained),
+    /// Show a hidden result on the board again.
+    Unhide(Explained),
     /// Confirm a result.
     Verify(Target),
     /// Take that back.
@@ -102,6 +106,8 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
         Command::Cancel(explained) => (Action::Cancel, explained),
         Command::Quarantine(explained) => (Action::Quarantine, explained),
         Command::Restore(explained) => (Action::Restore, explained),
+        Command::Hide(explained) => (Action::Hide, explained),
+        Command::Unhide(explained) => (Action::Unhide, explained),
         Command::Unverify(explained) => (Action::Unverify, explained),
         Command::Refund(explained) => (Action::Refund, explained),
     };
@@ -143,6 +149,9 @@ async fn show(id: SubmissionId, backend: &BackendArguments) -> Result<(), Failur
     println!("submitter\t{}", submission.user_name);
     println!("state\t{} since {}", submission.state, submission.state_entered_at);
     println!("reason\t{}", submission.reason);
+    if let Some((since, by)) = &submission.hidden {
+        println!("hidden\tfrom the board since {since} by {by}");
+    }
     println!("priority\t{}", submission.priority.as_str());
     for finding in findings::of(&backend.pool, id).await? {
         println!("{}\t{}\t{} {}", finding.severity, finding.place, finding.sentence, finding.advice);

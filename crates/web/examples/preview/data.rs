@@ -980,7 +980,13 @@ fn compare(model: &str) -> ComparePage {
 }
 
 fn event(state: &str, minutes: i64, who: &str, why: &str) -> TimelineEvent {
-    TimelineEvent { state: state.to_owned(), at: ago(minutes), who: who.to_owned(), why: why.to_owned() }
+    TimelineEvent {
+        state: state.to_owned(),
+        is_note: false,
+        at: ago(minutes),
+        who: who.to_owned(),
+        why: why.to_owned(),
+    }
 }
 
 fn attempt(number: u32, state: &str, failure: Option<Failure>, log_tail: &str) -> AttemptView {
@@ -1537,6 +1543,7 @@ fn record(model: &str) -> RecordPage {
         model: model.to_owned(),
         state: "quarantined".to_owned(),
         since: ago(40),
+        hidden: None,
         verified: Some((ago(90), "grace".to_owned())),
         revision_of: Some(SubmissionId(id(7))),
         revised_by: None,

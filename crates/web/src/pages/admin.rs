@@ -33,6 +33,8 @@ impl Done {
             "prioritise" => return Some(said("The priority is set.")),
             "quarantine" => "taken off the board",
             "restore" => "put back on the board",
+            "hide" => "hidden from the board",
+            "unhide" => "shown on the board again",
             "verify" => "confirmed",
             "unverify" => "no longer confirmed",
             "refund" => return Some(said("The token is given back.")),

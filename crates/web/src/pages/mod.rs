@@ -13,6 +13,7 @@ pub(crate) mod my_room;
 pub(crate) mod pareto;
 pub(crate) mod queue;
 pub(crate) mod record;
+pub(crate) mod runtimes;
 pub(crate) mod self_reports;
 pub(crate) mod submission;
 pub(crate) mod submit;

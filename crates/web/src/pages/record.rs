@@ -30,6 +30,7 @@ pub(crate) async fn show(
         id,
         state: submission.state.to_string(),
         since: Timestamp(submission.state_entered_at),
+        hidden: submission.hidden.map(|(at, by)| (Timestamp(at), by)),
         verified: submission.verified.map(|(at, by)| (Timestamp(at), by)),
         revision_of: submission.revision_of,
         revised_by: submissions::revised_by(&service.pool, id).await?,

@@ -120,6 +120,7 @@ pub(crate) fn timeline(events: Vec<submissions::Event>) -> Vec<TimelineEvent> {
     events
         .into_iter()
         .map(|event| TimelineEvent {
+            is_note: event.is_note,
             state: event.to_state,
             at: Timestamp(event.at),
             who: event.actor,
@@ -180,6 +181,7 @@ async fn details(
             && submission.state != SubmissionState::Superseded)
             .then(|| format!("/submit?revises={id}")),
         review_href: is_staff.then(|| format!("/admin/submissions/{id}")),
+        hidden: submission.hidden.clone().map(|(at, by)| (Timestamp(at), by)),
         revision_of: submission.revision_of,
         revised_by: submissions::revised_by(pool, id).await?,
         ..Details::default()

@@ -23,6 +23,7 @@ mod pareto;
 mod quantity;
 mod queue;
 mod record;
+mod runtimes;
 mod self_reports;
 mod states;
 mod submission;
@@ -61,6 +62,7 @@ pub use quantity::{
 };
 pub use queue::{QueueJob, QueuePage, StateCount};
 pub use record::{ObjectionView, RecordPage};
+pub use runtimes::{RuntimeView, RuntimesPage, SettingView};
 pub(crate) use selection::url_component;
 pub use self_reports::{SelfReportRow, SelfReportSet, SelfReportsPage};
 pub use states::{StateWords, state_words};

@@ -68,6 +68,11 @@ pub struct QueueJob {
 }
 
 impl QueueJob {
+    /// It is with a worker or the scorer, not waiting for somebody.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self.state.as_str(), "running" | "scoring")
+    }
+
     pub(crate) fn words(&self) -> StateWords {
         state_words(&self.state)
     }

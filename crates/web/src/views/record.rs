@@ -24,6 +24,8 @@ pub struct RecordPage {
     pub state: String,
     /// Since when.
     pub since: Timestamp,
+    /// Since when it is kept from the board and by whom.
+    pub hidden: Option<(Timestamp, String)>,
     /// Who confirmed it and when.
     pub verified: Option<(Timestamp, String)>,
     /// The one it replaced.
@@ -46,7 +48,7 @@ impl RecordPage {
     }
 
     pub(crate) fn is_on_the_board(&self) -> bool {
-        self.state == "published"
+        self.state == "published" && self.hidden.is_none()
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Details {
     pub revise_href: Option<String>,
     /// Where the reader of the staff decides on it.
     pub review_href: Option<String>,
+    /// Since when staff keep the result from the board and by whom.
+    pub hidden: Option<(Timestamp, String)>,
     /// The one it replaces.
     pub revision_of: Option<SubmissionId>,
     /// The one that replaces it.
@@ -182,6 +184,8 @@ impl LiveProgress {
 pub struct TimelineEvent {
     /// Stable name of the state that was entered.
     pub state: String,
+    /// No state was entered: something was noted of a result that stays where it is.
+    pub is_note: bool,
     /// When.
     pub at: Timestamp,
     /// Who moved it.
@@ -191,8 +195,8 @@ pub struct TimelineEvent {
 }
 
 impl TimelineEvent {
-    pub(crate) fn words(&self) -> StateWords {
-        state_words(&self.state)
+    pub(crate) fn label(&self) -> &'static str {
+        if self.is_note { "Noted" } else { state_words(&self.state).label }
     }
 }
 

@@ -133,6 +133,11 @@ impl FieldErrors {
         self.all().iter().find(|(name, _)| name == field).map(|(_, message)| message.as_str())
     }
 
+    /// Everything that is wrong with a field.
+    pub(crate) fn all_of<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a str> {
+        self.all().iter().filter(move |(name, _)| name == field).map(|(_, message)| message.as_str())
+    }
+
     /// Every fault with the field it belongs to.
     pub fn all(&self) -> &[(String, String)] {
         &self.0

@@ -241,6 +241,8 @@ pub(super) fn named(name: &str) -> Result<Action, AppError> {
         Action::Cancel,
         Action::Quarantine,
         Action::Restore,
+        Action::Hide,
+        Action::Unhide,
         Action::Verify,
         Action::Unverify,
         Action::Refund,

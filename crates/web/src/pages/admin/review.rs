@@ -222,6 +222,11 @@ fn actions(submission: &Submission, role: store::accounts::Role) -> Vec<NamedAct
         (Action::Rerun, "Run again", true),
         (Action::Cancel, "Cancel", false),
         (Action::Quarantine, "Quarantine", false),
+        if submission.hidden.is_some() {
+            (Action::Unhide, "Show on the board again", false)
+        } else {
+            (Action::Hide, "Hide from the board", false)
+        },
         if submission.verified.is_some() {
             (Action::Unverify, "Take the confirmation back", false)
         } else {
