@@ -35,7 +35,7 @@ pub use browser::{Browser, shows};
 pub use hub::Hub;
 pub use line::Line;
 pub use node::{Node, fingerprint};
-pub use operator::{Operator, SLOW_DECODING};
+pub use operator::{Operator, SLOW_DECODING, Speech};
 pub use program::Program;
 pub use site::Site;
 pub use tools::{tool, tool_file};

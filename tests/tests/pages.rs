@@ -744,7 +744,8 @@ async fn staff_see_releases_and_how_far_their_rendering_is_and_an_admin_lets_a_s
     let empty = text_of(&ada, &page).await;
     assert!(empty.contains("Nothing is being rendered") && empty.contains("tiny 1"), "{empty}");
 
-    let shard = |items| rendering::NewShard { items, job: "{}".to_owned(), recordings: Vec::new() };
+    let shard =
+        |items| rendering::NewShard { items, job: "{}".to_owned(), recordings: Vec::new(), simulation: None };
     let plan = "c".repeat(64);
     let new = rendering::NewBuild {
         release: "next@1",

@@ -172,11 +172,12 @@ pub(crate) async fn items(
     let release = snapshot.releases.iter().find(|release| release.id == row.result.release);
     let release = release.ok_or_else(missing)?;
     let scorer = match query.scorer.as_deref() {
-        None => scorer::RANKING.scorer(),
-        Some(name) => name
-            .parse::<ScoringProfile>()
-            .map_err(|error| AppError::BadRequest(format!("{error}.")))?
-            .scorer(),
+        None => scorer::of_release(scorer::RANKING, release).scorer(),
+        Some(name) => {
+            let asked: ScoringProfile =
+                name.parse().map_err(|error| AppError::BadRequest(format!("{error}.")))?;
+            scorer::of_release(asked, release).scorer()
+        }
     };
     if snapshot.by_scorer(attempt).iter().all(|by| by.scorer != scorer) {
         return Err(missing());

@@ -1,6 +1,9 @@
 //! The board: one immutable snapshot in memory, built from the database, read by every page and by the API.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use protocol::{AttemptId, ReleaseId, SubmissionId};
 use schemars::JsonSchema;
@@ -97,12 +100,21 @@ impl Snapshot {
         let mut boards = Vec::new();
         let mut unscored = BTreeMap::new();
         for profile in ScoringProfile::ALL {
-            for kept in scores::unscored(pool, &profile.scorer(), None).await? {
-                *unscored.entry((kept.release, profile.name)).or_default() += 1;
-            }
             let mut groups: BTreeMap<(ReleaseId, String), Vec<Published>> = BTreeMap::new();
-            for result in scores::published(pool, &profile.scorer()).await? {
-                groups.entry((result.release, result.hardware_class.clone())).or_default().push(result);
+            for (scorer, of) in by_language(profile, &releases) {
+                for kept in scores::unscored(pool, &scorer, None).await? {
+                    if of.contains(&kept.release) {
+                        *unscored.entry((kept.release, profile.name)).or_default() += 1;
+                    }
+                }
+                for result in scores::published(pool, &scorer).await? {
+                    if of.contains(&result.release) {
+                        groups
+                            .entry((result.release, result.hardware_class.clone()))
+                            .or_default()
+                            .push(result);
+                    }
+                }
             }
             for ((release, hardware_class), results) in groups {
                 let made_from: Vec<_> =
@@ -153,6 +165,12 @@ impl Snapshot {
         }
     }
 
+    /// A profile as it scores a release, with its versions; without a release, as it scores English.
+    pub(crate) fn scorer(&self, profile: ScoringProfile, release: Option<ReleaseId>) -> String {
+        let release = self.releases.iter().find(|it| Some(it.id) == release);
+        release.map_or(profile, |release| scorer::of_release(profile, release)).scorer()
+    }
+
     /// How large a release is.
     pub(crate) fn size(&self, release: ReleaseId) -> Option<Size> {
         self.sizes.iter().find(|(id, _)| *id == release).map(|(_, size)| *size)
@@ -197,6 +215,15 @@ impl Snapshot {
     pub(crate) fn by_scorer(&self, attempt: AttemptId) -> &[ByScorer] {
         self.by_scorer.get(&attempt).map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+/// The releases that are scored alike under a profile, by the scorer: their languages decide it.
+fn by_language(profile: ScoringProfile, releases: &[Release]) -> BTreeMap<String, BTreeSet<ReleaseId>> {
+    let mut alike: BTreeMap<String, BTreeSet<ReleaseId>> = BTreeMap::new();
+    for release in releases {
+        alike.entry(scorer::of_release(profile, release).scorer()).or_default().insert(release.id);
+    }
+    alike
 }
 
 impl Board {
@@ -308,7 +335,7 @@ impl BoardJson {
             manifest_sha256: String::new(),
             hardware_class: None,
             profile: asked.profile.name,
-            scorer: asked.profile.scorer(),
+            scorer: asked.scorer(),
             generated_at: snapshot.built_at,
             rows: Vec::new(),
         };
@@ -347,7 +374,7 @@ impl BoardJson {
             manifest_sha256: release.manifest_sha256.clone(),
             hardware_class: board.map(|board| board.hardware_class.clone()),
             profile: profile.name,
-            scorer: profile.scorer(),
+            scorer: scorer::of_release(profile, release).scorer(),
             generated_at: snapshot.built_at,
             rows: board
                 .into_iter()

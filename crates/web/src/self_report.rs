@@ -35,6 +35,14 @@ pub(crate) struct ReleaseHeader {
     pub(crate) slug: String,
     pub(crate) version: String,
     pub(crate) manifest_sha256: String,
+    #[serde(default)]
+    corpus: Option<CorpusHeader>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct CorpusHeader {
+    /// BCP 47 tag: it decides how texts are normalised.
+    language: String,
 }
 
 /// Everything that does not fit, by place in the document.
@@ -52,17 +60,15 @@ pub(crate) fn faults(report: &SelfReport) -> FieldErrors {
             "It is a dry run over some of the items; run `ffasr eval` without --items.",
         );
     }
-    if report.scorer != scorer::RANKING.scorer() {
+    let release = &report.release;
+    let language = release.corpus.as_ref().map(|corpus| &*corpus.language);
+    let ranking = scorer::in_language(scorer::RANKING, language).scorer();
+    if report.scorer != ranking {
         errors.add(
             "scorer",
-            format!(
-                "It was scored by {}, not by {}, which ranks here.",
-                report.scorer,
-                scorer::RANKING.scorer()
-            ),
+            format!("It was scored by {}, not by {ranking}, which ranks here.", report.scorer),
         );
     }
-    let release = &report.release;
     let is_hash = release.manifest_sha256.len() == 64
         && release.manifest_sha256.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
     let is_name = |text: &str| {

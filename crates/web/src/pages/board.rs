@@ -57,7 +57,7 @@ pub(crate) fn show(
     let snapshot = service.board();
     let asked = Asked::read(&service, &snapshot, &pairs)?;
     let mut layout = layout(&service, Section::Board, user.as_ref());
-    layout.scorer = Some(asked.profile.scorer());
+    layout.scorer = Some(asked.scorer());
     layout.release = asked.release.map(|release| release.slug.clone());
     let release = asked.release.map(|release| release.slug.clone()).unwrap_or_default();
     if asked.release.is_some() {
@@ -118,7 +118,7 @@ pub(super) fn scoring_view(
         profiles: ScoringProfile::ALL.map(choice).to_vec(),
         profile: profile.name.to_owned(),
         ranking_profile: scorer::RANKING.name.to_owned(),
-        scorer: profile.scorer(),
+        scorer: snapshot.scorer(profile, release),
         unscored: Count(unscored as u64),
     }
 }

@@ -88,7 +88,7 @@ pub(crate) async fn show(
     let results: Vec<_> = rows.iter().map(|row| &row.result).collect();
     let pairs = if rows.len() > 1 { comparison::compare_each(&service, &results).await? } else { Vec::new() };
     let mut layout = layout(&service, Section::Board, user.as_ref());
-    layout.scorer = Some(profile.scorer());
+    layout.scorer = Some(snapshot.scorer(profile, board.map(|board| board.release)));
     if let [a, b] = rows.as_slice() {
         let (a, b) = (a.result.submission, b.result.submission);
         layout.json_href = Some(format!("/api/v1/compare?a={a}&b={b}&profile={}", profile.name));

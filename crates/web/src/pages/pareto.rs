@@ -32,7 +32,7 @@ pub(crate) async fn show(
     let scoring = scoring_view(&snapshot, asked.release.map(|release| release.id), asked.profile);
     let fronts = asked.fronts();
     let mut layout = layout(&service, Section::Board, user.as_ref());
-    layout.scorer = Some(asked.profile.scorer());
+    layout.scorer = Some(asked.scorer());
     if asked.release.is_some() {
         layout.json_href = Some(file_href(&asked, ""));
         layout.csv_href = Some(file_href(&asked, "/csv"));
