@@ -102,13 +102,18 @@ impl Base {
     /// A frozen release: two utterances on each of the four tracks, one warm-up item, two repeat passes. Its audio is
     /// a few bytes that no recogniser would take.
     pub async fn release(&self) -> ReleaseId {
+        self.release_about(["the quick brown fox", "jumps over the lazy dog"], &json!({})).await
+    }
+
+    /// The same, of utterances of the test's own and with what the release says about itself.
+    pub async fn release_about(&self, said: [&str; 2], about: &serde_json::Value) -> ReleaseId {
         let mut items = Vec::new();
         for track in TRACKS {
-            for (utterance, reference) in [("u1", "the quick brown fox"), ("u2", "jumps over the lazy dog")] {
+            for (utterance, reference) in ["u1", "u2"].into_iter().zip(said) {
                 items.push(item(Part::Scored, track, utterance, reference));
             }
-            items.push(item(Part::Repeat(1), track, "u1", "the quick brown fox"));
-            items.push(item(Part::Repeat(2), track, "u1", "the quick brown fox"));
+            items.push(item(Part::Repeat(1), track, "u1", said[0]));
+            items.push(item(Part::Repeat(2), track, "u1", said[0]));
         }
         items.push(item(Part::WarmUp, "near", "u3", "and away"));
         for item in &items {
@@ -119,7 +124,7 @@ impl Base {
             version: "1",
             title: "Tiny release",
             manifest_sha256: &"a".repeat(64),
-            about: &json!({}),
+            about,
             items: &items,
             files: &[],
             key: None,

@@ -22,6 +22,7 @@ mod node;
 mod operator;
 mod program;
 mod site;
+mod tools;
 mod wire;
 
 use std::{
@@ -34,9 +35,10 @@ pub use browser::{Browser, shows};
 pub use hub::Hub;
 pub use line::Line;
 pub use node::{Node, fingerprint};
-pub use operator::{Operator, SLOW_DECODING};
+pub use operator::{Operator, SLOW_DECODING, Speech};
 pub use program::Program;
 pub use site::Site;
+pub use tools::{tool, tool_file};
 pub use wire::Wire;
 
 /// Longest wait for a condition; only a broken test gets there.

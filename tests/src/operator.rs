@@ -42,10 +42,15 @@ impl Operator {
 
     /// The same, with a database and an object storage of somebody else.
     pub fn set_up_over(options: &[&str], environment: &[(&str, &str)]) -> (Self, Program) {
+        Self::set_up_on(&Speech::default(), options, environment)
+    }
+
+    /// The same, over a release of the test's own.
+    pub fn set_up_on(speech: &Speech<'_>, options: &[&str], environment: &[(&str, &str)]) -> (Self, Program) {
         let data = short_directory();
         // A port that was free a moment ago, to be used again after the kill.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let release = tiny_release(data.path());
+        let release = speech.release(data.path());
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let environment =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -187,16 +192,36 @@ impl Operator {
     }
 }
 
-/// What the tests' release is made of.
-const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tiny.toml");
+/// What a test's release is made of.
+pub struct Speech<'a> {
+    /// Specification, as TOML.
+    pub spec: &'a str,
+    /// Utterances a track.
+    pub items: usize,
+    /// Language of Debian's recorded prompts, e.g. `es`.
+    pub language: &'a str,
+}
 
-/// A release of two utterances a track, from Debian's recorded prompts.
-fn tiny_release(data: &Path) -> PathBuf {
-    let corpus = data.join("corpus");
-    let corpus = corpus.to_str().unwrap();
-    Program::run(data, &["corpus", "import", "--layout", "debian-prompts", corpus]);
-    let release = data.join("release");
-    let place = release.to_str().unwrap();
-    Program::run(data, &["release", "build", "--corpus", corpus, "--spec", TINY, "--items", "2", place]);
-    release
+impl Default for Speech<'_> {
+    fn default() -> Self {
+        Self { spec: Self::TINY, items: 2, language: "en" }
+    }
+}
+
+impl Speech<'_> {
+    /// The four ranked tracks in two furnished rooms.
+    pub const TINY: &'static str = include_str!("../tiny.toml");
+
+    /// Imports the prompts into `corpus` and builds the release into `release`.
+    fn release(&self, data: &Path) -> PathBuf {
+        let [corpus, spec, release] = ["corpus", "release.toml", "release"].map(|name| data.join(name));
+        let [corpus_text, spec_text, place] = [&corpus, &spec, &release].map(|path| path.to_str().unwrap());
+        let layout = ["--layout", "debian-prompts", "--language", self.language];
+        Program::run(data, &[&["corpus", "import"], &layout[..], &[corpus_text]].concat());
+        fs::write(&spec, self.spec).unwrap();
+        let items = self.items.to_string();
+        let what = ["--corpus", corpus_text, "--spec", spec_text, "--items", &items, place];
+        Program::run(data, &[&["release", "build"], &what[..]].concat());
+        release
+    }
 }

@@ -56,22 +56,7 @@ impl Site {
     /// Starts it over data that are there, under a policy; a submitter has a hundred tokens.
     pub async fn under(base: Base, policy: Policy) -> Self {
         crate::program::install_tls();
-        let settings = Settings {
-            lease: Duration::from_secs(3),
-            heartbeat: Duration::from_secs(1),
-            limits: Limits {
-                ready_seconds: 60.0,
-                item_seconds: 60.0,
-                item_seconds_per_audio_second: 10.0,
-                attempt_seconds: 600.0,
-                memory_bytes: 1 << 30,
-            },
-            hardware_class: HARDWARE.to_owned(),
-            secure_cookies: false,
-            demo: false,
-            policy: Policy { quota: Rule { burst: 100, per_day: 100.0 }, ..policy },
-        };
-        let service = Service::new(base.pool.clone(), base.objects.clone(), settings).await.unwrap();
+        let service = Service::new(base.pool.clone(), base.objects.clone(), settings(policy)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
@@ -80,6 +65,12 @@ impl Site {
         };
         let server = tokio::spawn(web::serve(service, listener, shutdown));
         Self { base, url, server, stop: Some(stop) }
+    }
+
+    /// Another service over the same data, not served: what a command works with.
+    pub async fn beside(&self) -> Service {
+        let settings = settings(Policy::default());
+        Service::new(self.base.pool.clone(), self.base.objects.clone(), settings).await.unwrap()
     }
 
     /// Asks the service to stop and waits until it has.
@@ -123,5 +114,24 @@ impl Site {
     pub async fn submit(&self, token: &str, form: Form) -> Response {
         let request = Client::new().post(format!("{}/api/v1/submissions", self.url)).bearer_auth(token);
         request.multipart(form).send().await.unwrap()
+    }
+}
+
+/// With a lease of three seconds, under a policy; a submitter has a hundred tokens.
+fn settings(policy: Policy) -> Settings {
+    Settings {
+        lease: Duration::from_secs(3),
+        heartbeat: Duration::from_secs(1),
+        limits: Limits {
+            ready_seconds: 60.0,
+            item_seconds: 60.0,
+            item_seconds_per_audio_second: 10.0,
+            attempt_seconds: 600.0,
+            memory_bytes: 1 << 30,
+        },
+        hardware_class: HARDWARE.to_owned(),
+        secure_cookies: false,
+        demo: false,
+        policy: Policy { quota: Rule { burst: 100, per_day: 100.0 }, ..policy },
     }
 }

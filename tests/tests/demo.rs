@@ -1,5 +1,7 @@
 //! `ffasr demo` as `make demo` runs it, smaller.
 
+use std::fs;
+
 use end_to_end::{Program, short_directory};
 use serde_json::Value;
 
@@ -26,6 +28,23 @@ fn the_demo_ranks_three_models_whose_errors_rise_with_distance_and_noise_and_a_s
     }
     let on_front = rows.iter().filter(|row| row["pareto"] == true).count();
     assert!(on_front >= 2, "accuracy costs speed, so the front has something to say");
+
+    // Its release, as it lies there, is whole; one bit of one file more and it is not.
+    let release = data.path().join("releases/demo-12");
+    let place = release.to_str().unwrap();
+    let verified = Program::run(data.path(), &["release", "verify", place]);
+    assert!(verified.ends_with(board["manifest_sha256"].as_str().unwrap()), "{verified}");
+    let corpus = data.path().join("corpora/asterisk-prompts-en");
+    let sample = ["--corpus", corpus.to_str().unwrap(), "--sample", "3"];
+    Program::run(data.path(), &[&["release", "verify", place], &sample[..]].concat());
+    let audio = fs::read_dir(release.join("audio")).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&audio).unwrap();
+    let mut other = whole.clone();
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(&audio, other).unwrap();
+    let refused = Program::output(data.path(), &["release", "verify", place]);
+    assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
+    fs::write(&audio, whole).unwrap();
 
     let again: Value = serde_json::from_str(&Program::run(data.path(), &arguments)).unwrap();
     assert_eq!(again["rows"], board["rows"], "nothing is run twice");

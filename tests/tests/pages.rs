@@ -211,7 +211,7 @@ async fn whatever_goes_wrong_people_get_a_page_and_programs_get_problem_json() {
         (visitor.post(at("/api/v1/submissions")).bearer_auth(&token).body("no boundary"), 400),
         (visitor.get(at("/worker/v1/claim")), 405),
     ];
-    let mut answers = vec![(node.post("claim", &"not a claim").await, 400)];
+    let mut answers = vec![(node.post("claim", &"not a claim").await, 422)];
     for (request, status) in of_programs {
         answers.push((request.send().await.unwrap(), status));
     }
@@ -748,7 +748,8 @@ async fn staff_see_releases_and_how_far_their_rendering_is_and_an_admin_lets_a_s
     let empty = text_of(&ada, &page).await;
     assert!(empty.contains("Nothing is being rendered") && empty.contains("tiny 1"), "{empty}");
 
-    let shard = |items| rendering::NewShard { items, job: "{}".to_owned(), recordings: Vec::new() };
+    let shard =
+        |items| rendering::NewShard { items, job: "{}".to_owned(), recordings: Vec::new(), simulation: None };
     let plan = "c".repeat(64);
     let new = rendering::NewBuild {
         release: "next@1",

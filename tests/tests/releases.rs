@@ -68,13 +68,17 @@ async fn page_files(base: &Base) -> Vec<PageFile> {
         "octaves": [{"centre_hz": 500.0, "t30_s": 0.61, "edt_s": 0.5, "c50_db": 9.1, "drr_db": null}]}});
     let samples = json!({"set": "dev 1", "licence": "CC0-1.0", "attribution": "Read by Jo.", "items": [
         {"track": "near", "text": "said in public", "channels": 1, "conditions": null},
-        {"track": "array", "text": "said in public", "channels": 4, "conditions": {"room": "office", "snr_db": 9.87}}]});
+        {"track": "array", "text": "said in public", "channels": 4, "conditions": {"room": "office", "snr_db": 9.87}}],
+        "rooms": [{"track": "far-high", "text": "heard in the office", "channels": 1,
+            "conditions": {"room": "office", "distance_m": 1.2}}]});
     let files = [
         ("rooms/office.json", "application/json", about.to_string()),
         ("rooms/office.svg", "image/svg+xml", "<svg/>".to_owned()),
         ("samples.json", "application/json", samples.to_string()),
         ("samples/near.wav", "audio/wav", "RIFF".to_owned()),
         ("samples/array.wav", "audio/wav", "RIFF".to_owned()),
+        ("samples/room-office.wav", "audio/wav", "RIFF".to_owned()),
+        ("samples/room-office-dry.wav", "audio/wav", "RIFF".to_owned()),
     ];
     let mut stored = Vec::new();
     for (path, media_type, content) in files {
@@ -297,11 +301,23 @@ async fn every_track_and_room_of_a_release_has_a_page_with_what_is_public() {
         "As it was recorded",
         "4; to be heard here in one",
         "/release-files/tiny%401/samples/array.wav",
+        // What the sample's room looks like.
+        "/release-files/tiny%401/rooms/office.svg",
     ] {
         assert!(track.contains(part), "{part}");
     }
     let room = page("/rooms/office").await;
-    for part in ["0.61", "40 m³", "image sources", "/release-files/tiny%401/rooms/office.svg"] {
+    for part in [
+        "0.61",
+        "40 m³",
+        "image sources",
+        "/release-files/tiny%401/rooms/office.svg",
+        "heard in the office",
+        "1.20 m",
+        "/release-files/tiny%401/samples/room-office.wav",
+        "/release-files/tiny%401/samples/room-office-dry.wav",
+        "Read by Jo.",
+    ] {
         assert!(room.contains(part), "{part}");
     }
     let answer = site

@@ -25,6 +25,7 @@ async fn start(base: &Base) -> BuildId {
         items: 2,
         job: job.to_owned(),
         recordings: vec!["a".repeat(64)],
+        simulation: None,
     });
     let new =
         NewBuild { release: "tiny@1", plan_sha256: &"b".repeat(64), renderer: RENDERER, shards: &shards };
@@ -108,6 +109,59 @@ async fn the_shard_of_a_silent_worker_goes_to_another_and_its_late_result_is_ref
     assert!(matches!(late, Err(StoreError::LeaseLost)));
     assert!(matches!(beat(&lost).await, Err(StoreError::LeaseLost)));
     assert_eq!(rendering::results(&base.pool, build).await.unwrap(), ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn shards_of_one_simulation_stay_with_the_worker_that_has_it_until_it_is_gone() {
+    let base = Base::start().await;
+    // Two rooms with waves, two shards each, and one that costs little.
+    let shards = [("a1", Some("a")), ("a2", Some("a")), ("b1", Some("b")), ("b2", Some("b")), ("c", None)]
+        .map(|(job, simulation)| NewShard {
+            items: 1,
+            job: job.to_owned(),
+            recordings: Vec::new(),
+            simulation: simulation.map(str::to_owned),
+        });
+    let new = NewBuild { release: "t@1", plan_sha256: &"c".repeat(64), renderer: RENDERER, shards: &shards };
+    let build = rendering::start(&base.pool, &new).await.unwrap();
+    let done = |shard: &ClaimedShard| {
+        let (lease, token, job) = (shard.lease, shard.fencing_token, shard.job.clone());
+        let pool = base.pool.clone();
+        async move { rendering::complete(&pool, lease, token, &job).await }
+    };
+
+    // Both ask at the same moment: one room each.
+    let (one, two) = tokio::join!(claim(&base, "one"), claim(&base, "two"));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    let first = [&one, &two].map(|shard| shard.job.clone());
+    assert!(first.contains(&"a1".to_owned()) && first.contains(&"b1".to_owned()), "{first:?}");
+    let (a, b) = if one.job == "a1" { (("one", one), ("two", two)) } else { (("two", two), ("one", one)) };
+
+    // A third finds only what costs little, and nothing more.
+    let third = claim(&base, "three").await.unwrap();
+    assert_eq!(third.job, "c");
+    done(&third).await.unwrap();
+    assert!(claim(&base, "three").await.is_none());
+
+    // Who has handed in the first of a room gets the next of that room, and nobody else does in between.
+    done(&a.1).await.unwrap();
+    assert!(claim(&base, "three").await.is_none());
+    let next = claim(&base, a.0).await.unwrap();
+    assert_eq!(next.job, "a2");
+    done(&next).await.unwrap();
+
+    // Who has the other room falls silent: when its lease is over, another begins anew and does both.
+    run_out(&base).await;
+    assert_eq!(queue::expire_leases(&base.pool).await.unwrap(), 1);
+    let mut jobs = Vec::new();
+    while let Some(shard) = claim(&base, "three").await {
+        done(&shard).await.unwrap();
+        jobs.push(shard.job);
+    }
+    jobs.sort_unstable();
+    assert_eq!(jobs, ["b1", "b2"]);
+    assert!(matches!(done(&b.1).await, Err(StoreError::LeaseLost)));
+    assert!(progress(&base, build).await.is_complete());
 }
 
 #[tokio::test]

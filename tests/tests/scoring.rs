@@ -111,6 +111,47 @@ async fn every_profile_is_computed_and_a_switch_shows_who_moves() {
 }
 
 #[tokio::test]
+async fn a_release_in_spanish_is_scored_by_the_basic_normaliser_under_every_profile_and_says_so() {
+    let site = Site::start().await;
+    let about = serde_json::json!({"corpus": {"name": "c", "language": "es-ES"}});
+    site.release_about(["¿Dónde está el niño?", "El año pasado."], &about).await;
+    site.user("sam", Role::Submitter).await;
+    until("the release is on the board", || async {
+        site.get("/api/v1/boards/tiny").await.0.eq(&200).then_some(())
+    })
+    .await;
+    let id = evaluated(&site, "sin acento", "dónde esta el niño").await;
+    // u1: "esta" is not "está", one of 4 words. u2, of 3 words: "el" is right, "niño" for "año", "pasado" is missing, two
+    // words too many: 4 errors. English normalisers take accents away, and there would be 4 errors instead of 5.
+    let board = json(&site, "/api/v1/boards/tiny").await;
+    assert_eq!(board["scorer"], "ffasr@1/basic@1");
+    let near = &board["rows"][0]["tracks"]["near"];
+    let counts =
+        ["substitutions", "deletions", "insertions", "ref_words"].map(|name| near[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 1, 2, 7], "{near}");
+    assert!((board["rows"][0]["avg_wer"].as_f64().unwrap() - 5.0 / 7.0).abs() < 1e-12);
+    let attempt = board["rows"][0]["attempt"].as_str().unwrap();
+    for (profile, scorer) in [("open-asr", "open-asr@1/basic@1"), ("raw", "raw@1/none")] {
+        assert_eq!(
+            order(&site, &format!("?profile={profile}")).await,
+            (vec!["sin acento".to_owned()], scorer.to_owned())
+        );
+        let (status, page) = site.get(&format!("/models/{id}?profile={profile}")).await;
+        assert!(status == 200 && page.contains(scorer), "{profile}");
+        let items = format!("/api/v1/results/{attempt}/items.parquet?scorer={profile}");
+        assert_eq!(site.get(&items).await.0, 200);
+    }
+    // Nobody is told that a result waits to be scored, no page names the English normaliser as this board's, and the
+    // English lists of words are not held against Spanish.
+    let (_, page) = site.get("/").await;
+    assert!(page.contains("ffasr@1/basic@1") && !page.contains("whisper-en"));
+    let (_, page) = site.get(&format!("/models/{id}")).await;
+    assert!(
+        page.contains("ffasr@1/basic@1") && !page.contains("whisper-en") && !page.contains("function words")
+    );
+}
+
+#[tokio::test]
 async fn a_model_s_page_says_where_it_fails_without_a_word_of_the_references() {
     let (site, _, quiet) = two_models().await;
     let (_, page) = site.get(&format!("/models/{quiet}")).await;

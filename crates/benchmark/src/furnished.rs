@@ -113,6 +113,11 @@ impl Walk {
 }
 
 impl Quality {
+    /// Whether the wave equation is solved, which takes minutes where the rest takes seconds.
+    pub(crate) const fn has_waves(self) -> bool {
+        matches!(self, Self::Hybrid { .. })
+    }
+
     pub(crate) fn geometric(rays: usize) -> GeometricSettings {
         GeometricSettings { sample_rate: SAMPLE_RATE, rays, ..GeometricSettings::default() }
     }

@@ -4,12 +4,15 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use benchmark::{
     Demand, Listener, Quality, Track,
     dev::{AudioForm, DevSet},
-    release::{self, Item, ReleaseManifest, ReleaseSpec},
+    release::{self, Item, MultiTalker, Plan, ReleaseManifest, ReleaseSpec, TalkersBy},
 };
 use common::{import_lines, line, speech_like, write_wav};
 
@@ -166,4 +169,51 @@ fn a_dev_set_has_it_all(manifest: &ReleaseManifest, release: &Path, place: &Path
     let turns = |track| if track == Track::MultiTalker { 3 } else { 1 };
     let expected: usize = Track::ALL.iter().map(|&track| manifest.scored(track).count() * turns(track)).sum();
     assert_eq!(segments.len(), expected);
+}
+
+/// Fourteen recordings of two voices, from 2 to 15 s.
+fn two_voices(directory: &Path) -> PathBuf {
+    let lines: Vec<String> = (0..14_u32)
+        .map(|number| {
+            let (file, seconds) = (format!("{number}.wav"), 2.0 + f64::from(number));
+            write_wav(&directory.join(&file), &speech_like(seconds, number.into()));
+            let text = format!("this is utterance number {number}");
+            serde_json::json!({"audio_filepath": file, "text": text, "speaker": format!("s{}", number % 2)})
+                .to_string()
+        })
+        .collect();
+    let corpus = directory.join("two-voices");
+    import_lines(directory, &lines, &corpus).unwrap();
+    corpus
+}
+
+#[test]
+fn conversations_are_made_of_turns_alike_in_length_and_a_corpus_of_which_none_can_be_made_is_told_what_it_lacks()
+ {
+    let directory = tempfile::tempdir().unwrap();
+    let corpus = two_voices(directory.path());
+    let mut spec = ReleaseSpec::demo().unwrap();
+    spec.tracks = vec![Track::MultiTalker];
+    (spec.unranked_items, spec.canaries) = (None, 0);
+    (spec.speed.warm_up, spec.speed.passes) = (0, 0);
+    spec.speech.max_seconds = 20.0;
+    spec.multi_talker =
+        Some(MultiTalker { turns: 4, overlap_ratio: 0.2, pause_s: 0.3, talkers_by: TalkersBy::Voice });
+    // The shortest is 2 s and the longest 15 s: taken as they come, some could not overlap (four turns of which two are
+    // more than five times as long as the others cannot by 0.2).
+    let plan = Plan::new(&spec, &corpus, 14).unwrap();
+    for item in &plan.items {
+        assert_eq!(item.segments.len(), 4);
+        let seconds = item.segments.iter().map(|it| it.end_time - it.start_time);
+        let (least, most) = seconds.fold((f64::INFINITY, 0.0_f64), |(a, b), it| (a.min(it), b.max(it)));
+        assert!(most < 5.0 * least, "{:?}", item.segments);
+        let voices = item.segments.iter().map(|it| it.speaker.as_str()).collect::<Vec<_>>();
+        assert!(voices[0] == voices[2] && voices[1] == voices[3] && voices[0] != voices[1], "{voices:?}");
+    }
+    let refused = Plan::new(&spec, &corpus, 2).unwrap_err().to_string();
+    for words in
+        ["`multi-talker`", "2 utterances of its voice and 2 of one other voice", "ask for more items"]
+    {
+        assert!(refused.contains(words), "{refused}");
+    }
 }

@@ -6,16 +6,21 @@
 //! `--chart-faint`, `--chart-rule`, `--chart-accent`, `--chart-shade`, `--chart-paper`), which the page
 //! defines. A chart that stands alone brings both along.
 
+mod badge;
+mod card;
 mod curves;
 mod deviations;
 mod labels;
 mod pareto;
+mod picture;
 mod response;
 mod scale;
 mod strip;
 mod svg;
 mod timeline;
 
+pub use badge::{Badge, badge};
+pub use card::{Card, card};
 pub use curves::{Curve, CurvesChart, MOST_CURVES, curves};
 pub use deviations::deviations;
 pub use pareto::{Axis, Better, Embedding, Layout, ParetoChart, ParetoPoint, pareto};

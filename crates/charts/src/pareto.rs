@@ -16,12 +16,13 @@ use plotters_backend::{BackendCoord, DrawingErrorKind};
 use crate::{
     STYLESHEET,
     labels::{Placed, Placer, Rect},
+    picture,
     scale::{LogAxis, percent_label, plain_label, upper_end},
     svg::{Anchor, Escaped, GRID, Role, Svg, Units},
 };
 
 /// Custom properties for a chart without a page around it.
-const STANDALONE: &str = include_str!("../standalone.css");
+pub(crate) const STANDALONE: &str = include_str!("../standalone.css");
 
 /// Word error rate over speed, or another measure of what a model costs; one point a model.
 #[derive(Debug, Clone)]
@@ -116,6 +117,8 @@ pub enum Embedding {
     Inline,
     /// As a file: brings its style along, light or dark as the reader prefers.
     Standalone,
+    /// To be drawn as a picture: brings its style along, light, without anything that only a browser understands.
+    Picture,
 }
 
 /// Draws the chart: error downwards to 0 on a linear axis, the cost across on a logarithmic one, the front as
@@ -376,6 +379,14 @@ fn document(chart: &ParetoChart, frame: &Frame, body: &str) -> String {
             format!(r#" width="{width}" height="{height}""#),
             format!(
                 r#"<style>{STANDALONE}{STYLESHEET}</style><rect class="paper" width="100%" height="100%"/>"#
+            ),
+        ),
+        Embedding::Picture => (
+            "img",
+            format!(r#" width="{width}" height="{height}""#),
+            format!(
+                r#"<style>{}</style><rect class="paper" width="100%" height="100%"/>"#,
+                picture::style("pareto")
             ),
         ),
     };

@@ -2,6 +2,7 @@
 
 mod build;
 mod quota;
+mod site;
 mod submission;
 
 use std::{
@@ -48,6 +49,10 @@ pub(crate) enum Command {
     ImportResults(ImportResults),
     /// Score kept hypotheses again; results of other scorers stay beside.
     Rescore(rescore::Arguments),
+    /// Write the whole site as files that any web server can serve.
+    ExportSite(site::Export),
+    /// Make today's archive of everything that is public, in the place of one that is there.
+    Dump(site::Dump),
 }
 
 #[derive(Subcommand)]
@@ -221,6 +226,8 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Audit { backend } => quota::audit_log(&backend).await,
         Command::ImportResults(arguments) => import_table(arguments).await,
         Command::Rescore(arguments) => rescore::run(arguments).await,
+        Command::ExportSite(arguments) => site::export(arguments).await,
+        Command::Dump(arguments) => site::dump(arguments).await,
     }
 }
 

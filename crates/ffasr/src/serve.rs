@@ -57,6 +57,9 @@ pub(crate) struct ServiceArguments {
     /// Hours after which a submission that still waits for a worker is flagged.
     #[arg(long, env = "FFASR_QUEUE_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=2400))]
     queue_hours: u64,
+    /// Licence of the figures that visitors take home, an SPDX expression.
+    #[arg(long, env = "FFASR_FIGURES_LICENCE", default_value = "CC-BY-4.0")]
+    figures_licence: String,
     /// Address of this service as others see it, for links in webhooks, e.g. `https://ffasr.example.org`.
     #[arg(long, env = "FFASR_PUBLIC_URL", default_value = "")]
     public_url: String,
@@ -123,6 +126,7 @@ impl ServiceArguments {
                 .map(|(server, from)| MailPolicy { server, from }),
             hub: HubPolicy { endpoint: self.hub.clone(), most_bytes: self.hub_model_gib << 30 },
             upload_bytes: self.upload_gib << 30,
+            figures_licence: self.figures_licence.clone(),
             public_url: self.public_url.trim_end_matches('/').to_owned(),
             ..usual
         }

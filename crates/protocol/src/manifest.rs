@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Decoder settings, handed to the runtime as they are. Keys are the runtime's own names.
 pub type Decoding = BTreeMap<String, DecodingValue>;
 
 /// One decoder setting. Untagged: TOML and JSON scalars map straight through.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum DecodingValue {
     /// `true` or `false`.
@@ -22,7 +23,7 @@ pub enum DecodingValue {
 }
 
 /// A track that asks for more than one channel of one talker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DemandingTrack {
     /// Several talkers.
@@ -62,7 +63,7 @@ impl DemandingTrack {
 }
 
 /// The content of `ffasr.toml` (design §5). Unknown fields are refused, so that a misspelt one is noticed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelManifest {
     /// Public name of the model, unique on the board.
@@ -106,7 +107,7 @@ impl ModelManifest {
 }
 
 /// A model on a hub, at one revision.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HubSource {
     /// Its id there, e.g. `openai/whisper-tiny`.

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, AttemptResults, ItemId, Outcome};
 
 /// The results document as a worker stores it: [`AttemptResults`], which is all the scorer needs, and beside it the
 /// measurements.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ResultsDocument {
     /// Hypotheses and times.
     #[serde(flatten)]
@@ -25,7 +26,7 @@ pub struct ResultsDocument {
 }
 
 /// One item that was streamed in real time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamedItem {
     /// The item.
     pub id: ItemId,
@@ -41,7 +42,7 @@ pub struct StreamedItem {
 }
 
 /// Measurements of one run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measurements {
     /// Time of an item by the length of its audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +71,7 @@ pub struct Measurements {
 }
 
 /// Items that earlier attempts had finished under equal conditions, and that were not run again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Continued {
     /// How many of the scored items.
     pub items: u32,
@@ -79,7 +80,7 @@ pub struct Continued {
 }
 
 /// A pass in which audio came in pieces of 0.1 s, each when its last sample had been spoken (beta).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Streaming {
     /// The scorer of the final texts, `profile@version/normaliser@version`.
     pub scorer: String,
@@ -90,7 +91,7 @@ pub struct Streaming {
 }
 
 /// What streaming the items of one track was worth. Percentiles are over its items, in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamedTrack {
     /// How many items.
     pub items: u32,
@@ -112,7 +113,7 @@ pub struct StreamedTrack {
 }
 
 /// How the time of an item depends on the length of its audio.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyByDuration {
     /// Percentiles over all items.
     pub all: LatencyPercentiles,
@@ -126,7 +127,7 @@ pub struct LatencyByDuration {
 }
 
 /// Percentiles of a time in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyPercentiles {
     /// Median.
     pub p50: f64,
@@ -139,7 +140,7 @@ pub struct LatencyPercentiles {
 }
 
 /// Items of one range of lengths.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyBucket {
     /// Longer than this, in seconds …
     pub above_seconds: f64,
@@ -154,7 +155,7 @@ pub struct LatencyBucket {
 }
 
 /// A pass in batches: Σ audio seconds / makespan.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Throughput {
     /// Items at once: the fastest of the powers of two up to what the model takes, on other items than these.
     pub batch: u32,
@@ -171,7 +172,7 @@ pub struct Throughput {
 }
 
 /// The node's pace: seconds of a fixed piece of work on the processor, in the sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Calibration {
     /// The node's usual value.
     pub golden_seconds: f64,
@@ -182,7 +183,7 @@ pub struct Calibration {
 }
 
 /// What an accelerator did during a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceUse {
     /// Model, as the driver names it.
     pub name: String,
@@ -206,7 +207,7 @@ pub struct DeviceUse {
 }
 
 /// Something about a run's times or answers that a person should look at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Flag {
     /// What kind.
     pub kind: FlagKind,
@@ -218,7 +219,7 @@ pub struct Flag {
 }
 
 /// Kinds of [`Flag`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FlagKind {
     /// Items that took far longer or shorter than others of their length.

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ItemId;
 
 /// Everything one attempt produced; stored as one JSON object and kept for ever, so that all history can be
 /// scored again.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptResults {
     /// How the run went.
     pub report: RunReport,
@@ -19,7 +20,7 @@ pub struct AttemptResults {
 }
 
 /// What a model made of one item.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ItemResult {
     /// The item.
     pub id: ItemId,
@@ -31,7 +32,7 @@ pub struct ItemResult {
 }
 
 /// Text, or the model's own word that it could not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The hypothesis, raw.
@@ -62,7 +63,7 @@ impl Outcome {
 
 /// What one talker says without a break, with the field names of `SegLST`. Segments of one talker are in the order in
 /// which they are said.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SpokenSegment {
     /// Who speaks: any name, the same for all that one talker says.
     pub speaker: String,
@@ -77,7 +78,7 @@ pub struct SpokenSegment {
 }
 
 /// How a run went.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RunReport {
     /// Name of the runtime.
     pub runtime: String,
@@ -98,7 +99,7 @@ pub struct RunReport {
 }
 
 /// What a node is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeFingerprint {
     /// Processor model.
     pub cpu: String,

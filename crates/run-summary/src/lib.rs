@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{Outcome, SpokenSegment};
+use schemars::JsonSchema;
 use scoring::{
     Bootstrap, Counts, Draws, Interval, LengthMismatch, Normalizer, Replicates, Sample, Segment, Timing,
     Unit, cluster_bootstrap,
@@ -15,7 +16,7 @@ use scoring::{
 use serde::{Deserialize, Serialize};
 
 /// Rates and times of one attempt under one scorer version. Rates are fractions, times seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Unweighted mean of the ranked tracks' WER, never rounded; null while a ranked track has no words.
     pub avg_wer: Option<f64>,
@@ -36,7 +37,7 @@ pub struct Summary {
 }
 
 /// Percentiles of the time of one item, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Median.
     pub p50: f64,
@@ -49,7 +50,7 @@ pub struct Latency {
 }
 
 /// One track of a [`Summary`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrackSummary {
     /// (S + D + I) / N, where several talk over all of them (cpWER); null without reference words.
     pub wer: Option<f64>,

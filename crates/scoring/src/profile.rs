@@ -58,6 +58,22 @@ impl ScoringProfile {
         Self::ALL.into_iter().find(|profile| profile.name == name)
     }
 
+    /// The profile for texts in a language, a BCP 47 tag such as `es-ES`: the English normalisers are for English alone, and
+    /// any other language, also one that is not known, gets [`Normalizer::Basic`] in their place.
+    #[must_use]
+    pub fn in_language(self, language: &str) -> Self {
+        let primary = language.split('-').next().unwrap_or_default();
+        let normalizer = match self.normalizer {
+            Normalizer::WhisperEnglish | Normalizer::OpenAsrEnglish
+                if !primary.eq_ignore_ascii_case("en") =>
+            {
+                Normalizer::Basic
+            }
+            own => own,
+        };
+        Self { normalizer, ..self }
+    }
+
     /// The name with all versions, e.g. `ffasr@1/whisper-en@1`.
     pub fn scorer(&self) -> String {
         format!("{}@{}/{}", self.name, self.version, self.normalizer)
@@ -126,6 +142,18 @@ mod tests {
         let other: ScoringProfile = "ffasr@1/basic@1".parse().unwrap();
         assert_eq!(other, ScoringProfile { normalizer: Normalizer::Basic, ..ScoringProfile::FFASR });
         assert_eq!(other.scorer(), "ffasr@1/basic@1");
+    }
+
+    #[test]
+    fn only_english_is_normalised_as_english() {
+        let scorers = |language: &str| ScoringProfile::ALL.map(|it| it.in_language(language).scorer());
+        assert_eq!(scorers("en-US"), ScoringProfile::ALL.map(|it| it.scorer()));
+        assert_eq!(scorers("EN"), scorers("en-US"));
+        assert_eq!(scorers("es-ES"), ["ffasr@1/basic@1", "open-asr@1/basic@1", "raw@1/none"]);
+        assert_eq!(scorers(""), scorers("ru"));
+        // "Señor, ¿qué?" is two words in Spanish; whisper's English normaliser would take the accents away.
+        let spanish = ScoringProfile::FFASR.in_language("es");
+        assert_eq!(spanish.score("Señor, ¿qué?", "senor qué").words.substitutions, 1);
     }
 
     #[test]

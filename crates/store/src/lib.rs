@@ -10,7 +10,9 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod changes;
 pub mod draws;
+pub mod dumps;
 pub mod embedded;
 mod error;
 pub mod estimate;

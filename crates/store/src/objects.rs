@@ -1,7 +1,7 @@
 //! Object storage over the S3 protocol.
 //!
 //! Keys are made here and nowhere else: `audio/<sha256>`, `recording/<sha256>`, `model/<sha256>`, `results/<attempt>`,
-//! `upload/<id>`. They are short, never
+//! `upload/<id>`, `dump/<sha256>`. They are short, never
 //! contain a user's text, and none is a prefix directory of another.
 
 use std::{path::Path, time::Duration};
@@ -53,6 +53,11 @@ pub fn audio_key(sha256: &str) -> String {
 /// Key of a file that the pages of a release show.
 pub fn page_key(sha256: &str) -> String {
     format!("page/{sha256}")
+}
+
+/// Key of an archive of everything that is public.
+pub fn dump_key(sha256: &str) -> String {
+    format!("dump/{sha256}")
 }
 
 /// Key of a dry recording that releases are rendered from.

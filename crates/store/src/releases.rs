@@ -403,6 +403,24 @@ pub struct Reference {
     pub conditions: Value,
 }
 
+impl Release {
+    /// Language of its speech, a BCP 47 tag; nothing where the release does not say.
+    pub fn language(&self) -> Option<&str> {
+        self.about["corpus"]["language"].as_str().filter(|tag| !tag.is_empty())
+    }
+}
+
+/// [`Release::language`] of one.
+///
+/// # Errors
+/// When the database fails or there is no such release.
+pub async fn language(pool: &PgPool, release: ReleaseId) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT nullif(about #>> '{corpus,language}', '') FROM releases WHERE id = $1")
+        .bind(release.0)
+        .fetch_one(pool)
+        .await?)
+}
+
 /// The references of a release, for the scorer alone: they never reach a visitor, a submitter, a log or a worker.
 ///
 /// # Errors

@@ -40,6 +40,8 @@ pub struct NewShard {
     pub job: String,
     /// Hashes of the dry recordings it needs, which are in storage.
     pub recordings: Vec<String>,
+    /// Hash of a simulation that costs much and that it shares with others; nothing where it costs little.
+    pub simulation: Option<String>,
 }
 
 /// Starts a build; one of the same plan goes on, what failed of it is tried again.
@@ -65,7 +67,7 @@ pub async fn start(pool: &PgPool, new: &NewBuild<'_>) -> Result<BuildId, StoreEr
         .await?;
     for (number, shard) in (0_i32..).zip(new.shards) {
         sqlx::query(
-            "INSERT INTO shards (build_id, number, items, job, recordings) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO shards (build_id, number, items, job, recordings, simulation) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT DO NOTHING",
         )
         .bind(build)
@@ -73,6 +75,7 @@ pub async fn start(pool: &PgPool, new: &NewBuild<'_>) -> Result<BuildId, StoreEr
         .bind(i32::try_from(shard.items).unwrap_or(i32::MAX))
         .bind(&shard.job)
         .bind(&shard.recordings)
+        .bind(&shard.simulation)
         .execute(&mut *transaction)
         .await?;
     }
@@ -169,6 +172,10 @@ pub struct ClaimedShard {
 
 /// Leases the next shard that this worker's renderer may render; a draining worker gets nothing.
 ///
+/// Shards that share a simulation which costs much stay with one worker, who keeps it between them: nobody else gets one
+/// while that worker is at another of them or has handed one in within the time of a lease, and it gets those first. When
+/// it is gone, its lease ends and whoever comes next makes the simulation again.
+///
 /// # Errors
 /// When the database fails.
 pub async fn claim(
@@ -177,22 +184,33 @@ pub async fn claim(
     renderer: &str,
     lease: Duration,
 ) -> Result<Option<ClaimedShard>, StoreError> {
+    let mut transaction = pool.begin().await?;
+    // One claim at a time: two workers must not both find that nobody has a simulation.
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('render claim'))").execute(&mut *transaction).await?;
     let row: Option<(Uuid, Uuid, String, Vec<String>)> = sqlx::query_as(
         "UPDATE jobs j SET state = 'leased', worker_id = $1, fencing_token = gen_random_uuid(), started_at = now(),
                 lease_expires_at = now() + make_interval(secs => $3), stage = 'fetching'
          FROM shards s
          WHERE s.build_id = j.build_id AND s.number = j.shard AND j.id = (
-             SELECT id FROM jobs WHERE kind = 'render' AND state = 'queued' AND run_after <= now() AND runtime = $2
+             SELECT q.id FROM jobs q JOIN shards w ON w.build_id = q.build_id AND w.number = q.shard
+             LEFT JOIN LATERAL (
+                 SELECT bool_or(h.worker_id = $1) AS mine, bool_or(h.worker_id <> $1) AS others
+                 FROM jobs h JOIN shards t ON t.build_id = h.build_id AND t.number = h.shard
+                 WHERE t.build_id = w.build_id AND t.simulation = w.simulation AND (h.state = 'leased'
+                     OR h.state = 'succeeded' AND h.finished_at > now() - make_interval(secs => $3))) held ON true
+             WHERE q.kind = 'render' AND q.state = 'queued' AND q.run_after <= now() AND q.runtime = $2
+               AND held.others IS NOT TRUE
                AND NOT (SELECT draining FROM workers WHERE id = $1)
                AND NOT EXISTS (SELECT 1 FROM queue_pauses WHERE resumed_at IS NULL)
-             ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+             ORDER BY q.priority, held.mine IS TRUE DESC, q.id LIMIT 1 FOR UPDATE OF q SKIP LOCKED)
          RETURNING j.id, j.fencing_token, s.job, s.recordings",
     )
     .bind(worker.id.0)
     .bind(renderer)
     .bind(lease.as_secs_f64())
-    .fetch_optional(pool)
+    .fetch_optional(&mut *transaction)
     .await?;
+    transaction.commit().await?;
     Ok(row.map(|(lease, token, job, recordings)| ClaimedShard {
         lease: AttemptId(lease),
         fencing_token: FencingToken(token),

@@ -1,4 +1,8 @@
-//! The JSON API, version 1, and a board as CSV and as a chart.
+//! The JSON API, version 1; [`boards`] has its boards, in every format. What it promises is described in [`openapi`], which is served
+//! beside it and tested against it.
+
+pub(crate) mod boards;
+pub(crate) mod openapi;
 
 use axum::{
     Json,
@@ -7,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use protocol::{AttemptId, FailureClass, Measurements, RunReport, SubmissionId};
+use schemars::JsonSchema;
 use scoring::ScoringProfile;
 use serde::{Deserialize, Serialize};
 use store::{estimate, findings, inbox, scores, self_reports::NewSelfReport, submissions};
@@ -14,29 +19,35 @@ use time::OffsetDateTime;
 
 use crate::{
     Service,
-    asked::{Asked, Pairs, no_place},
     auth::ApiUser,
-    board::{BoardJson, Snapshot},
     comparison::{self, Compared},
     error::AppError,
     extract::{JsonBody, Multipart, Path, Query},
     items, pages, scorer, self_report,
     submit::{self, Refusal},
-    views::TRACKS,
 };
 
-#[derive(Serialize)]
+/// The frozen releases, the newest first.
+#[derive(Serialize, JsonSchema)]
 struct Boards {
+    /// One entry a version of a release.
     boards: Vec<BoardEntry>,
 }
 
-#[derive(Serialize)]
+/// A release that models are ranked on.
+#[derive(Serialize, JsonSchema)]
 struct BoardEntry {
+    /// Its slug.
     release: String,
+    /// Its version.
     version: String,
+    /// Its name for people.
     title: String,
+    /// Hash of its manifest, which freezes it.
     manifest_sha256: String,
+    /// Hardware classes with results; speeds compare only within one.
     hardware_classes: Vec<String>,
+    /// Address of its board.
     href: String,
 }
 
@@ -67,124 +78,15 @@ pub(crate) async fn boards(State(service): State<Service>) -> impl IntoResponse 
     Json(Boards { boards })
 }
 
-/// What the query asks of a board; the release is in the path.
-fn asked<'a>(
-    service: &Service,
-    snapshot: &'a Snapshot,
-    release: &str,
-    mut pairs: Pairs,
-) -> Result<Asked<'a>, AppError> {
-    pairs.push(("release".to_owned(), release.to_owned()));
-    let is_given = pairs.iter().any(|(key, value)| key == "hardware" && !value.is_empty());
-    let asked = Asked::read(service, snapshot, &pairs)?;
-    if is_given && asked.ranking.is_none() {
-        let class = &asked.hardware_class;
-        return Err(AppError::NotFound(format!("result on hardware class \u{201c}{class}\u{201d}")));
-    }
-    Ok(asked)
-}
-
-/// `GET /api/v1/boards/{release}` with the parameters of a view.
-pub(crate) async fn board(
-    State(service): State<Service>,
-    Path(release): Path<String>,
-    Query(pairs): Query<Pairs>,
-) -> Result<Response, AppError> {
-    let snapshot = service.board();
-    let asked = asked(&service, &snapshot, &release, pairs)?;
-    Ok(Json(BoardJson::viewed(&snapshot, &asked)).into_response())
-}
-
-/// `GET /api/v1/boards/{release}/csv` with the parameters of a view.
-pub(crate) async fn board_csv(
-    State(service): State<Service>,
-    Path(release): Path<String>,
-    Query(pairs): Query<Pairs>,
-) -> Result<Response, AppError> {
-    let snapshot = service.board();
-    let asked = asked(&service, &snapshot, &release, pairs)?;
-    let text = to_csv(&asked).map_err(|error| AppError::Internal(format!("writing CSV failed: {error}")))?;
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response())
-}
-
-fn to_csv(asked: &Asked<'_>) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut head: Vec<String> =
-        ["rank", "rank_low", "rank_high", "model", "organisation", "licence", "avg_wer"]
-            .map(str::to_owned)
-            .to_vec();
-    head.extend(["avg_wer_low", "avg_wer_high"].map(str::to_owned));
-    head.extend(TRACKS.iter().map(|track| track.name.replace('-', "_") + "_wer"));
-    head.extend(
-        ["rtfx", "latency_p50_s", "latency_p95_s", "num_params", "pareto", "pareto_probability"]
-            .map(str::to_owned),
-    );
-    let is_view = !asked.view.is_whole_ranking();
-    if is_view {
-        head.extend(["place", "score", "score_low", "score_high", "no_place"].map(str::to_owned));
-    }
-    writer.write_record(&head)?;
-    for (answered, row) in asked.rows() {
-        let summary = &row.result.summary;
-        let mut cells = vec![
-            row.rank.to_string(),
-            row.rank_interval.0.to_string(),
-            row.rank_interval.1.to_string(),
-            row.result.manifest.name.clone(),
-            row.result.manifest.organisation.clone(),
-            row.result.manifest.licence.clone(),
-            number(summary.avg_wer),
-            number(summary.avg_wer_interval.map(|interval| interval.0)),
-            number(summary.avg_wer_interval.map(|interval| interval.1)),
-        ];
-        cells.extend(
-            TRACKS.iter().map(|track| number(summary.tracks.get(track.name).and_then(|track| track.wer))),
-        );
-        cells.extend([
-            number(summary.rtfx),
-            number(Some(summary.latency.p50)),
-            number(Some(summary.latency.p95)),
-            row.candidate.num_params.map(|count| count.to_string()).unwrap_or_default(),
-            row.on_front.to_string(),
-            number(Some(row.front_probability)),
-        ]);
-        if is_view {
-            let interval = answered.score.and_then(|score| score.interval);
-            cells.extend([
-                answered.standing.place().map(|place| place.to_string()).unwrap_or_default(),
-                number(answered.score.map(|score| score.value)),
-                number(interval.map(|interval| interval.0)),
-                number(interval.map(|interval| interval.1)),
-                no_place(&answered.standing).unwrap_or_default(),
-            ]);
-        }
-        writer.write_record(&cells)?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
-}
-
-/// `GET /api/v1/boards/{release}/pareto.svg` with the parameters of a view.
-pub(crate) async fn board_chart(
-    State(service): State<Service>,
-    Path(release): Path<String>,
-    Query(pairs): Query<Pairs>,
-) -> Result<Response, AppError> {
-    let snapshot = service.board();
-    let svg = pages::board::standalone_chart(&asked(&service, &snapshot, &release, pairs)?);
-    // A chart as a file brings its style along, which the policy of the pages would refuse.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'";
-    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CONTENT_SECURITY_POLICY, policy)];
-    Ok((headers, svg).into_response())
-}
-
-#[derive(Serialize)]
+/// Two results on the same items.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Comparison")]
 struct ComparisonJson<'a> {
+    /// Name of model A.
     a: &'a str,
+    /// Name of model B.
     b: &'a str,
+    /// Profile and normaliser with their versions.
     scorer: &'a str,
     #[serde(flatten)]
     compared: Compared,
@@ -199,7 +101,7 @@ pub(crate) async fn compare(
     let (_, rows) = asked.rows(&snapshot)?;
     let [a, b] = rows.as_slice() else {
         let message = "Name two different submissions, as `a` and as `b`.";
-        return Err(AppError::BadRequest(message.to_owned()));
+        return Err(AppError::Unprocessable(message.to_owned()));
     };
     let compared = comparison::compare(&service, &a.result, &b.result).await?;
     let (name_a, name_b) = (&a.result.manifest.name, &b.result.manifest.name);
@@ -213,13 +115,16 @@ pub(crate) struct ScorerQuery {
 }
 
 /// One published result: who, what, how it ran and what was measured beside the times.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Result")]
 struct ResultJson<'a> {
     attempt: AttemptId,
     submission: SubmissionId,
     model: &'a str,
+    /// `slug@version`.
     release: String,
     hardware_class: &'a str,
+    /// Profile and normaliser with their versions.
     scorer: &'a str,
     summary: &'a scores::Summary,
     report: &'a RunReport,
@@ -267,11 +172,12 @@ pub(crate) async fn items(
     let release = snapshot.releases.iter().find(|release| release.id == row.result.release);
     let release = release.ok_or_else(missing)?;
     let scorer = match query.scorer.as_deref() {
-        None => scorer::RANKING.scorer(),
-        Some(name) => name
-            .parse::<ScoringProfile>()
-            .map_err(|error| AppError::BadRequest(format!("{error}.")))?
-            .scorer(),
+        None => scorer::of_release(scorer::RANKING, release).scorer(),
+        Some(name) => {
+            let asked: ScoringProfile =
+                name.parse().map_err(|error| AppError::BadRequest(format!("{error}.")))?;
+            scorer::of_release(asked, release).scorer()
+        }
     };
     if snapshot.by_scorer(attempt).iter().all(|by| by.scorer != scorer) {
         return Err(missing());
@@ -287,23 +193,30 @@ pub(crate) async fn items(
     Ok((headers, file).into_response())
 }
 
-#[derive(Serialize)]
+/// Tables published elsewhere, for reading; nothing of it ran here.
+#[derive(Serialize, JsonSchema)]
 struct ExternalBoards {
     boards: Vec<ExternalBoardJson>,
 }
 
-#[derive(Serialize)]
+/// One table.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalBoard")]
 struct ExternalBoardJson {
     label: String,
     source_url: Option<String>,
     note: Option<String>,
+    /// Always false.
     run_here: bool,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "openapi::Moment")]
     imported_at: OffsetDateTime,
     rows: Vec<ExternalRowJson>,
 }
 
-#[derive(Serialize)]
+/// One model of a table published elsewhere. Rates are fractions.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalRow")]
 struct ExternalRowJson {
     model: String,
     avg_wer: f64,
@@ -342,23 +255,30 @@ pub(crate) async fn external(State(service): State<Service>) -> impl IntoRespons
     Json(ExternalBoards { boards })
 }
 
-#[derive(Serialize)]
+/// A model somebody wants ranked, and where it stands.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Submission")]
 struct SubmissionJson {
     id: SubmissionId,
     model: String,
     release: String,
     hardware_class: String,
+    /// One of the states of a submission, such as `queued` or `published`.
     state: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "openapi::Moment")]
     state_entered_at: OffsetDateTime,
     failure_class: Option<FailureClass>,
     reason: String,
     /// Since when staff keep its result from the board.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<openapi::Moment>")]
     hidden_since: Option<OffsetDateTime>,
+    /// How many attempts are claimed before this one, and this one.
     queue_position: Option<i64>,
     /// When somebody should have acted on the state it is in.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<openapi::Moment>")]
     deadline: Option<OffsetDateTime>,
     /// Seconds until the attempt is expected to end.
     expected_seconds: Option<u64>,
@@ -368,7 +288,9 @@ struct SubmissionJson {
     href: String,
 }
 
-#[derive(Serialize)]
+/// Something that the checks noticed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Finding")]
 struct FindingJson {
     severity: String,
     rule: String,
@@ -377,28 +299,36 @@ struct FindingJson {
     advice: String,
 }
 
-#[derive(Serialize)]
+/// How many submissions are where.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Queue")]
 struct QueueJson {
     states: Vec<StateJson>,
     late: Vec<LateJson>,
 }
 
-#[derive(Serialize)]
+/// The submissions in one state.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "QueueState")]
 struct StateJson {
     state: String,
     count: i64,
     late: i64,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "openapi::Moment")]
     oldest: OffsetDateTime,
     limit_seconds: Option<u64>,
 }
 
-#[derive(Serialize)]
+/// A submission that has been in its state for longer than it should.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LateSubmission")]
 struct LateJson {
     id: SubmissionId,
     model: String,
     state: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "openapi::Moment")]
     since: OffsetDateTime,
     href: String,
 }
@@ -431,7 +361,9 @@ pub(crate) async fn queue(State(service): State<Service>) -> Result<Response, Ap
     Ok(Json(QueueJson { states, late }).into_response())
 }
 
-#[derive(Serialize)]
+/// One lease on one run of a submission.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Attempt")]
 struct AttemptJson {
     id: AttemptId,
     number: i32,
@@ -445,9 +377,11 @@ struct AttemptJson {
 }
 
 /// A self-reported result as it is shown.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SelfReported")]
 struct SelfReportJson<'a> {
     id: uuid::Uuid,
+    /// Always false.
     verified: bool,
     model: &'a str,
     organisation: &'a str,
@@ -458,7 +392,24 @@ struct SelfReportJson<'a> {
     report: &'a RunReport,
     sender: &'a str,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "openapi::Moment")]
     received_at: OffsetDateTime,
+}
+
+/// Results that their senders vouch for alone.
+#[derive(Serialize, JsonSchema)]
+struct SelfReports<'a> {
+    self_reported: Vec<SelfReportJson<'a>>,
+}
+
+/// A self-reported result that was taken.
+#[derive(Serialize, JsonSchema)]
+struct SelfReportTaken {
+    id: uuid::Uuid,
+    /// Always false.
+    verified: bool,
+    /// The page that shows it.
+    href: &'static str,
 }
 
 /// `GET /api/v1/self-reported`: results that their senders vouch for alone.
@@ -481,7 +432,7 @@ pub(crate) async fn self_reports(State(service): State<Service>) -> Response {
             received_at: it.received_at,
         })
         .collect();
-    Json(serde_json::json!({ "self_reported": reports })).into_response()
+    Json(SelfReports { self_reported: reports }).into_response()
 }
 
 /// `POST /api/v1/self-reported`: what `ffasr eval --json` prints, with a personal token. Texts of items are not kept.
@@ -505,7 +456,7 @@ pub(crate) async fn report(
         report: &sent.results.results.report,
     };
     let id = store::self_reports::put(&service.pool, &new).await?;
-    let body = serde_json::json!({ "id": id, "verified": false, "href": "/self-reported" });
+    let body = SelfReportTaken { id, verified: false, href: "/self-reported" };
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
@@ -538,7 +489,8 @@ pub(crate) async fn submission(
 }
 
 /// What a submission would be.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubmissionPreview")]
 struct PreviewJson {
     model: protocol::ModelManifest,
     release: String,
@@ -548,7 +500,9 @@ struct PreviewJson {
     review: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A file of the model.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PreviewFile")]
 struct PreviewFileJson {
     name: String,
     bytes: u64,

@@ -59,6 +59,11 @@ impl<'a> Asked<'a> {
         Ok(Self { view, profile, release, board, ranking, hardware_class, answer })
     }
 
+    /// The profile with its versions, as it scores the release.
+    pub(crate) fn scorer(&self) -> String {
+        self.release.map_or(self.profile, |release| scorer::of_release(self.profile, release)).scorer()
+    }
+
     /// The rows of the answer with those of the board.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&Answered, &'a Row)> {
         let board = self.board;

@@ -7,7 +7,7 @@ use std::{future::Future, io, time::Duration};
 use store::{BOARD_CHANNEL, JOBS_CHANNEL, PgListener, queue};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
-use crate::{Service, board::Snapshot, delivery, mail, scorer, uploads};
+use crate::{Service, board::Snapshot, delivery, dump, mail, scorer, uploads};
 
 /// Leases are looked at this often.
 const RECONCILE: Duration = Duration::from_secs(1);
@@ -28,6 +28,7 @@ pub(crate) fn start(service: &Service) -> JoinSet<()> {
     loops.spawn(until_stopped(service.clone(), mail::send_all(service.clone())));
     loops.spawn(until_stopped(service.clone(), uploads::check_all(service.clone())));
     loops.spawn(until_stopped(service.clone(), uploads::collect_all(service.clone())));
+    loops.spawn(until_stopped(service.clone(), dump::make_nightly(service.clone())));
     loops
 }
 
@@ -139,11 +140,18 @@ async fn remark_on_canaries(
 async fn remember(service: &Service, before: &Snapshot, now: &Snapshot) -> Result<(), store::StoreError> {
     for board in now.changed_since(before) {
         let key = (board.release, board.hardware_class.as_str());
-        store::history::record(&service.pool, key, &board.profile.scorer(), &board.history()).await?;
+        store::history::record(
+            &service.pool,
+            key,
+            &now.scorer(board.profile, Some(board.release)),
+            &board.history(),
+        )
+        .await?;
     }
     for board in before.gone_in(now) {
         let key = (board.release, board.hardware_class.as_str());
-        store::history::record(&service.pool, key, &board.profile.scorer(), &[]).await?;
+        store::history::record(&service.pool, key, &before.scorer(board.profile, Some(board.release)), &[])
+            .await?;
     }
     Ok(())
 }

@@ -6,11 +6,13 @@ use std::{
 };
 
 use protocol::{AttemptId, ReleaseId, SubmissionId};
+use schemars::JsonSchema;
 use scoring::ScoringProfile;
 use selection::Candidate;
 use serde::Serialize;
 use store::{
     PgPool, StoreError,
+    changes::{self, Change},
     external::{self, ExternalBoard},
     history::Place,
     releases::{self, PageFile, Release, Size},
@@ -20,12 +22,15 @@ use store::{
 use time::OffsetDateTime;
 
 use crate::{
+    api::openapi::Moment,
     asked::{Asked, no_place},
     ranking, scorer, tracks,
 };
 
 /// Results read from the database at once.
 const RESULTS_AT_ONCE: usize = 256;
+/// How many changes a snapshot remembers, for the feeds.
+const CHANGES: i64 = 200;
 
 /// Everything a visitor can see, at one moment.
 pub struct Snapshot {
@@ -37,6 +42,8 @@ pub struct Snapshot {
     pub boards: Vec<Arc<Board>>,
     /// Boards published elsewhere.
     pub external: Vec<ExternalBoard>,
+    /// What appeared on the boards and what left them, the newest first.
+    pub changes: Vec<Change>,
     /// Results that their senders vouch for alone.
     pub self_reports: Vec<SelfReport>,
     sizes: Vec<(ReleaseId, Size)>,
@@ -45,6 +52,9 @@ pub struct Snapshot {
     by_scorer: BTreeMap<AttemptId, Vec<ByScorer>>,
     unscored: BTreeMap<(ReleaseId, &'static str), usize>,
 }
+
+/// Attempts and when they were scored.
+type MadeFrom = Vec<(AttemptId, OffsetDateTime)>;
 
 /// One release on one hardware class, as one profile scores it.
 #[derive(Debug, Clone)]
@@ -62,7 +72,7 @@ pub struct Board {
     /// Where the row of a submission is.
     places: HashMap<SubmissionId, usize>,
     /// What it was made from: attempts and when they were scored. The same makes the same board.
-    made_from: Vec<(AttemptId, OffsetDateTime)>,
+    made_from: MadeFrom,
 }
 
 /// One model on a [`Board`].
@@ -110,15 +120,19 @@ impl Snapshot {
         let mut boards = Vec::new();
         let mut unscored = BTreeMap::new();
         for profile in ScoringProfile::ALL {
-            for kept in scores::unscored(pool, &profile.scorer(), None).await? {
-                *unscored.entry((kept.release, profile.name)).or_default() += 1;
-            }
-            let mut groups: BTreeMap<(ReleaseId, String), Vec<(AttemptId, OffsetDateTime)>> = BTreeMap::new();
-            for key in scores::published_keys(pool, &profile.scorer()).await? {
-                groups
-                    .entry((key.release, key.hardware_class))
-                    .or_default()
-                    .push((key.attempt, key.scored_at));
+            let mut groups: BTreeMap<(ReleaseId, String), MadeFrom> = BTreeMap::new();
+            for (scorer, of) in by_language(profile, &releases) {
+                for kept in scores::unscored(pool, &scorer, None).await? {
+                    if of.contains(&kept.release) {
+                        *unscored.entry((kept.release, profile.name)).or_default() += 1;
+                    }
+                }
+                for key in scores::published_keys(pool, &scorer).await? {
+                    if of.contains(&key.release) {
+                        let group = groups.entry((key.release, key.hardware_class));
+                        group.or_default().push((key.attempt, key.scored_at));
+                    }
+                }
             }
             for ((release, hardware_class), made_from) in groups {
                 let before = previous.and_then(|previous| {
@@ -132,7 +146,11 @@ impl Snapshot {
                     boards.push(Arc::clone(board));
                     continue;
                 }
-                let results = results(pool, profile, &made_from, before.map(Arc::as_ref)).await?;
+                let scorer = releases
+                    .iter()
+                    .find(|it| it.id == release)
+                    .map_or(profile, |release| scorer::of_release(profile, release));
+                let results = results(pool, &scorer.scorer(), &made_from, before.map(Arc::as_ref)).await?;
                 let rows = ranking::rank(pool, results).await?;
                 let ran = rows.iter().flat_map(|row| row.candidate.tracks.keys().cloned()).collect();
                 let places =
@@ -158,6 +176,7 @@ impl Snapshot {
             releases,
             boards,
             external,
+            changes: changes::latest(pool, CHANGES).await?,
             self_reports: self_reports::list(pool).await?,
             sizes,
             files,
@@ -173,6 +192,7 @@ impl Snapshot {
         same_boards
             && self.releases == other.releases
             && self.external == other.external
+            && self.changes == other.changes
             && self.self_reports.iter().map(|it| it.id).eq(other.self_reports.iter().map(|it| it.id))
             && self.sizes == other.sizes
             && self.by_scorer == other.by_scorer
@@ -186,6 +206,7 @@ impl Snapshot {
             releases: Vec::new(),
             boards: Vec::new(),
             external: Vec::new(),
+            changes: Vec::new(),
             self_reports: Vec::new(),
             sizes: Vec::new(),
             files: BTreeMap::new(),
@@ -219,6 +240,12 @@ impl Snapshot {
                 self.releases.iter().find(|release| release.slug == slug && release.version == version)
             }
         }
+    }
+
+    /// A profile as it scores a release, with its versions; without a release, as it scores English.
+    pub(crate) fn scorer(&self, profile: ScoringProfile, release: Option<ReleaseId>) -> String {
+        let release = self.releases.iter().find(|it| Some(it.id) == release);
+        release.map_or(profile, |release| scorer::of_release(profile, release)).scorer()
     }
 
     /// How large a release is.
@@ -275,7 +302,7 @@ impl Snapshot {
 /// The results of a board: what stood on it before is taken over, the rest is read.
 async fn results(
     pool: &PgPool,
-    profile: ScoringProfile,
+    scorer: &str,
     made_from: &[(AttemptId, OffsetDateTime)],
     before: Option<&Board>,
 ) -> Result<Vec<Arc<Published>>, StoreError> {
@@ -290,12 +317,21 @@ async fn results(
     let new: Vec<AttemptId> =
         made_from.iter().filter(|key| !is_known(key)).map(|(attempt, _)| *attempt).collect();
     for some in new.chunks(RESULTS_AT_ONCE) {
-        for result in scores::published_of(pool, &profile.scorer(), some).await? {
+        for result in scores::published_of(pool, scorer, some).await? {
             known.insert(result.attempt, Arc::new(result));
         }
     }
     // What left the board in between, or cannot be read, is left out.
     Ok(made_from.iter().filter_map(|(attempt, _)| known.remove(attempt)).collect())
+}
+
+/// The releases that are scored alike under a profile, by the scorer: their languages decide it.
+fn by_language(profile: ScoringProfile, releases: &[Release]) -> BTreeMap<String, BTreeSet<ReleaseId>> {
+    let mut alike: BTreeMap<String, BTreeSet<ReleaseId>> = BTreeMap::new();
+    for release in releases {
+        alike.entry(scorer::of_release(profile, release).scorer()).or_default().insert(release.id);
+    }
+    alike
 }
 
 impl Board {
@@ -327,22 +363,33 @@ impl Board {
 }
 
 /// The board as JSON (design §10). Rates are fractions, times seconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Board")]
 pub struct BoardJson {
+    /// Slug of the release.
     release: String,
     release_version: String,
+    /// Hash of the release's manifest, which freezes it.
     manifest_sha256: String,
+    /// Null while there is no result.
     hardware_class: Option<String>,
+    /// Scoring profile.
     profile: &'static str,
+    /// Profile and normaliser with their versions.
     scorer: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     generated_at: OffsetDateTime,
     rows: Vec<RowJson>,
 }
 
-#[derive(Debug, Serialize)]
+/// One model on a board.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Row")]
 struct RowJson {
+    /// Place by Avg WER, from 1.
     rank: u32,
+    /// First and last place that the model can hold within 95 % confidence of the whole ranking.
     rank_interval: (u32, u32),
     /// Place under the profile that ranks, on boards of other profiles.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -351,17 +398,23 @@ struct RowJson {
     organisation: String,
     submission: SubmissionId,
     attempt: AttemptId,
+    /// Unweighted mean of the WER of the ranked tracks.
     avg_wer: Option<f64>,
+    /// 95 % interval of it.
     avg_wer_interval: Option<(f64, f64)>,
+    /// By name of the track.
     tracks: BTreeMap<String, TrackJson>,
     /// Tracks of the release that the model has not named, each with what they ask for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     not_run: BTreeMap<&'static str, &'static str>,
+    /// Seconds of audio by seconds of processing, over the ranked tracks.
     rtfx: Option<f64>,
     rtfx_interval: Option<(f64, f64)>,
+    /// Median time of an utterance.
     latency_p50_s: f64,
     latency_p95_s: f64,
     num_params: Option<u64>,
+    /// On the front: no other model is both faster and more accurate.
     pareto: bool,
     /// Share of the draws of accuracy and speed in which the row is on the front.
     pareto_probability: f64,
@@ -371,15 +424,21 @@ struct RowJson {
 }
 
 /// Where a row stands in a view that is not the whole ranking.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Standing")]
 struct ViewJson {
+    /// Place for the purpose asked for.
     place: Option<u32>,
+    /// Why it has none.
     no_place: Option<String>,
+    /// The weighted WER that it is placed by.
     score: Option<f64>,
     score_interval: Option<(f64, f64)>,
 }
 
-#[derive(Debug, Serialize)]
+/// One track of a model: WER = (S + D + I) / N.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Track")]
 struct TrackJson {
     wer: Option<f64>,
     interval: Option<(f64, f64)>,
@@ -405,7 +464,7 @@ impl BoardJson {
             manifest_sha256: String::new(),
             hardware_class: None,
             profile: asked.profile.name,
-            scorer: asked.profile.scorer(),
+            scorer: asked.scorer(),
             generated_at: snapshot.built_at,
             rows: Vec::new(),
         };
@@ -444,7 +503,7 @@ impl BoardJson {
             manifest_sha256: release.manifest_sha256.clone(),
             hardware_class: board.map(|board| board.hardware_class.clone()),
             profile: profile.name,
-            scorer: profile.scorer(),
+            scorer: scorer::of_release(profile, release).scorer(),
             generated_at: snapshot.built_at,
             rows: board
                 .into_iter()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use scoring::{
     Counts, Difference, Draws, MatchedPairs, Sample, Scheme, Step, Unit, cluster_bootstrap, mapsswe, mcnemar,
     paired_difference, permutation_test, steps_of,
@@ -9,10 +10,10 @@ use scoring::{
 use serde::Serialize;
 use store::scores::{self, ItemDetails, Published};
 
-use crate::{Service, error::AppError, scorer};
+use crate::{Service, api::openapi, error::AppError, scorer};
 
 /// How result A compares with result B under one scorer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Compared {
     /// Items of the ranked tracks.
     pub(crate) items: usize,
@@ -21,6 +22,7 @@ pub(crate) struct Compared {
     /// Each track.
     pub(crate) tracks: BTreeMap<String, PairedRate>,
     /// Matched pairs sentence-segment word error test over the ranked tracks; null where compounds are merged.
+    #[schemars(with = "Option<openapi::MatchedPairs>")]
     pub(crate) mapsswe: Option<MatchedPairs>,
     /// Sign flips per item of the ranked tracks.
     pub(crate) permutation_p: f64,
@@ -31,13 +33,14 @@ pub(crate) struct Compared {
     /// Items that B alone has fully right.
     pub(crate) only_b_right: u64,
     /// What is redrawn.
+    #[schemars(with = "String")]
     pub(crate) resampled: Scheme,
     pub(crate) replications: usize,
     pub(crate) seed: u64,
 }
 
 /// One rate of both.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PairedRate {
     pub(crate) a: f64,
     pub(crate) b: f64,

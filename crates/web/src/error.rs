@@ -13,10 +13,12 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
 use store::StoreError;
 
-use crate::views::{ErrorPage, Layout, url_component};
+use crate::{
+    api::openapi::{Fault, Problem},
+    views::{ErrorPage, Layout, url_component},
+};
 
 /// Where programs ask; everything else is for people.
 const FOR_PROGRAMS: [&str; 3] = ["/api/", "/worker/", "/healthz"];
@@ -45,6 +47,12 @@ pub(crate) enum AppError {
     /// 413.
     #[error("{0}")]
     TooLarge(String),
+    /// 415.
+    #[error("{0}")]
+    UnsupportedMediaType(String),
+    /// 422, about the request as a whole.
+    #[error("{0}")]
+    Unprocessable(String),
     /// 422, with what is wrong field by field.
     #[error("{}", .0.iter().map(|(field, message)| format!("{field}: {message}")).collect::<Vec<_>>().join(" "))]
     Invalid(Vec<(String, String)>),
@@ -80,7 +88,8 @@ impl AppError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unprocessable(_) | Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::QuotaSpent(..) => StatusCode::TOO_MANY_REQUESTS,
             Self::UpgradeRequired(_) => StatusCode::UPGRADE_REQUIRED,
             Self::Unavailable(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -199,15 +208,19 @@ fn page(error: &AppError, method: &Method, uri: &Uri) -> String {
 
 fn problem(error: &AppError) -> String {
     let status = error.status();
-    let mut body = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or("error"),
-        "status": status.as_u16(),
-        "detail": error.to_string(),
-    });
-    if let AppError::Invalid(fields) = error {
-        body["errors"] =
-            fields.iter().map(|(field, message)| json!({"field": field, "detail": message})).collect();
-    }
-    body.to_string()
+    let errors = match error {
+        AppError::Invalid(fields) => fields.as_slice(),
+        _ => &[],
+    };
+    let problem = Problem {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("error"),
+        status: status.as_u16(),
+        detail: error.to_string(),
+        errors: errors
+            .iter()
+            .map(|(field, detail)| Fault { field: field.clone(), detail: detail.clone() })
+            .collect(),
+    };
+    serde_json::to_string(&problem).unwrap_or_default()
 }

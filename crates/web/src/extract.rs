@@ -62,6 +62,12 @@ impl From<FormRejection> for AppError {
 
 impl From<JsonRejection> for AppError {
     fn from(rejection: JsonRejection) -> Self {
+        if rejection.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return Self::UnsupportedMediaType(sentence(&rejection.body_text()));
+        }
+        if rejection.status() == StatusCode::UNPROCESSABLE_ENTITY {
+            return Self::Unprocessable(sentence(&rejection.body_text()));
+        }
         unusable(rejection.status(), &rejection.body_text())
     }
 }
@@ -70,6 +76,10 @@ fn unusable(status: StatusCode, why: &str) -> AppError {
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         AppError::TooLarge("The request has more bytes than are taken at this address.".to_owned())
     } else {
-        AppError::BadRequest(format!("{}.", why.trim_end_matches('.')))
+        AppError::BadRequest(sentence(why))
     }
+}
+
+fn sentence(words: &str) -> String {
+    format!("{}.", words.trim_end_matches('.'))
 }

@@ -12,23 +12,30 @@ mod auth;
 mod background;
 pub mod board;
 mod checks;
+mod citation;
 mod comparison;
 mod delivery;
+pub mod dump;
 mod error;
+pub mod export;
 mod extract;
 mod fronts;
 mod hub;
+mod inside;
 mod items;
 mod mail;
 mod pages;
 mod prepared;
 mod ranking;
+mod raster;
 mod routes;
 mod runtimes;
 mod scorer;
 mod self_report;
 mod sim_to_real;
 mod submit;
+mod table;
+mod terminal;
 mod tracks;
 mod uploads;
 pub mod views;
@@ -53,10 +60,15 @@ use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
 };
-use tower_layer::Layer as _;
+use tower::Layer as _;
 
 /// How long requests in progress may take when the service stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
+
+/// The page that describes the API.
+pub fn api_page(layout: views::Layout) -> views::ApiPage {
+    views::ApiPage::new(layout, &api::openapi::DOCUMENT, "https://ffasr.example")
+}
 
 /// How the service behaves.
 #[derive(Debug, Clone)]
@@ -96,6 +108,8 @@ pub struct Policy {
     pub abandoned_after: Duration,
     /// Seals the tokens that submitters give for private models; without one, none are taken.
     pub sealing_key: Option<SealingKey>,
+    /// Licence of the figures, an SPDX expression.
+    pub figures_licence: String,
     /// Address of this service as others see it, without a slash at the end; for links in webhooks.
     pub public_url: String,
 }
@@ -144,6 +158,7 @@ impl Default for Policy {
             upload_bytes: 20 << 30,
             abandoned_after: Duration::from_secs(48 * HOUR),
             sealing_key: None,
+            figures_licence: "CC-BY-4.0".to_owned(),
             public_url: String::new(),
         }
     }
@@ -166,6 +181,7 @@ pub struct Service {
     stopping: watch::Sender<bool>,
     /// Held by a request that computes for long: visitors share one core for that, whatever they ask for.
     computing: Arc<Semaphore>,
+    pictures: Arc<raster::Pictures>,
 }
 
 impl Service {
@@ -190,6 +206,7 @@ impl Service {
             board_changed: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
             computing: Arc::new(Semaphore::new(1)),
+            pictures: Arc::default(),
         })
     }
 

@@ -19,7 +19,7 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::{Service, auth::SESSION_COOKIE};
+use crate::{Service, auth::SESSION_COOKIE, terminal};
 
 /// What may be kept: all that a visitor reads and that is the same for all visitors.
 const KEPT: [&str; 14] = [
@@ -92,6 +92,14 @@ impl Page {
         Self { made: Instant::now(), headers, plain, brotli: OnceLock::new(), gzip: OnceLock::new() }
     }
 
+    /// Pictures and tables in columns are compressed already.
+    fn is_text(&self) -> bool {
+        let media_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        media_type.is_some_and(|it| {
+            it.starts_with("text/") || ["json", "xml", "javascript"].iter().any(|kind| it.contains(kind))
+        })
+    }
+
     fn hash(&self) -> &str {
         self.plain.etag.to_str().unwrap_or_default().trim_matches('"')
     }
@@ -120,7 +128,8 @@ impl Page {
     }
 
     fn answer(&self, asked: &HeaderMap) -> Response {
-        let (coded, coding) = match accepted(asked) {
+        let coding = if self.is_text() { accepted(asked) } else { Coding::Plain };
+        let (coded, coding) = match coding {
             Coding::Brotli => (self.brotli(), Some("br")),
             Coding::Gzip => (self.gzip(), Some("gzip")),
             Coding::Plain => (&self.plain, None),
@@ -208,8 +217,9 @@ fn is_anybody(headers: &HeaderMap) -> bool {
 
 /// Middleware around everything: answers from what is kept, and keeps what is made.
 pub(crate) async fn answer(State(service): State<Service>, request: Request, next: Next) -> Response {
-    let is_kept =
-        request.method() == Method::GET && may_keep(request.uri().path()) && is_anybody(request.headers());
+    let is_kept = request.method() == Method::GET && may_keep(request.uri().path()) && is_anybody(request.headers())
+        // Whoever reads in a terminal gets another text from the same address.
+        && !terminal::is_wanted(request.headers());
     if !is_kept {
         return next.run(request).await;
     }
@@ -218,13 +228,9 @@ pub(crate) async fn answer(State(service): State<Service>, request: Request, nex
     if let Some(page) = service.prepared.get(generation, address) {
         return page.answer(request.headers());
     }
-    // By negotiation another text may be answered at the same address.
-    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let is_plain = accepts.is_some_and(|accepts| accepts.contains("text/plain"));
     let (address, asked) = (address.to_owned(), request.headers().clone());
     let response = next.run(request).await;
-    if response.status() != StatusCode::OK || is_plain || response.headers().contains_key(header::SET_COOKIE)
-    {
+    if response.status() != StatusCode::OK || response.headers().contains_key(header::SET_COOKIE) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
@@ -237,7 +243,7 @@ pub(crate) async fn answer(State(service): State<Service>, request: Request, nex
     parts.headers.remove(header::CONTENT_LENGTH);
     // Whoever has it asks whether it is still the same.
     parts.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
-    parts.headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding, cookie"));
+    parts.headers.append(header::VARY, HeaderValue::from_static("accept-encoding, cookie"));
     let page = Arc::new(Page::new(parts.headers, body.into()));
     service.prepared.keep(generation, address, &page);
     page.answer(&asked)

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer,
@@ -57,7 +57,17 @@ pub(crate) fn router(service: Service) -> Router {
 
 fn for_people() -> Router<Service> {
     Router::new()
-        .route("/", get(pages::board::show))
+        .route("/", get(pages::take_home::board))
+        .route("/board.txt", get(pages::take_home::board_text))
+        .route("/api", get(pages::take_home::api))
+        .route("/downloads", get(pages::take_home::downloads))
+        .route("/downloads/{file}", get(pages::take_home::archive))
+        .route("/cite", get(pages::take_home::cite))
+        .route("/feed.atom", get(pages::take_home::feed))
+        .route("/feeds/{file}", get(pages::take_home::release_feed))
+        .route("/badges/{file}", get(pages::take_home::badge))
+        .route("/cards/{file}", get(pages::take_home::card))
+        .route("/embed/pareto", get(pages::take_home::embed))
         .route("/models/{submission}", get(pages::model::show))
         .route("/pareto", get(pages::pareto::show))
         .route("/my-room", get(pages::my_room::show))
@@ -114,23 +124,52 @@ fn for_staff() -> Router<Service> {
 }
 
 fn for_programs() -> Router<Service> {
-    Router::new()
-        .route("/healthz", get(api::health))
-        .route("/api/v1/boards", get(api::boards))
-        .route("/api/v1/boards/{release}", get(api::board))
-        .route("/api/v1/boards/{release}/sim-to-real", get(pages::conditions::sim_to_real_json))
-        .route("/api/v1/boards/{release}/csv", get(api::board_csv))
-        .route("/api/v1/boards/{release}/pareto.svg", get(api::board_chart))
-        .route("/api/v1/compare", get(api::compare))
-        .route("/api/v1/results/{attempt}", get(api::result))
-        .route("/api/v1/results/{attempt}/items.parquet", get(api::items))
-        .route("/api/v1/external", get(api::external))
-        .route("/api/v1/submissions/{submission}", get(api::submission))
-        .route("/api/v1/queue", get(api::queue))
-        .route("/api/v1/uploads", post(uploads::begin))
-        .route("/api/v1/uploads/{upload}", get(uploads::show).delete(uploads::abandon))
-        .route("/api/v1/uploads/{upload}/parts", post(uploads::addresses))
-        .route("/api/v1/uploads/{upload}/complete", post(uploads::complete))
+    at(of_programs()).route("/healthz", get(api::health))
+}
+
+fn at(addresses: Vec<Address>) -> Router<Service> {
+    addresses.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
+/// A path and what may be done there.
+type Address = (&'static str, MethodRouter<Service>);
+
+/// Every address of the API; [`api::openapi`] describes each.
+#[cfg(test)]
+pub(crate) fn of_the_api() -> Vec<Address> {
+    of_programs().into_iter().chain(of_submitters()).collect()
+}
+
+fn of_programs() -> Vec<Address> {
+    vec![
+        ("/api/v1/openapi.json", get(api::openapi::serve)),
+        ("/api/v1/boards", get(api::boards)),
+        ("/api/v1/boards/{release}", get(api::boards::json)),
+        ("/api/v1/boards/{release}/csv", get(api::boards::csv)),
+        ("/api/v1/boards/{release}/parquet", get(api::boards::parquet)),
+        ("/api/v1/boards/{release}/text", get(api::boards::text)),
+        ("/api/v1/boards/{release}/pareto.svg", get(api::boards::chart)),
+        ("/api/v1/boards/{release}/pareto.png", get(api::boards::picture)),
+        ("/api/v1/boards/{release}/sim-to-real", get(pages::conditions::sim_to_real_json)),
+        ("/api/v1/compare", get(api::compare)),
+        ("/api/v1/results/{attempt}", get(api::result)),
+        ("/api/v1/results/{attempt}/items.parquet", get(api::items)),
+        ("/api/v1/external", get(api::external)),
+        ("/api/v1/submissions/{submission}", get(api::submission)),
+        ("/api/v1/queue", get(api::queue)),
+        ("/api/v1/uploads", post(uploads::begin)),
+        ("/api/v1/uploads/{upload}", get(uploads::show).delete(uploads::abandon)),
+        ("/api/v1/uploads/{upload}/parts", post(uploads::addresses)),
+        ("/api/v1/uploads/{upload}/complete", post(uploads::complete)),
+    ]
+}
+
+/// Where much may be sent.
+fn of_submitters() -> Vec<Address> {
+    vec![
+        ("/api/v1/submissions", post(api::submit)),
+        ("/api/v1/self-reported", get(api::self_reports).post(api::report)),
+    ]
 }
 
 fn for_workers() -> Router<Service> {
@@ -146,10 +185,7 @@ fn for_workers() -> Router<Service> {
 }
 
 fn submitting() -> Router<Service> {
-    Router::new()
-        .route("/submit", get(pages::submit::show).post(pages::submit::send))
-        .route("/api/v1/submissions", post(api::submit))
-        .route("/api/v1/self-reported", get(api::self_reports).post(api::report))
+    at(of_submitters()).route("/submit", get(pages::submit::show).post(pages::submit::send))
 }
 
 fn limited(router: Router<Service>, bytes: usize, time: Duration) -> Router<Service> {

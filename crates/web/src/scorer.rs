@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use store::{
     objects,
     queue::ScoringJob,
-    releases::{self, Part, Reference},
+    releases::{self, Part, Reference, Release},
     scores::{ItemScore, NewScores},
 };
 
@@ -50,6 +50,16 @@ pub(crate) fn profile(name: Option<&str>) -> Result<ScoringProfile, AppError> {
         Some(name) => ScoringProfile::named(name)
             .ok_or_else(|| AppError::NotFound(format!("scoring profile \u{201c}{name}\u{201d}"))),
     }
+}
+
+/// The profile as it scores a release in this language; what does not name its language was made when all were English.
+pub(crate) fn in_language(profile: ScoringProfile, language: Option<&str>) -> ScoringProfile {
+    profile.in_language(language.unwrap_or("en"))
+}
+
+/// The profile as it scores this release.
+pub(crate) fn of_release(profile: ScoringProfile, release: &Release) -> ScoringProfile {
+    in_language(profile, release.language())
 }
 
 /// Names of the ranked tracks.
@@ -93,8 +103,10 @@ pub(crate) async fn score(service: &Service, job: &ScoringJob) -> Result<Outcome
         releases::references(&service.pool, job.release, service.settings.policy.sealing_key.as_ref())
             .await
             .map_err(unavailable)?;
+    let language = releases::language(&service.pool, job.release).await.map_err(unavailable)?;
+    let profiles = ScoringProfile::ALL.map(|profile| in_language(profile, language.as_deref()));
     let expected = job.results_sha256.clone();
-    score_apart(content, expected, Arc::new(references), ScoringProfile::ALL.to_vec()).await
+    score_apart(content, expected, Arc::new(references), profiles.to_vec()).await
 }
 
 /// Scores on a thread where it may take its time.

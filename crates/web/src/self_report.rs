@@ -4,6 +4,7 @@
 //! them is not nonsense; whether it is true cannot be checked.
 
 use protocol::{ModelManifest, ResultsDocument};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::scores::{Summary, TrackSummary};
 
@@ -15,7 +16,7 @@ const FORMAT: u32 = 1;
 const ROUNDING: f64 = 1e-9;
 
 /// What `ffasr eval --json` prints.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct SelfReport {
     format: u32,
     kind: String,
@@ -29,11 +30,19 @@ pub(crate) struct SelfReport {
 }
 
 /// What was evaluated on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ReleaseHeader {
     pub(crate) slug: String,
     pub(crate) version: String,
     pub(crate) manifest_sha256: String,
+    #[serde(default)]
+    corpus: Option<CorpusHeader>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct CorpusHeader {
+    /// BCP 47 tag: it decides how texts are normalised.
+    language: String,
 }
 
 /// Everything that does not fit, by place in the document.
@@ -51,17 +60,15 @@ pub(crate) fn faults(report: &SelfReport) -> FieldErrors {
             "It is a dry run over some of the items; run `ffasr eval` without --items.",
         );
     }
-    if report.scorer != scorer::RANKING.scorer() {
+    let release = &report.release;
+    let language = release.corpus.as_ref().map(|corpus| &*corpus.language);
+    let ranking = scorer::in_language(scorer::RANKING, language).scorer();
+    if report.scorer != ranking {
         errors.add(
             "scorer",
-            format!(
-                "It was scored by {}, not by {}, which ranks here.",
-                report.scorer,
-                scorer::RANKING.scorer()
-            ),
+            format!("It was scored by {}, not by {ranking}, which ranks here.", report.scorer),
         );
     }
-    let release = &report.release;
     let is_hash = release.manifest_sha256.len() == 64
         && release.manifest_sha256.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
     let is_name = |text: &str| {

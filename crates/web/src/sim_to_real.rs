@@ -1,6 +1,7 @@
 //! The sim-to-real panel of a release: each model through the measured responses of a room and through the simulated ones
 //! of its twin, on the same utterances.
 
+use schemars::JsonSchema;
 use scoring::{
     Counts, Replicates, Sample, Unit,
     agreement::{Agreement, agreement},
@@ -12,22 +13,25 @@ use store::{
     scores::{self, ItemCounts},
 };
 
-use crate::{Service, error::AppError, scorer};
+use crate::{Service, api::openapi, error::AppError, scorer};
 
 const MEASURED: &str = "lab-measured";
 const SIMULATED: &str = "lab-simulated";
 
 /// Measured against simulated.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SimToReal")]
 pub(crate) struct Panel {
     /// Each model of the board, best first.
     pub(crate) models: Vec<Pair>,
     /// Across the models: how much the two scales agree; null for a single one.
+    #[schemars(with = "Option<openapi::Agreement>")]
     pub(crate) agreement: Option<Agreement>,
 }
 
 /// One model on both.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MeasuredAndSimulated")]
 pub(crate) struct Pair {
     pub(crate) model: String,
     pub(crate) measured: f64,

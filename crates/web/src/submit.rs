@@ -189,9 +189,9 @@ fn text_of(field: &str, content: &[u8]) -> Result<String, AppError> {
         )));
     }
     // Browsers send CR LF; the fields are Unix text.
-    String::from_utf8(content.to_vec()).map(|text| text.replace("\r\n", "\n")).map_err(|_| {
-        AppError::BadRequest(format!("The field \u{201c}{field}\u{201d} is not valid UTF-8 text."))
-    })
+    String::from_utf8(content.to_vec())
+        .map(|text| text.replace("\r\n", "\n"))
+        .map_err(|_| AppError::Invalid(vec![(field.to_owned(), "This is not valid UTF-8 text.".to_owned())]))
 }
 
 fn unreadable(error: &MultipartError) -> AppError {

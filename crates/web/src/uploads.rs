@@ -10,6 +10,7 @@ use std::{
 use axum::{Json, extract::State, http::StatusCode};
 use inspection::{FileKind, Limits, Rule, Severity};
 use protocol::is_model_path;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{
@@ -47,7 +48,8 @@ const MAIL_AGE: Duration = Duration::from_hours(7 * 24);
 /// Of a file that is no archive, enough to tell what it is.
 const HEAD_BYTES: usize = 4096;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Upload")]
 pub(crate) struct UploadJson {
     id: Uuid,
     name: String,
@@ -60,29 +62,33 @@ pub(crate) struct UploadJson {
     problem: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "NewUpload")]
 pub(crate) struct Begin {
     name: String,
     bytes: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct WantedParts {
     numbers: Vec<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PartAddresses")]
 pub(crate) struct Addresses {
     parts: Vec<Address>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PartAddress")]
 struct Address {
     number: u64,
     url: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "SentParts")]
 pub(crate) struct Sent {
     /// Of each part, hexadecimal.
     sha256: Vec<String>,
@@ -102,7 +108,7 @@ pub(crate) async fn begin(
         )));
     }
     if !is_model_path(&asked.name) || asked.name.contains('/') {
-        return Err(AppError::BadRequest(format!(
+        return Err(AppError::Unprocessable(format!(
             "\u{201c}{}\u{201d} is not a usable file name: letters, digits, dot, hyphen and underscore are.",
             asked.name
         )));
@@ -181,7 +187,7 @@ pub(crate) async fn complete(
     let upload = uploads::get(&service.pool, user.id, id).await?;
     let is_hash = |text: &String| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
     if sent.sha256.len() as u64 != upload.parts() || !sent.sha256.iter().all(is_hash) {
-        return Err(AppError::BadRequest(format!(
+        return Err(AppError::Unprocessable(format!(
             "Name the SHA-256 of each of the {} parts, in hexadecimal.",
             upload.parts()
         )));

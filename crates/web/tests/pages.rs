@@ -36,9 +36,11 @@ fn on_every_page(check: impl Fn(&str, &Html)) {
 fn a_hostile_name_is_shown_as_text_and_becomes_no_element() {
     for page in pages(HOSTILE) {
         let document = Html::parse_document(&page.html);
-        assert!(select(&document, "img, style, iframe, object").is_empty(), "{}", page.name);
+        // A model's page shows its badge, which has its address from us.
+        let foreign = "img:not([src='/badges/1.svg']), style, iframe, object";
+        assert!(select(&document, foreign).is_empty(), "{}", page.name);
         assert!(!page.html.contains("<script>"), "{}", page.name);
-        assert!(!page.html.contains("<img"), "{}", page.name);
+        assert!(!page.html.replace("<img src=\"/badges/1.svg\"", "").contains("<img"), "{}", page.name);
     }
     let board = pages(HOSTILE).swap_remove(0);
     let document = Html::parse_document(&board.html);
@@ -157,7 +159,8 @@ fn what_scrolls_sideways_can_be_reached_by_keyboard_and_has_a_name() {
         for region in select(document, ".scroll") {
             assert_eq!(region.attr("role"), Some("region"), "{name}");
             assert_eq!(region.attr("tabindex"), Some("0"), "{name}");
-            assert!(region.attr("aria-labelledby").is_some(), "{name}");
+            let is_named = ["aria-labelledby", "aria-label"].iter().any(|it| region.attr(it).is_some());
+            assert!(is_named, "{name}");
         }
     });
 }

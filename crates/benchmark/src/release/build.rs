@@ -9,7 +9,9 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{JobResult, Material, Plan, ReleaseManifest, ReleaseSpec, Workshop, portrait::draw_room};
+use super::{
+    JobResult, Material, Plan, ReleaseManifest, ReleaseSpec, RenderJob, Workshop, portrait::draw_room,
+};
 use crate::{Error, Progress, RoomModel, staging::Staging};
 
 /// Builds a release of `items` utterances a track into the new directory `destination` (layout: see
@@ -37,8 +39,10 @@ pub fn build<'a>(
     let (done, total) = (AtomicUsize::new(0), plan.items.len());
     let count = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
     let jobs = plan.jobs();
-    let results = jobs.par_iter().map(|job| workshop.render(job, &count));
-    let results = results.collect::<Result<Vec<JobResult>, Error>>()?;
+    // Jobs of one room one after the other: the first simulates what the next ones find.
+    let rooms: Vec<&[RenderJob]> = jobs.chunk_by(|left, right| left.room == right.room).collect();
+    let render = |jobs: &&[RenderJob]| jobs.iter().map(|job| workshop.render(job, &count)).collect();
+    let results = rooms.par_iter().map(render).collect::<Result<Vec<Vec<JobResult>>, Error>>()?.concat();
     let manifest = plan.assemble(&results)?;
     manifest.write(workshop.directory(), destination)?;
     fs::remove_dir_all(workshop.directory()).map_err(Error::io(workshop.directory()))?;

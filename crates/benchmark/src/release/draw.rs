@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    FarEnd, NoiseKind, NoiseRecipe, PlannedItem, Recipe, ReleaseSpec, Role, SceneRecipe, TalkersBy, Turn,
-    spec,
+    FarEnd, MultiTalker, NoiseKind, NoiseRecipe, PlannedItem, Recipe, ReleaseSpec, Role, SceneRecipe,
+    TalkersBy, Turn, spec,
 };
 use crate::{
     Error, Laboratory, Listener, RoomModel, SAMPLE_RATE, SnrRange, SpeechPath, Track,
@@ -301,7 +301,7 @@ impl Draw<'_> {
     fn far_end(&self, venue: &Venue) -> Result<FarEnd, Error> {
         let echo = self.spec.echo.ok_or_else(|| Error::Specification("there is no [echo]".to_owned()))?;
         let mut rng = stream(self.spec, &["far-end", &self.cast.utterance.id]);
-        let other = self.others(1, |_| true)?[0];
+        let other = self.next()?;
         let [low, high] = echo.ser_db;
         Ok(FarEnd {
             speech_sha256: other.sha256.clone(),
@@ -312,21 +312,51 @@ impl Draw<'_> {
         })
     }
 
-    /// The utterances after this one among its company, as many as asked.
-    fn others(&self, count: usize, fits: impl Fn(&Utterance) -> bool) -> Result<Vec<&Utterance>, Error> {
+    /// Utterance after this one among its company, all the way round.
+    fn company(&self) -> impl Iterator<Item = &Utterance> {
         let own = &self.cast.utterance.id;
         let place = self.company.iter().position(|cast| cast.utterance.id == *own).unwrap_or(0);
         let after = self.company.iter().cycle().skip(place + 1).take(self.company.len() - 1);
-        let others: Vec<&Utterance> =
-            after.map(|cast| cast.utterance).filter(|utterance| fits(utterance)).take(count).collect();
-        if others.len() == count {
-            return Ok(others);
+        after.map(|cast| cast.utterance)
+    }
+
+    /// The next other utterance.
+    fn next(&self) -> Result<&Utterance, Error> {
+        let missing = || {
+            Error::Specification(format!(
+                "track `{}` needs two utterances or more: ask for more items",
+                self.track
+            ))
+        };
+        self.company().next().ok_or_else(missing)
+    }
+
+    /// So many utterances of the company, those nearest to its own in length: turns alike in length can overlap.
+    fn alike(&self, count: usize, fits: impl Fn(&Utterance) -> bool) -> Option<Vec<&Utterance>> {
+        let mut others: Vec<&Utterance> = self.company().filter(|utterance| fits(utterance)).collect();
+        others.sort_by(|a, b| self.unlike(a).total_cmp(&self.unlike(b)));
+        others.truncate(count);
+        (others.len() == count).then_some(others)
+    }
+
+    /// By how much it is longer or shorter than the item's own, as a logarithm.
+    fn unlike(&self, other: &Utterance) -> f64 {
+        (other.duration / self.cast.utterance.duration).ln().abs()
+    }
+
+    /// Utterances of one other voice, of that in whose the nearest in length are.
+    fn other_voice(&self, count: usize) -> Option<Vec<&Utterance>> {
+        let mut voices: Vec<&str> = Vec::new();
+        for utterance in self.company().filter(|it| it.speaker != self.cast.utterance.speaker) {
+            if !voices.contains(&utterance.speaker.as_str()) {
+                voices.push(&utterance.speaker);
+            }
         }
-        Err(Error::Specification(format!(
-            "track `{}` needs {count} other utterances beside each (of other voices, if talkers go by voice); there are {}",
-            self.track,
-            others.len()
-        )))
+        let worst = |of: &Vec<&Utterance>| of.last().map_or(0.0, |last| self.unlike(last));
+        voices
+            .into_iter()
+            .filter_map(|voice| self.alike(count, |it| it.speaker == voice))
+            .min_by(|a, b| worst(a).total_cmp(&worst(b)))
     }
 
     /// Turns of two talkers, the first of them the item's own utterance.
@@ -339,21 +369,15 @@ impl Draw<'_> {
         let own_voice = &self.cast.utterance.speaker;
         let (own, strange) = (plan.turns.div_ceil(2), plan.turns / 2);
         let (mut own_turns, mut other_turns) = match plan.talkers_by {
-            TalkersBy::Place => {
-                let others = self.others(plan.turns - 1, |_| true)?;
-                let (odd, even): (Vec<_>, Vec<_>) =
-                    others.into_iter().enumerate().partition(|(n, _)| n % 2 == 1);
-                let second = |(_, utterance)| utterance;
-                (odd.into_iter().map(second).collect::<Vec<_>>(), even.into_iter().map(second).collect())
-            }
+            TalkersBy::Place => self.alike(plan.turns - 1, |_| true).map(|mut all| {
+                let others = all.split_off(own - 1);
+                (all, others)
+            }),
             TalkersBy::Voice => {
-                let voice = self.others(1, |it| it.speaker != *own_voice)?[0].speaker.clone();
-                (
-                    self.others(own - 1, |it| it.speaker == *own_voice)?,
-                    self.others(strange, |it| it.speaker == voice)?,
-                )
+                self.alike(own - 1, |it| it.speaker == *own_voice).zip(self.other_voice(strange))
             }
-        };
+        }
+        .ok_or_else(|| self.unlike_company(&plan, "there are too few"))?;
         own_turns.insert(0, self.cast.utterance);
         let (mut own_turns, mut other_turns) = (own_turns.into_iter(), other_turns.drain(..));
         let mut spoken = Vec::new();
@@ -373,11 +397,26 @@ impl Draw<'_> {
             .collect();
         let pause = (plan.pause_s * f64::from(SAMPLE_RATE)) as usize;
         let starts = conversation::schedule(&turns, plan.overlap_ratio, pause)
-            .map_err(|error| Error::Specification(format!("multi_talker: {error}")))?;
+            .map_err(|error| self.unlike_company(&plan, &error.to_string()))?;
         for (it, start) in spoken.iter_mut().zip(starts) {
             it.start = first.start + start;
         }
         Ok(spoken)
+    }
+
+    /// A corpus of which no conversation can be made.
+    fn unlike_company(&self, plan: &MultiTalker, problem: &str) -> Error {
+        let (own, strange) = (plan.turns.div_ceil(2), plan.turns / 2);
+        let needed = match plan.talkers_by {
+            TalkersBy::Voice => format!("{own} utterances of its voice and {strange} of one other voice"),
+            TalkersBy::Place => format!("{} utterances", plan.turns),
+        };
+        Error::Specification(format!(
+            "track `multi-talker`, an utterance of {:.1} s by `{}`: {problem}. A conversation of {} turns takes, among the items, \
+             {needed}, of which the longest is at most some five times the shortest. Bring more utterances of each voice, \
+             ask for more items, narrow min_seconds and max_seconds, or lower turns or overlap_ratio",
+            self.cast.utterance.duration, self.cast.utterance.speaker, plan.turns
+        ))
     }
 }
 

@@ -92,6 +92,16 @@ impl RenderJob {
         self.items.iter().flat_map(|task| task.recipe.recordings()).collect()
     }
 
+    /// Address of the simulation that it shares with the other jobs of its room, where that costs so much that only one
+    /// machine should do it: a room simulated with waves.
+    ///
+    /// # Errors
+    /// Never for a job that was planned or read.
+    pub fn shared_simulation(&self) -> Result<Option<String>, Error> {
+        let is_wave = matches!(&self.room, Some(RoomModel::Furnished(room)) if room.quality.has_waves());
+        is_wave.then(|| address("simulation", &(&self.renderer, &self.room))).transpose()
+    }
+
     /// The address of one of its items: what decides how the item sounds.
     pub(super) fn item_address(&self, task: &RenderTask) -> Result<String, Error> {
         address("item", &(&self.renderer, &self.room, task))

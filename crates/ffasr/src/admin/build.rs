@@ -141,6 +141,7 @@ async fn start(backend: &Backend, plan: &Plan, jobs: &[RenderJob]) -> Result<Bui
             items: count(job.items.len()),
             job: serde_json::to_string(job).map_err(Failure::failed)?,
             recordings: job.recordings().into_iter().map(str::to_owned).collect(),
+            simulation: job.shared_simulation().map_err(Failure::failed)?,
         });
     }
     let new = NewBuild {

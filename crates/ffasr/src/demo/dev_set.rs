@@ -16,8 +16,8 @@ use crate::{
     progress::{percent, step},
 };
 
-/// Utterances of each track; a conversation needs three.
-const ITEMS: usize = 3;
+/// Utterances of each track: one for each of the demo's rooms, to be heard on its page.
+const ITEMS: usize = 8;
 
 /// The directory of the set, made now if it is not there or belongs to another release.
 pub(super) fn made(data: &Path, release: &Path) -> Result<PathBuf, Failure> {

@@ -8,17 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use benchmark::{Track, dev::DevItem, dev::DevSet, release::Role};
 use protocol::{AttemptResults, DemandingTrack, ItemId, ItemResult, ModelManifest, SpokenSegment};
 use run_summary::Summary;
-use scoring::{Bootstrap, Counts, Normalizer, ScoringProfile, Timing};
+use scoring::{Bootstrap, Counts, ScoringProfile, Timing};
 use serde::Serialize;
 
-/// As the board scores; languages other than English with the normaliser that fits them all.
-fn profile(set: &DevSet) -> ScoringProfile {
-    let language = set.header.corpus.language.split('-').next().unwrap_or_default().to_ascii_lowercase();
-    if language == "en" {
-        ScoringProfile::FFASR
-    } else {
-        ScoringProfile { normalizer: Normalizer::Basic, ..ScoringProfile::FFASR }
-    }
+/// As the board scores a release in this language.
+pub(super) fn profile(language: &str) -> ScoringProfile {
+    ScoringProfile::FFASR.in_language(language)
 }
 
 /// As the board draws.
@@ -66,7 +61,7 @@ pub(super) fn score(
     not_run: BTreeMap<&'static str, &'static str>,
 ) -> Result<Scores, scoring::LengthMismatch> {
     let items: Vec<&DevItem> = set.items.iter().filter(|item| item.role == Role::Scored).collect();
-    let profile = profile(set);
+    let profile = profile(&set.header.corpus.language);
     let counted: Vec<run_summary::Item<'_>> =
         items.iter().zip(&results.items).map(|(item, result)| counted(profile, item, result)).collect();
     let plan = Bootstrap { seed: BOOTSTRAP_SEED, ..Bootstrap::default() };

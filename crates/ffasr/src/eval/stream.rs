@@ -9,9 +9,6 @@ use sandbox::Streamed;
 use scoring::{Counts, ScoringProfile, quantile};
 use serde::Serialize;
 
-/// As the board scores.
-const PROFILE: ScoringProfile = ScoringProfile::FFASR;
-
 /// What a streamed run is worth.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Report<'a> {
@@ -39,6 +36,7 @@ struct TrackReport {
 }
 
 pub(super) fn report<'a>(set: &'a DevSet, model: &'a ModelManifest, streamed: &[Streamed]) -> Report<'a> {
+    let profile = super::score::profile(&set.header.corpus.language);
     let mut tracks: BTreeMap<String, Vec<(&DevItem, &Streamed)>> = BTreeMap::new();
     let items = set.items.iter().filter(|item| item.role == Role::Scored);
     for (item, streamed) in items.zip(streamed) {
@@ -49,17 +47,17 @@ pub(super) fn report<'a>(set: &'a DevSet, model: &'a ModelManifest, streamed: &[
         kind: "self-reported-stream",
         release: &set.header,
         model,
-        scorer: PROFILE.scorer(),
-        tracks: tracks.into_iter().map(|(name, items)| (name, track(&items))).collect(),
+        scorer: profile.scorer(),
+        tracks: tracks.into_iter().map(|(name, items)| (name, track(profile, &items))).collect(),
     }
 }
 
-fn track(items: &[(&DevItem, &Streamed)]) -> TrackReport {
+fn track(profile: ScoringProfile, items: &[(&DevItem, &Streamed)]) -> TrackReport {
     let total: Counts = items
         .iter()
         .map(|(item, streamed)| {
             let text = &*streamed.outcome.text();
-            PROFILE.score(&item.text, text).words
+            profile.score(&item.text, text).words
         })
         .sum();
     let first: Vec<f64> = items.iter().filter_map(|(_, it)| it.first_token_seconds).collect();

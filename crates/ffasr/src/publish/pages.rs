@@ -1,6 +1,10 @@
 //! What the pages of a release show: rooms, and samples to listen to from a public dev set.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    path::Path,
+};
 
 use benchmark::{
     Track,
@@ -77,7 +81,11 @@ fn rooms(release: &Path) -> Result<Vec<Content>, Failure> {
     Ok(files)
 }
 
-/// One item of each track, of one utterance wherever that is there, with its text: a dev set is public.
+/// Tracks by which a room is best heard, the best first.
+const HEARD_BY: [Track; 4] = [Track::FarHigh, Track::ReverbOnly, Track::LabMeasured, Track::LabSimulated];
+
+/// One item of each track, of one utterance wherever that is there, and of each room one item beside its dry speech, with
+/// their texts: a dev set is public.
 fn samples(set: &DevSet) -> Result<Vec<Content>, Failure> {
     let scored = || set.items.iter().filter(|item| item.role == Role::Scored);
     let tracks_of = |utterance: &str| scored().filter(|item| item.utterance == utterance).count();
@@ -100,16 +108,45 @@ fn samples(set: &DevSet) -> Result<Vec<Content>, Failure> {
         ));
         list.push(about(item));
     }
+    let rooms = in_rooms(set, &mut files)?;
     let header = &set.header;
     let json = json!({
         "set": format!("{} {}", header.slug, header.version),
         "licence": header.corpus.licence,
         "attribution": header.corpus.attribution,
         "items": list,
+        "rooms": rooms,
     });
     let json = serde_json::to_vec(&json).map_err(Failure::failed)?;
     files.push(("samples.json".to_owned(), "application/json", json));
     Ok(files)
+}
+
+/// `samples/room-NAME.wav` and `samples/room-NAME-dry.wav`, as far as the set has them; about each what [`about`] says.
+fn in_rooms(set: &DevSet, files: &mut Vec<Content>) -> Result<Vec<serde_json::Value>, Failure> {
+    let scored = || set.items.iter().filter(|item| item.role == Role::Scored);
+    let mut heard: BTreeMap<&str, (usize, &DevItem)> = BTreeMap::new();
+    for item in scored() {
+        let room = item.conditions.as_ref().map(|conditions| conditions.room.as_str());
+        let place = HEARD_BY.iter().position(|track| *track == item.track);
+        let Some((room, place)) = room.zip(place) else { continue };
+        let present = heard.entry(room).or_insert((place, item));
+        if place < present.0 {
+            *present = (place, item);
+        }
+    }
+    for (room, (_, item)) in &heard {
+        let mut add = |name: String, item: &DevItem| -> Result<(), Failure> {
+            files.push((name, "audio/wav", set.mono_wav(item).map_err(Failure::input)?));
+            Ok(())
+        };
+        add(format!("samples/room-{room}.wav"), item)?;
+        let dry = scored().find(|dry| dry.track == Track::Near && dry.utterance == item.utterance);
+        if let Some(dry) = dry {
+            add(format!("samples/room-{room}-dry.wav"), dry)?;
+        }
+    }
+    Ok(heard.values().map(|(_, item)| about(item)).collect())
 }
 
 fn about(item: &DevItem) -> serde_json::Value {

@@ -14,22 +14,22 @@ use selection::{Column, Purpose, Sort, View};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 use web::views::{
-    AttemptView, AuditPage, AuditRow, Banner, BoardPage, BoardRow, BuildRow, Bytes, Cell, ChangeRow,
-    ChangelogPage, ChangesPage, Chart, Choice, ClassRow, ComparePage, ComparedModel, Comparison,
-    ConditionRow, ConfusionRow, Corpus, Count, Curves, Deadline, Details, Difference, Elsewhere, EntityRow,
-    ErrorPage, Estimate, Exception, ExternalPage, ExternalRow, ExternalSource, Failure, FaqPage, FaultRow,
-    FieldErrors, FileRow, Filter, FindingView, FrontEnd, HistoryPage, HistoryRow, InboxEntry, InboxPage,
-    Interval, LadderRow, Layout, LeaseRow, Link, LiveProgress, LoginPage, Makeup, Measured, MessageView,
-    MethodPage, ModelPage, MomentRow, MyRoomPage, NamedAction, NodePage, Notice, ObjectionView, Offer,
-    OpenObjection, OwnHistory, PaceRow, Paging, PairRow, Params, ParetoPage, ParetoRow, Piece, PlaceRow,
-    PredictionRow, Preview, Probability, Provenance, PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow,
-    Rank, Rate, ReachedRow, ReasonTemplate, RecordPage, ReleaseFacts, ReleaseNote, ReleaseRow, ReleasesPage,
-    ResponseRow, ResponseTable, ReviewPage, Revised, RoomCell, RoomForm, RoomRow, RoomView, RowStanding,
-    Rtfx, RuntimeView, RuntimesPage, ScorerResult, Scoring, Seat, Seconds, Section, SettingView, Several,
-    SeveralTrack, SnapshotPage, SourceLine, SourceView, StateCount, StayRow, SubmissionPage, SubmissionRow,
-    SubmissionsPage, SubmitForm, SubmitPage, TRACKS, TimelineEvent, Timestamp, Timing, TokenMove,
-    TrackComparison, TrackResult, User, VersionNotes, Weakness, WebhookRow, WebhooksPage, WeightField, Why,
-    WorkerRow, WorkersPage,
+    Archive, AttemptView, AuditPage, AuditRow, Banner, BoardFiles, BoardPage, BoardRow, BuildRow, Bytes,
+    Cell, ChangeRow, ChangelogPage, ChangesPage, Chart, Choice, Citation, CitePage, ClassRow, ComparePage,
+    ComparedModel, Comparison, ConditionRow, ConfusionRow, Corpus, Count, Curves, Deadline, Details,
+    Difference, DownloadsPage, Elsewhere, EntityRow, ErrorPage, Estimate, Exception, ExternalPage,
+    ExternalRow, ExternalSource, Failure, FaqPage, FaultRow, FieldErrors, FileRow, Filter, FindingView,
+    FrontEnd, HistoryPage, HistoryRow, InboxEntry, InboxPage, Interval, LadderRow, Layout, LeaseRow, Link,
+    LiveProgress, LoginPage, Makeup, Measured, MessageView, MethodPage, ModelPage, MomentRow, MyRoomPage,
+    NamedAction, NodePage, Notice, ObjectionView, Offer, OpenObjection, OwnHistory, PaceRow, Paging, PairRow,
+    Params, ParetoPage, ParetoRow, Piece, PlaceRow, PredictionRow, Preview, Probability, Provenance,
+    PurposeView, QueueJob, QueuePage, QuotaPage, QuotaRow, Rank, Rate, ReachedRow, ReasonTemplate,
+    RecordPage, ReleaseFacts, ReleaseNote, ReleaseRow, ReleasesPage, ResponseRow, ResponseTable, ReviewPage,
+    Revised, RoomCell, RoomForm, RoomRow, RoomView, RowStanding, Rtfx, RuntimeView, RuntimesPage,
+    ScorerResult, Scoring, Seat, Seconds, Section, SettingView, Several, SeveralTrack, SnapshotPage,
+    SourceLine, SourceView, StateCount, StayRow, SubmissionPage, SubmissionRow, SubmissionsPage, SubmitForm,
+    SubmitPage, TRACKS, TakeHome, TimelineEvent, Timestamp, Timing, TokenMove, TrackComparison, TrackResult,
+    User, VersionNotes, Weakness, WebhookRow, WebhooksPage, WeightField, Why, WorkerRow, WorkersPage,
 };
 
 /// A page under the name of its file.
@@ -52,6 +52,10 @@ pub(crate) fn pages(model: &str) -> Vec<askama::Result<Page>> {
         page("board-purpose", board_for_a_purpose(model).render()),
         page("board-no-match", board_without_a_match(model).render()),
         page("pareto", pareto_page(model).render()),
+        page("downloads", downloads().render()),
+        page("downloads-empty", empty_downloads().render()),
+        page("cite", cite(model).render()),
+        page("api", web::api_page(layout(Section::Elsewhere)).render()),
         page("my-room", my_room(model).render()),
         page("my-room-beyond", my_room_beyond(model).render()),
         page("board-small", small_board(model).render()),
@@ -580,6 +584,9 @@ fn pareto_page(model: &str) -> ParetoPage {
         costs: vec![choice("rtfx", "RTFx, times real time", true), choice("params", "Parameters", false)],
         purposes: vec![link("Ranking", true), link("Car", false)],
         chart: Some(chart(&points(model))),
+        png_href: "/api/v1/boards/demo-1/pareto.png".to_owned(),
+        parquet_href: "/api/v1/boards/demo-1/parquet".to_owned(),
+        embed: "<iframe src=\"https://ffasr.example/embed/pareto\" title=\"FFASR: accuracy and its cost\" width=\"100%\" height=\"520\"></iframe>".to_owned(),
         axes: ("Avg WER, %".to_owned(), "RTFx, times real time".to_owned()),
         rows,
         paging: Paging::default(),
@@ -845,6 +852,7 @@ fn model_page(model: &str) -> ModelPage {
         rtfx: Some(Rtfx(21.0 - wer * 9.0)),
     };
     ModelPage {
+        take_home: take_home(model),
         layout: Layout { json_href: Some("/api/v1/models/1".to_owned()), ..layout(Section::Board) },
         manifest: manifest(model),
         num_params: Some(Params(2_038_000_000)),
@@ -918,6 +926,58 @@ fn model_page(model: &str) -> ModelPage {
             scored_at: ago(21),
         },
     }
+}
+
+fn take_home(model: &str) -> TakeHome {
+    TakeHome {
+        badge: "/badges/1.svg".to_owned(),
+        badge_markdown: "[![FFASR](https://ffasr.example/badges/1.svg)](https://ffasr.example/models/1)"
+            .to_owned(),
+        card: "/cards/1.png".to_owned(),
+        card_address: Some("https://ffasr.example/cards/1.png".to_owned()),
+        address: Some("https://ffasr.example/models/1".to_owned()),
+        card_words: format!("{model}: Avg WER (12.7–14.1) 13.4 %, Rank 1–2 of 12"),
+        embed: "<iframe src=\"https://ffasr.example/embed/pareto\" width=\"100%\" height=\"520\"></iframe>"
+            .to_owned(),
+        citation: citation(model),
+        json: "/api/v1/results/1".to_owned(),
+    }
+}
+
+fn citation(model: &str) -> Citation {
+    Citation {
+        words: format!("{model} on FFASR demo@1, cpu-2core: Avg WER 13.4 % (12.7–14.1), 2026."),
+        bibtex: "@misc{ffasr-1,\n  title = {{Lauschangriff large} on {FFASR} demo@1},\n  year = {2026},\n}"
+            .to_owned(),
+    }
+}
+
+fn downloads() -> DownloadsPage {
+    let file = |label: &str| link(label, false);
+    DownloadsPage {
+        layout: layout(Section::Elsewhere),
+        archives: vec![Archive {
+            name: "ffasr-2026-11-24.tar.gz".to_owned(),
+            size: Bytes(48_200_000),
+            sha256: "5f".repeat(32),
+            made_at: ago(420),
+        }],
+        unknown: false,
+        boards: vec![BoardFiles {
+            name: "demo@1, cpu-2core".to_owned(),
+            files: ["CSV", "JSON", "Parquet", "text", "chart as SVG"].map(file).to_vec(),
+        }],
+        site: "https://ffasr.example".to_owned(),
+        licence: "CC-BY-4.0".to_owned(),
+    }
+}
+
+fn empty_downloads() -> DownloadsPage {
+    DownloadsPage { archives: Vec::new(), boards: Vec::new(), ..downloads() }
+}
+
+fn cite(model: &str) -> CitePage {
+    CitePage { layout: layout(Section::Elsewhere), releases: vec![("Demo 1".to_owned(), citation(model))] }
 }
 
 fn model_of_another_profile(model: &str) -> ModelPage {

@@ -50,7 +50,7 @@ pub(super) fn tidied(pairs: &Pairs, path: &str) -> Result<Option<String>, AppErr
     Ok(Some(view.href(path)))
 }
 
-pub(crate) async fn show(
+pub(crate) fn show(
     State(service): State<Service>,
     Visitor(user): Visitor,
     Query(pairs): Query<Pairs>,
@@ -61,7 +61,7 @@ pub(crate) async fn show(
     let snapshot = service.board();
     let asked = Asked::read(&service, &snapshot, &pairs)?;
     let mut layout = layout(&service, Section::Board, user.as_ref());
-    layout.scorer = Some(asked.profile.scorer());
+    layout.scorer = Some(asked.scorer());
     layout.release = asked.release.map(|release| release.slug.clone());
     let release = asked.release.map(|release| release.slug.clone()).unwrap_or_default();
     if asked.release.is_some() {
@@ -133,7 +133,7 @@ pub(super) fn scoring_view(
         profiles: ScoringProfile::ALL.map(choice).to_vec(),
         profile: profile.name.to_owned(),
         ranking_profile: scorer::RANKING.name.to_owned(),
-        scorer: profile.scorer(),
+        scorer: snapshot.scorer(profile, release),
         unscored: Count(unscored as u64),
     }
 }
@@ -433,7 +433,7 @@ pub(super) fn both_layouts(
 }
 
 /// The chart of a view as a file of its own.
-pub(crate) fn standalone_chart(asked: &Asked<'_>) -> String {
+pub(crate) fn standalone_chart(asked: &Asked<'_>, embedding: Embedding) -> String {
     let (across, error_title) = axes(&asked.view);
     charts::pareto(&ParetoChart {
         id: "pareto".to_owned(),
@@ -444,7 +444,7 @@ pub(crate) fn standalone_chart(asked: &Asked<'_>) -> String {
         error_title,
         points: points(asked, &asked.fronts(), |row| format!("/models/{}", row.result.submission)).0,
         layout: charts::Layout::Wide,
-        embedding: Embedding::Standalone,
+        embedding,
     })
 }
 

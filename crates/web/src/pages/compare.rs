@@ -99,7 +99,7 @@ pub(crate) async fn show(
     } else if rows.len() > 1 {
         pairs = comparison::compare_each(&service, &results).await?;
     }
-    layout.scorer = Some(profile.scorer());
+    layout.scorer = Some(snapshot.scorer(profile, board.map(|board| board.release)));
     if let [a, b] = rows.as_slice() {
         let (a, b) = (a.result.submission, b.result.submission);
         layout.json_href = Some(format!("/api/v1/compare?a={a}&b={b}&profile={}", profile.name));

@@ -71,23 +71,50 @@ impl Shown {
     /// Samples by track, and whose voice they are.
     async fn samples(&self, service: &Service) -> Result<(Vec<Sample>, String), AppError> {
         let Some(json) = self.json(service, "samples.json").await? else { return Ok(Default::default()) };
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let items = json["items"].as_array().cloned().unwrap_or_default();
-        let samples = items.iter().filter_map(|item| {
+        let items = json["items"].as_array().into_iter().flatten();
+        let samples = items.filter_map(|item| {
             let track = item["track"].as_str()?;
-            Some(Sample {
-                track: track.to_owned(),
-                text: text(&item["text"]),
-                href: self.href(&format!("samples/{track}.wav"))?,
-                room: item["conditions"]["room"].as_str().map(str::to_owned),
-                snr: item["conditions"]["snr_db"].as_f64().map(|it| format!("{it:.1} dB")),
-                t30: item["conditions"]["t30_s"].as_f64().map(|it| format!("{it:.2} s")),
-                distance: item["conditions"]["distance_m"].as_f64().map(|it| format!("{it:.2} m")),
-                channels: item["channels"].as_u64().unwrap_or(1),
-            })
+            Some(sample(item, self.href(&format!("samples/{track}.wav"))?))
         });
-        let licence = format!("{} {}", text(&json["attribution"]), text(&json["licence"]));
-        Ok((samples.collect(), licence))
+        Ok((samples.collect(), credit(&json)))
+    }
+
+    /// What a room does to an utterance: as recorded, as heard there, and whose voice it is. Releases published before
+    /// rooms had samples have none.
+    async fn heard_in(
+        &self,
+        service: &Service,
+        room: &str,
+    ) -> Result<(Option<Sample>, Option<Sample>, String), AppError> {
+        let Some(json) = self.json(service, "samples.json").await? else { return Ok(Default::default()) };
+        let mut rooms = json["rooms"].as_array().into_iter().flatten();
+        let Some(item) = rooms.find(|item| item["conditions"]["room"] == room) else {
+            return Ok(Default::default());
+        };
+        let there = self.href(&format!("samples/room-{room}.wav")).map(|href| sample(item, href));
+        let dry = self.href(&format!("samples/room-{room}-dry.wav")).map(|href| Sample {
+            track: "near".to_owned(),
+            text: string(&item["text"]),
+            href,
+            room: None,
+            snr: None,
+            t30: None,
+            distance: None,
+            channels: 1,
+        });
+        Ok((dry, there, credit(&json)))
+    }
+
+    /// Title and address of each picture of a room.
+    fn pictures(&self, room: &str) -> Vec<(&'static str, String)> {
+        let kinds = [
+            ("Plan", ""),
+            ("Section", "-section"),
+            ("Decay of one response", "-decay"),
+            ("Its spectrogram", "-spectrogram"),
+        ];
+        let picture = |kind: &str| self.href(&format!("rooms/{room}{kind}.svg"));
+        kinds.into_iter().filter_map(|(title, kind)| Some((title, picture(kind)?))).collect()
     }
 
     fn rooms(&self) -> Vec<(String, String)> {
@@ -105,6 +132,29 @@ impl Shown {
     fn tracks(&self) -> Vec<String> {
         let tracks = self.release.about["tracks"].as_array().into_iter().flatten();
         tracks.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Whose voice the samples are.
+fn credit(samples: &Value) -> String {
+    format!("{} {}", string(&samples["attribution"]), string(&samples["licence"]))
+}
+
+fn sample(item: &Value, href: String) -> Sample {
+    let conditions = &item["conditions"];
+    Sample {
+        track: string(&item["track"]),
+        text: string(&item["text"]),
+        href,
+        room: conditions["room"].as_str().map(str::to_owned),
+        snr: conditions["snr_db"].as_f64().map(|it| format!("{it:.1} dB")),
+        t30: conditions["t30_s"].as_f64().map(|it| format!("{it:.2} s")),
+        distance: conditions["distance_m"].as_f64().map(|it| format!("{it:.2} m")),
+        channels: item["channels"].as_u64().unwrap_or(1),
     }
 }
 
@@ -151,6 +201,9 @@ pub(crate) async fn track(
         return Err(missing());
     }
     let (samples, credit) = shown.samples(&service).await?;
+    // What the sample sounds like is what its room does.
+    let room = samples.iter().find(|sample| sample.track == name).and_then(|sample| sample.room.clone());
+    let pictures = room.map(|room| shown.pictures(&room)).unwrap_or_default();
     let find = |name: &str| samples.iter().find(|sample| sample.track == name).cloned();
     page(&TrackPage {
         layout: layout(&service, Section::Method, user.as_ref()),
@@ -158,6 +211,7 @@ pub(crate) async fn track(
         track,
         dry: find("near").filter(|_| name != "near"),
         sample: find(&name),
+        pictures,
         rooms: shown.rooms(),
         credit,
     })
@@ -176,7 +230,7 @@ pub(crate) async fn room(
         about.ok_or_else(|| AppError::NotFound(format!("room \u{201c}{name}\u{201d} in this release")))?;
     let octaves = about["response"]["octaves"].as_array().cloned().unwrap_or_default();
     let number = |value: &Value, digits: usize| value.as_f64().map(|it| format!("{it:.digits$}"));
-    let picture = |kind: &str| shown.href(&format!("rooms/{name}{kind}.svg"));
+    let (dry, sample, credit) = shown.heard_in(&service, &name).await?;
     page(&RoomPage {
         layout: layout(&service, Section::Method, user.as_ref()),
         release: shown.name(),
@@ -197,15 +251,10 @@ pub(crate) async fn room(
                 ],
             })
             .collect(),
-        pictures: [
-            ("Plan", picture("")),
-            ("Section", picture("-section")),
-            ("Decay of one response", picture("-decay")),
-            ("Its spectrogram", picture("-spectrogram")),
-        ]
-        .into_iter()
-        .filter_map(|(title, href)| Some((title, href?)))
-        .collect(),
+        pictures: shown.pictures(&name),
+        dry,
+        sample,
+        credit,
     })
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod runtimes;
 pub(crate) mod self_reports;
 pub(crate) mod submission;
 pub(crate) mod submit;
+pub(crate) mod take_home;
 mod weakness;
 pub(crate) mod webhooks;
 

@@ -14,7 +14,7 @@ use store::{
 use super::{
     Page,
     board::{MOST_CHOICES, scoring_view},
-    layout, page, weakness,
+    layout, page, take_home, weakness,
 };
 use crate::{
     Service,
@@ -47,10 +47,10 @@ pub(crate) async fn show(
     let Some((ranking, _)) = snapshot.row(id) else {
         return super::record::show(State(service.clone()), Visitor(user), Path(id)).await;
     };
+    let scorer = snapshot.scorer(profile, Some(ranking.release));
     let found = snapshot.under(ranking, profile).and_then(|board| Some((board, board.row(id)?)));
-    let (board, row) = found.ok_or_else(|| {
-        AppError::NotFound(format!("result of this submission under {} yet", profile.scorer()))
-    })?;
+    let (board, row) =
+        found.ok_or_else(|| AppError::NotFound(format!("result of this submission under {scorer} yet")))?;
     let release = snapshot
         .releases
         .iter()
@@ -58,12 +58,13 @@ pub(crate) async fn show(
         .ok_or_else(|| AppError::NotFound("release of this result".to_owned()))?;
     let mut layout = layout(&service, Section::Board, user.as_ref());
     layout.release = Some(release.slug.clone());
-    layout.scorer = Some(profile.scorer());
+    layout.scorer = Some(scorer.clone());
     let by_scorer = by_scorer(&snapshot, board, row);
     let shown = weakness::read(&service, &row.result).await;
     // Without the database the page stands, this link does not.
     let front_end = without_front_end(&service, board, row).await.unwrap_or_default();
     page(&ModelPage {
+        take_home: take_home::of_model(&service, release, board, row),
         layout,
         front_end,
         manifest: row.result.manifest.clone(),
@@ -87,7 +88,7 @@ pub(crate) async fn show(
         items_href: format!(
             "/api/v1/results/{}/items.parquet?scorer={}",
             row.result.attempt,
-            url_component(&profile.scorer())
+            url_component(&scorer)
         ),
         provenance: provenance(row, board, &release.manifest_sha256),
     })
@@ -96,7 +97,9 @@ pub(crate) async fn show(
 /// The result under every scorer that was ever applied to it.
 fn by_scorer(snapshot: &Snapshot, board: &Board, row: &Row) -> Vec<ScorerResult> {
     let result = |by: &ByScorer| {
-        let current = ScoringProfile::ALL.into_iter().find(|profile| profile.scorer() == by.scorer);
+        let current = ScoringProfile::ALL
+            .into_iter()
+            .find(|profile| snapshot.scorer(*profile, Some(board.release)) == by.scorer);
         let on_board = current
             .and_then(|profile| snapshot.under(board, profile))
             .and_then(|board| board.row(row.result.submission));

@@ -8,7 +8,7 @@ use selection::{Accuracy, Column, Cost};
 
 use super::{
     board::{axes, chart, choice, file_href, href, purposes, scoring_view, tidied},
-    layout,
+    layout, take_home,
 };
 use crate::{
     Service,
@@ -32,7 +32,7 @@ pub(crate) async fn show(
     let scoring = scoring_view(&snapshot, asked.release.map(|release| release.id), asked.profile);
     let fronts = asked.fronts();
     let mut layout = layout(&service, Section::Board, user.as_ref());
-    layout.scorer = Some(asked.profile.scorer());
+    layout.scorer = Some(asked.scorer());
     if asked.release.is_some() {
         layout.json_href = Some(file_href(&asked, ""));
         layout.csv_href = Some(file_href(&asked, "/csv"));
@@ -70,6 +70,9 @@ pub(crate) async fn show(
         costs: Cost::ALL.map(|cost| choice(cost.name(), cost.label(), asked.view.cost == cost)).to_vec(),
         purposes: purposes(&asked.view, "/pareto"),
         chart: chart(&asked, &fronts, &scoring),
+        png_href: file_href(&asked, "/pareto.png"),
+        parquet_href: file_href(&asked, "/parquet"),
+        embed: take_home::embed_code(&service, &asked.view),
         axes: (up, across.title),
         left_out,
         paging,

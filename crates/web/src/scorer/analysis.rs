@@ -263,16 +263,10 @@ impl Collector {
 
 impl TrackAnalysis {
     fn add(&mut self, normalizer: Normalizer, item: &Scored<'_>) {
-        let names = names(&item.reference.text, normalizer);
-        let (said, heard) = (classify(item.said, &names), classify(item.heard, &names));
         self.items += 1;
-        for (class, counts) in errors_by_class(&said, &heard, item.steps) {
-            *self.classes.entry(class).or_default() += counts;
-        }
-        for (class, errors) in entity_errors(&said, item.steps) {
-            let sum = self.entities.entry(class).or_default();
-            sum.entities += errors.entities;
-            sum.wrong += errors.wrong;
+        // The lists of words are English.
+        if normalizer != Normalizer::Basic {
+            self.add_classes(normalizer, item);
         }
         for fault in item.faults {
             *self.faults.entry(*fault).or_default() += 1;
@@ -283,6 +277,19 @@ impl TrackAnalysis {
         if item.said.is_empty() {
             self.silence.words += item.heard.len() as u64;
             self.silence.seconds += item.reference.seconds;
+        }
+    }
+
+    fn add_classes(&mut self, normalizer: Normalizer, item: &Scored<'_>) {
+        let names = names(&item.reference.text, normalizer);
+        let (said, heard) = (classify(item.said, &names), classify(item.heard, &names));
+        for (class, counts) in errors_by_class(&said, &heard, item.steps) {
+            *self.classes.entry(class).or_default() += counts;
+        }
+        for (class, errors) in entity_errors(&said, item.steps) {
+            let sum = self.entities.entry(class).or_default();
+            sum.entities += errors.entities;
+            sum.wrong += errors.wrong;
         }
     }
 }

@@ -12,15 +12,15 @@ use store::{
     sealed::SealingKey,
 };
 
-use super::{RESULTS_LIMIT, score_apart};
+use super::{RESULTS_LIMIT, of_release, score_apart};
 use crate::{board::Row, ranking};
 
 /// What is to be scored again, and how.
 #[derive(Debug, Clone)]
 pub struct Rescoring {
-    /// The scorer to apply.
+    /// The scorer to apply; English normalisers to releases in English alone, the basic one to the others.
     pub scorer: ScoringProfile,
-    /// The scorer to compare with.
+    /// The scorer to compare with, in the same way.
     pub against: ScoringProfile,
     /// One release, `slug@version` or the newest of a slug; nothing means all.
     pub release: Option<String>,
@@ -99,14 +99,18 @@ pub async fn rescore(
             vec![found]
         }
     };
-    let only = request.release.as_ref().and_then(|_| wanted.first()).map(|release| release.id);
-    let todo = scores::unscored(pool, &request.scorer.scorer(), only).await?;
+    let mut todo = Vec::new();
+    for release in &wanted {
+        let scorer = of_release(request.scorer, release);
+        let kept = scores::unscored(pool, &scorer.scorer(), Some(release.id)).await?;
+        todo.extend(kept.into_iter().map(|kept| (scorer, kept)));
+    }
     let mut work = Work::default();
     let mut failed = Vec::new();
     let mut scored = 0;
-    for (done, kept) in todo.iter().enumerate() {
+    for (done, (scorer, kept)) in todo.iter().enumerate() {
         progress(done, todo.len());
-        match work.score(pool, objects, request, kept).await? {
+        match work.score(pool, objects, request, *scorer, kept).await? {
             Ok(()) => scored += 1,
             Err(reason) => failed.push((kept.submission, reason)),
         }
@@ -135,6 +139,7 @@ impl Work {
         pool: &PgPool,
         objects: &ObjectStore,
         request: &Rescoring,
+        scorer: ScoringProfile,
         kept: &Kept,
     ) -> Result<Result<(), String>, StoreError> {
         let references = self.references(pool, kept.release, request.key.as_ref()).await?;
@@ -142,7 +147,7 @@ impl Work {
             Ok(content) => content,
             Err(error) => return Ok(Err(format!("its kept results cannot be read: {error}"))),
         };
-        let profiles = vec![request.scorer];
+        let profiles = vec![scorer];
         let scored = score_apart(content, kept.results_sha256.clone(), references.clone(), profiles).await;
         for scores in match scored {
             Ok(outcomes) => outcomes.scores,
@@ -181,8 +186,8 @@ impl Work {
         request: &Rescoring,
         release: &Release,
     ) -> Result<Vec<BoardChange>, StoreError> {
-        let old = published_by_hardware(pool, request.against, release.id).await?;
-        let new = published_by_hardware(pool, request.scorer, release.id).await?;
+        let old = published_by_hardware(pool, of_release(request.against, release), release.id).await?;
+        let new = published_by_hardware(pool, of_release(request.scorer, release), release.id).await?;
         let mut changes = Vec::new();
         for (hardware_class, results) in old {
             let mut again = new.get(&hardware_class).cloned().unwrap_or_default();

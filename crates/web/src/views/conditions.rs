@@ -211,6 +211,8 @@ pub struct TrackPage {
     pub dry: Option<Sample>,
     /// The utterance on this track.
     pub sample: Option<Sample>,
+    /// Title and address of each picture of the sample's room.
+    pub pictures: Vec<(&'static str, String)>,
     /// Its rooms: name and title.
     pub rooms: Vec<(String, String)>,
     /// Whose voice the samples are.
@@ -248,4 +250,10 @@ pub struct RoomPage {
     pub octaves: Vec<Octave>,
     /// Title and address of each picture.
     pub pictures: Vec<(&'static str, String)>,
+    /// An utterance of the dev set as it was recorded.
+    pub dry: Option<Sample>,
+    /// The same in this room.
+    pub sample: Option<Sample>,
+    /// Whose voice the samples are.
+    pub credit: String,
 }

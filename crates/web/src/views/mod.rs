@@ -9,6 +9,7 @@
 
 mod account;
 mod admin;
+mod api;
 mod board;
 mod compare;
 mod conditions;
@@ -29,6 +30,7 @@ mod self_reports;
 mod states;
 mod submission;
 mod submit;
+mod take_home;
 mod weakness;
 mod webhooks;
 
@@ -38,6 +40,7 @@ pub use admin::{
     InboxPage, LeaseRow, NamedAction, NodePage, OpenObjection, PaceRow, Piece, QuotaPage, QuotaRow,
     ReasonTemplate, ReleaseRow, ReleasesPage, ReviewPage, SourceLine, SourceView, WorkerRow, WorkersPage,
 };
+pub use api::ApiPage;
 pub(crate) use board::heading;
 pub use board::{
     BoardPage, BoardRow, Cell, Chart, Elsewhere, Link, Offer, Paging, PurposeView, ReleaseFacts, RowStanding,
@@ -76,6 +79,9 @@ pub use submission::{
     TimelineEvent, TokenMove,
 };
 pub use submit::{FieldErrors, Preview, Revised, SubmitForm, SubmitPage};
+pub use take_home::{
+    Archive, BoardFiles, Citation, CitePage, DownloadsPage, EmbedPage, Entry, Feed, TakeHome,
+};
 pub use weakness::{
     ClassRow, ConfusionRow, EntityRow, FaultRow, LadderRow, ReachedRow, ResponseRow, ResponseTable, RoomCell,
     RoomRow, Weakness,

@@ -11,6 +11,7 @@ use super::{
     layout::{Choice, Layout},
     measured::Measured,
     quantity::{Bytes, Count, Estimate, Interval, Params, Probability, Rate, Rtfx, Seconds, Timestamp},
+    take_home::TakeHome,
     weakness::Weakness,
 };
 
@@ -42,6 +43,8 @@ impl fmt::Display for Rank {
 pub struct ModelPage {
     /// The frame.
     pub layout: Layout,
+    /// Badge, card, citation and more.
+    pub take_home: TakeHome,
     /// What cleans the audio before the recogniser, if anything does.
     pub front_end: Option<FrontEnd>,
     /// What the submitter says about the model.

@@ -27,6 +27,12 @@ pub struct ParetoPage {
     pub purposes: Vec<Link>,
     /// The chart; nothing if no model has both numbers.
     pub chart: Option<Chart>,
+    /// The chart as a picture.
+    pub png_href: String,
+    /// The view as Parquet.
+    pub parquet_href: String,
+    /// HTML that shows the chart in another page.
+    pub embed: String,
     /// What the axes measure: vertical, horizontal.
     pub axes: (String, String),
     /// The points of the chart, those on the front first, then by error.

@@ -1,0 +1,2 @@
+DROP INDEX shards_simulation;
+ALTER TABLE shards DROP COLUMN simulation;
