@@ -43,7 +43,7 @@ fn the_demo_ranks_three_models_whose_errors_rise_with_distance_and_noise_and_a_s
     *other.last_mut().unwrap() ^= 1;
     fs::write(&audio, other).unwrap();
     let refused = Program::output(data.path(), &["release", "verify", place]);
-    assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
     fs::write(&audio, whole).unwrap();
 
     let again: Value = serde_json::from_str(&Program::run(data.path(), &arguments)).unwrap();

@@ -279,7 +279,7 @@ async fn two_results_are_compared_and_their_items_downloaded() {
     assert_eq!(status, 200);
     assert_eq!(texts(&page, "tbody th"), ["Avg WER", "near", "far-high", "far-mid", "far-low"]);
     assert_eq!(site.get(&format!("/compare?a={shouting}")).await.0, 200);
-    assert_eq!(site.get(&format!("/api/v1/compare?a={shouting}")).await.0, 400);
+    assert_eq!(site.get(&format!("/api/v1/compare?a={shouting}")).await.0, 422);
     assert_eq!(
         site.get(&format!("/api/v1/compare?a={shouting}&b={}", protocol::SubmissionId::new())).await.0,
         404

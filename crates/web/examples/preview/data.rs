@@ -888,6 +888,7 @@ fn model_page(model: &str) -> ModelPage {
             bare: Some(("Otolith 1.7B".to_owned(), "/compare?a=1&b=2".to_owned())),
         }),
         scoring: scoring("ffasr"),
+        described_rooms: vec!["restaurant".to_owned()],
         weakness: Some(weakness()),
         history: OwnHistory {
             rates: String::new(),

@@ -81,6 +81,7 @@ pub(crate) async fn show(
         timing: timing(row),
         measured: Measured::new(&row.result.measurements),
         scoring: scoring_view(&snapshot, Some(board.release), profile),
+        described_rooms: super::conditions::rooms_of(release).into_iter().map(|(name, _)| name).collect(),
         weakness: shown,
         history: super::history::of_model(&service, id).await,
         by_scorer,

@@ -75,6 +75,8 @@ pub struct ModelPage {
     pub measured: Measured,
     /// How the texts are scored.
     pub scoring: Scoring,
+    /// Rooms of the release that have a page.
+    pub described_rooms: Vec<String>,
     /// Where it fails; nothing if this scorer makes no such analysis or it cannot be read now.
     pub weakness: Option<Weakness>,
     /// Where it stood over time.
